@@ -1,0 +1,43 @@
+# One small function per kind of target. Sources are listed explicitly; libraries are linked PRIVATE where a header does
+# not show them.
+
+add_library(chancery_options INTERFACE)
+target_compile_options(chancery_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+                                                  -fstack-protector-strong)
+target_compile_definitions(chancery_options INTERFACE CHANCERY_VERSION="${PROJECT_VERSION}"
+                                                      $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_include_directories(chancery_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_link_options(chancery_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
+
+# chancery_library(NAME SOURCES a.cpp … PUBLIC libs… PRIVATE libs…)
+function(chancery_library name)
+  cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${LIB_SOURCES})
+  target_link_libraries(${name} PUBLIC chancery_options ${LIB_PUBLIC} PRIVATE ${LIB_PRIVATE})
+endfunction()
+
+# chancery_program(NAME SOURCES main.cpp … LINKS libs…)
+function(chancery_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE chancery_options ${PROGRAM_LINKS})
+endfunction()
+
+# chancery_test(NAME SOURCES a_test.cpp … LINKS libs… [TIMEOUT seconds] [SERIAL])
+# One ctest entry per executable; the name is what `./dev test NAME` matches.
+function(chancery_test name)
+  cmake_parse_arguments(TEST "SERIAL" "TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE chancery_options ${TEST_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE CHANCERY_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                             CHANCERY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests-bin)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+  if(TEST_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
