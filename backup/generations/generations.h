@@ -1,0 +1,67 @@
+// All generations of an appliance, and the link `current` that says which one is in force.
+//
+//   Generations generations(Folder::open(state), mac_key);
+//   GenerationNumber next = generations.stage(current.number(), edits, cause);   // complete, synced, not in force
+//   generations.switch_to(next);                                                // one rename, synced: in force
+//
+// A stage copies every file of its parent (reflink where the file system has it, never a hard link), applies the edits,
+// writes a MACed manifest, and syncs all of it. Files that were edited by hand in the parent are *not* copied silently:
+// stage throws Failure("drift") unless `Adopt::yes`. A stage that fails removes what it made. Numbers are never used
+// again, also not those of failed stages. The caller holds the writer's lock for stage, switch_to and remove; reading
+// needs none. Programs that only read pass an empty mac_key: manifests are then not checked.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "backup/generations/generation.h"
+
+namespace chancery::backup {
+
+struct NewFile {
+  SecretBytes bytes;
+  FileAttributes attributes;
+};
+// Path -> new content, or nullopt to leave the file out of the new generation.
+using Edits = std::map<std::string, std::optional<NewFile>>;
+// Attributes of folders below the generation ("identities/portal"); the mapping decides for every folder.
+using FolderAttributes = std::function<FileAttributes(const std::string& path)>;
+
+enum class Adopt { no, yes };
+
+class Generations {
+ public:
+  Generations(Folder state, SecretBytes mac_key);
+  void set_folder_attributes(FolderAttributes attributes);  // default: 0700
+
+  [[nodiscard]] bool has_current() const;
+  [[nodiscard]] GenerationNumber current_number() const;  // Failure("not-initialised") when there is none
+  [[nodiscard]] Generation current() const;
+  [[nodiscard]] Generation open(GenerationNumber number) const;  // Failure("unknown-generation")
+  [[nodiscard]] std::vector<GenerationNumber> list() const;      // ascending; incomplete stages left out
+
+  // parent 0: the first one. Returns the number of a complete, synced generation that is not in force.
+  GenerationNumber stage(GenerationNumber parent, const Edits& edits, const Cause& cause, Adopt adopt = Adopt::no);
+  void switch_to(GenerationNumber number);
+  void remove(GenerationNumber number);  // never the current one: Failure("in-use")
+  // Removes leftovers of interrupted stages (folders without a valid manifest, temporary names).
+  void sweep(const std::set<GenerationNumber>& keep);
+  // Keeps `keep`, the current one, its parent and the newest `count`; returns what was removed.
+  std::vector<GenerationNumber> retain(std::size_t count, const std::set<GenerationNumber>& keep);
+
+ private:
+  Folder state_;
+  SecretBytes mac_key_;
+  FolderAttributes folder_attributes_;
+};
+
+// Paths that differ between two generations, by manifest: "+" only in b, "-" only in a, "~" different bytes or mode.
+struct Difference {
+  char kind;
+  std::string path;
+};
+[[nodiscard]] std::vector<Difference> difference(const Generation& a, const Generation& b);
+
+}  // namespace chancery::backup

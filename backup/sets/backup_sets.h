@@ -1,0 +1,70 @@
+// Backup sets: one zip per change under STATE/backups, with a MACed manifest.
+//
+//   std::string id = sets.create(generation, {"console", "portal"}, cause);   // "20261121T101500Z-000012"
+//   BackupSet set = sets.open(id);                                            // verified: MAC, hashes, names, sizes
+//   for (const auto& [path, file] : set.files("identities/portal/")) …
+//
+// A set holds *all* files of the generation that was in force before the change, with modes and owners; `components`
+// says what the change was about to touch (identities, "trust/engine", "profiles", …) and is what a restore brings back
+// when nothing else is asked for. The zip is 0600, written under a temporary name, synced, renamed, folder synced.
+//
+// Opening reads untrusted bytes: caps on members (10,000), one member (64 MiB) and the whole (256 MiB, measured before
+// inflating), names checked (no "..", no absolute names, no links, no duplicates), CRC by libzip, SHA-256 and MAC by us.
+// Anything off is Failure("backup-damaged") and nothing is handed out. An id is looked up only as a plain name of the
+// form above: anything else is Failure("unknown-backup"). Thread safety: none needed; create under the writer's lock.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "backup/generations/generations.h"
+
+namespace chancery::backup {
+
+struct BackupSummary {
+  std::string id;
+  Instant created{};
+  GenerationNumber generation = 0;
+  std::vector<std::string> components;
+  Cause cause;
+  bool verified = false;          // MAC and all hashes hold, read now
+  std::string problem;            // why not
+};
+
+class BackupSet {
+ public:
+  const BackupSummary& summary() const noexcept { return summary_; }
+  // Files whose path starts with `prefix`, with the attributes they had. Move-only contents: call once per need.
+  std::map<std::string, NewFile> files(const std::string& prefix) const;
+
+ private:
+  friend class BackupSets;
+  BackupSummary summary_;
+  std::map<std::string, NewFile> files_;
+};
+
+class BackupSets {
+ public:
+  BackupSets(const Folder& state, SecretBytes mac_key);
+
+  std::string create(const Generation& generation, const std::vector<std::string>& components, const Cause& cause);
+  [[nodiscard]] std::vector<std::string> ids() const;       // newest first
+  [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
+  [[nodiscard]] BackupSet open(const std::string& id) const;
+  // For leaving the appliance: the set under a passphrase (libsodium secretstream, argon2id), or as a plain zip.
+  [[nodiscard]] SecretBytes export_set(const std::string& id, const SecretBytes* passphrase) const;
+  // Takes what export_set made; the MAC must be this appliance's. Returns the id; one already there is "already-exists".
+  std::string import_set(ByteView bytes, const SecretBytes* passphrase);
+  // Keeps the newest `count` sets and all in `keep`; returns the removed ids.
+  std::vector<std::string> prune(std::size_t count, const std::set<std::string>& keep);
+  // Removes every set that holds a file for which `holds` is true (used to purge a key). Returns the removed ids.
+  std::vector<std::string> purge(const std::function<bool(const std::string& path, ByteView bytes)>& holds);
+
+ private:
+  const Folder& state_;
+  SecretBytes mac_key_;
+};
+
+}  // namespace chancery::backup
