@@ -1,0 +1,95 @@
+// Everything that is wrong or odd with a pile of files that shall become an identity, at once, and the identity that
+// they make when nothing is wrong.
+//
+//   Answer answer = preflight::check(question, knowledge);
+//   if (answer.report.verdict() == Verdict::refuse) …
+//   answer.identity->leaf, ->intermediates, ->key
+//
+// Builds the chain from what was given, what stood in the same files and what the appliance already knows; orders it;
+// leaves the root out (unless keep_root). Refuses what a careful client of any kind would refuse (RFC 5280, RFC 6125,
+// CA/Browser baseline), not only what OpenSSL refuses. Changes nothing, opens no connection, never throws for bad
+// input. Not checked: revocation beyond `knowledge.revoked`; what clients out there trust (rehearsal does).
+// Thread safety: pure functions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "appliance/preflight/finding.h"
+#include "keystore/x509/certificate_pool.h"
+#include "keystore/x509/private_key.h"
+
+namespace chancery::preflight {
+
+struct SourceFile {
+  std::string name;  // as the person gave it: "portal.pem"
+  SecretBytes bytes;
+};
+
+enum class Purpose { server, client };
+
+struct RequiredName {
+  enum class Role { external, internal } role = Role::external;  // P12: each mismatch is its own finding
+  std::string name;
+};
+
+struct Question {
+  std::vector<SourceFile> certificate;   // leaf, perhaps with chain and key in the same file
+  std::vector<SourceFile> key;           // empty: a key among `certificate`, or `waiting_key`
+  std::vector<SourceFile> intermediate;
+  std::vector<SourceFile> trust;         // --trust: only these anchor; empty: knowledge.anchors
+  std::vector<SourceFile> also_trust;    // --also-trust: anchors besides
+  std::optional<SecretBytes> passphrase;
+  std::optional<PrivateKey> waiting_key;  // key of a pending CSR
+  std::vector<RequiredName> names;
+  Purpose purpose = Purpose::server;
+  Instant at{};
+  bool needs_key = false;   // replace: a missing key is an error ("key-missing")
+  bool keep_root = false;   // A5
+  bool pinned = false;      // v1 / SAN-less / self-signed only warn (D3)
+  std::set<std::string> accepted;
+  std::vector<std::string> key_paths;  // paths on disk whose permissions are looked at (T8)
+};
+
+// What this appliance knows. All optional: a bare `cert check` on a laptop has only the OS's anchors.
+struct Knowledge {
+  std::shared_ptr<const CertificatePool> anchors;        // roots: appliance trust + federation + OS
+  std::shared_ptr<const CertificatePool> intermediates;  // known to the appliance
+  std::set<std::string> retired_anchors;                 // fingerprints
+  std::set<std::string> revoked;                         // fingerprints, or "issuer-key-id:serial"
+  bool federated = true;                                 // false: not-federated warning
+  std::vector<std::string> pinned_collectors;            // names of collectors pinned to a root that this is not under
+};
+
+// What goes into force: matched, ordered, verified as far as the report says.
+struct Identity {
+  Certificate leaf;
+  std::vector<Certificate> intermediates;  // in sending order; the root last only with keep_root
+  std::optional<PrivateKey> key;
+};
+
+struct Answer {
+  Report report;
+  std::optional<Identity> identity;  // absent when no leaf could be told
+};
+
+[[nodiscard]] Answer check(const Question& question, const Knowledge& knowledge);
+
+// For trust stores (CA bundles): each certificate must be a CA or a certificate meant to be pinned; keys, garbage and
+// expired roots are findings. `fresh` are those not yet in `existing`.
+struct BundleAnswer {
+  Report report;
+  std::vector<Certificate> fresh;
+  std::vector<Certificate> present;
+};
+[[nodiscard]] BundleAnswer check_bundle(const std::vector<SourceFile>& files, const CertificatePool& existing, Instant at);
+
+// The present state of an identity, for restore, rollback, doctor and list: chain, dates, revocation, retired anchors.
+[[nodiscard]] Report check_identity(const Identity& identity, const Knowledge& knowledge,
+                                    const std::vector<RequiredName>& names, Instant at);
+
+}  // namespace chancery::preflight
