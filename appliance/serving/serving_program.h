@@ -1,0 +1,57 @@
+// The frame of every serving program (console, portal, engine, authority): run lock, control socket with
+// prepare/activate/abandon/status, listeners for the endpoints of the generation in force, signals, log.
+//
+//   int main(int argc, char** argv) {
+//     return serving::run(argc, argv, "portal", [](serving::Program& program) {
+//       program.routes().add("GET", "/", …);
+//       program.on_generation([&](const backup::Generation& generation) { … rebuild client contexts … });
+//     });
+//   }
+//
+// Options of every program: --state DIR (or CHANCERY_STATE), --log-level, --version. Log lines go to stderr; D5 lines
+// for each connection. SIGTERM and SIGINT end it: no new connections, running requests get 5 s. With separate users it
+// is started as its own user (systemd) and never needs root after binding.
+// Listeners are opened, closed or moved when a generation changes their endpoint; a port that cannot be bound makes
+// `prepare` refuse. Exit: 0 after a signal, 1 when it cannot start (no generation, port taken, run lock held).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "appliance/http/server.h"
+#include "appliance/settings/appliance.h"
+#include "appliance/tls/serving_snapshot.h"
+
+namespace chancery::serving {
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  virtual const Appliance& appliance() const = 0;
+  virtual const Folder& state() const = 0;
+  virtual http::Routes& routes() = 0;
+  virtual std::shared_ptr<const tls::ServingSnapshot> serving() const = 0;
+  virtual backup::Generation generation() const = 0;  // the one in force in this process
+
+  // Called with generation G in `prepare` (off the loop); returns what `activate` shall run (fast, must not fail), so
+  // that a program's own contexts (client trust, settings) move together with the certificates. Called once at start.
+  using Prepare = std::function<std::function<void()>(const backup::Generation& generation)>;
+  virtual void on_generation(Prepare prepare) = 0;
+
+  // Connections with this ALPN leave HTTP: the handler owns the connection (descriptor non-blocking, handshake done)
+  // and is called on the loop's thread; it must not block.
+  using Channel = std::function<void(tls::Connection connection, const std::string& endpoint)>;
+  virtual void on_channel(const std::string& alpn, Channel channel) = 0;
+
+  // Threads that run until stopping() turns true; joined at the end.
+  virtual void run_in_background(const std::string& name, std::function<void()> body) = 0;
+  virtual bool stopping() const = 0;
+  // Waits `span` or until the program stops; false when it stops.
+  virtual bool pause(std::chrono::milliseconds span) const = 0;
+};
+
+using SetUp = std::function<void(Program& program)>;
+[[nodiscard]] int run(int argc, char** argv, const std::string& name, const SetUp& set_up);
+
+}  // namespace chancery::serving

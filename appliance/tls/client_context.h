@@ -1,0 +1,44 @@
+// What a TLS client trusts, presents and demands, built once and used for many connections. Immutable: a change of
+// trust is a new context. TLS 1.2 and later, the lists of SecurityProfile.
+//
+// Host names are checked by names.h's rules against SAN (never CN). `pin` replaces chain and name checks by one
+// comparison with the peer's public key. Thread safety: may be shared.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keystore/openssl/digest.h"
+#include "keystore/x509/certificate.h"
+#include "keystore/x509/private_key.h"
+
+struct ssl_ctx_st;
+
+namespace chancery::tls {
+
+struct ClientOptions {
+  // PEM bundle whose certificates anchor (intermediates too: partial chains are accepted, as Java and our engine do).
+  Bytes trust_pem;
+  std::optional<Sha256> pin;             // SHA-256 of the peer's SubjectPublicKeyInfo
+  bool verify_chain = true;              // false: "ignore certificate problems" (P23); the log says so
+  bool verify_name = true;               // false: T6; refused by callers where the trust is the public CAs
+  std::string minimum_protocol = "TLSv1.2";
+  std::vector<std::string> alpn;         // in order of preference
+  std::vector<Certificate> chain;        // client certificate, leaf first; empty: none
+  std::optional<PrivateKey> key;
+};
+
+class ClientContext {
+ public:
+  explicit ClientContext(ClientOptions options);  // Failure for unusable trust or a key that does not match
+  const ClientOptions& options() const noexcept;
+  ssl_ctx_st* native() const noexcept;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace chancery::tls

@@ -1,0 +1,59 @@
+// What a listener presents and demands at one moment: an immutable snapshot, built and validated off the event loop and
+// swapped behind one pointer, so that the next handshake, and every handshake, sees wholly the old or wholly the new.
+//
+//   live.set(ServingSnapshot::build(generation, endpoints));   // handshakes that start after set() returned see it
+//
+// build() reads identities, profiles and trust of one generation, checks that each key belongs to its leaf, and throws
+// a Failure otherwise. Ticket keys live in Live, not in the snapshot: they survive a swap of certificate and are
+// renewed when a swap changes trust or client policy. Thread safety: snapshots are immutable; Live is synchronised.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/settings/policy.h"
+#include "backup/generations/generation.h"
+#include "keystore/x509/private_key.h"
+
+namespace chancery::tls {
+
+// Everything one endpoint needs for its handshakes.
+struct EndpointSnapshot {
+  Endpoint endpoint;
+  SecurityProfile profile;
+  std::vector<Certificate> chain;  // leaf first, as sent
+  PrivateKey key;
+};
+
+struct ServingSnapshot {
+  backup::GenerationNumber generation = 0;
+  std::map<std::string, EndpointSnapshot> endpoints;  // by endpoint name; enabled ones only
+  Bytes member_roots_pem;                             // trust/federation/roots.pem: for ALPN chancery-member/1
+  // Native objects (parsed chain, stores) prepared for the handshake callbacks; defined in serving_snapshot.cpp.
+  struct Native;
+  std::shared_ptr<const Native> native;
+
+  // The enabled endpoints that `program` serves (endpoint_program).
+  [[nodiscard]] static std::shared_ptr<const ServingSnapshot> build(const backup::Generation& generation,
+                                                                    const std::string& program);
+};
+
+// The pointer. A small mutex, not std::atomic<shared_ptr> (which trips ThreadSanitizer with g++ 12).
+class Live {
+ public:
+  explicit Live(std::shared_ptr<const ServingSnapshot> first);
+  ~Live();
+  std::shared_ptr<const ServingSnapshot> get() const;
+  void set(std::shared_ptr<const ServingSnapshot> next);
+
+  struct Tickets;  // session-ticket keys, shared by all listeners of a program
+  Tickets& tickets() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery::tls
