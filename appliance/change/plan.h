@@ -1,0 +1,78 @@
+// What a change is to do: bytes per path of the next generation, and what has to be proven afterwards. Replace, reset,
+// append, remove, import, restore, rollback, renew, rotate and policy differ only here; the transaction is one.
+//
+// A plan is a value and does nothing. `describe` is what --dry-run prints: files, endpoints, findings; never a secret.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "appliance/preflight/preflight.h"
+#include "appliance/settings/appliance.h"
+#include "appliance/settings/policy.h"
+#include "backup/generations/generations.h"
+
+namespace chancery::change {
+
+struct ForeignEdit {
+  std::string path;               // absolute
+  std::string expected_sha256;    // of the bytes the plan was made from; "" = absent
+  SecretBytes bytes;
+};
+
+struct Plan {
+  std::string reason;                    // "replace", "trust append", "restore 2026…"
+  backup::GenerationNumber base = 0;     // the generation it was made from: anything else in force is "state-changed"
+  backup::Edits edits;
+  std::vector<ForeignEdit> foreign;
+  std::vector<std::string> identities;   // whose endpoints are probed, with the leaf they must present afterwards
+  std::vector<std::string> components;   // for the backup set: identities, "trust/engine", "profiles", "endpoints", …
+  preflight::Report report;              // a refusal here stops the transaction before anything is staged
+  backup::Adopt adopt = backup::Adopt::no;
+
+  bool is_empty() const { return edits.empty() && foreign.empty(); }
+};
+
+[[nodiscard]] nlohmann::json describe(const Plan& plan, const backup::Generation& base, const Appliance& appliance);
+
+// Bytes of identities/<identity>/ (certificate.pem, key.pem, intermediate.crt, fullchain.pem, combined.pem, keystore.p12,
+// keystore.password) as edits. The keystore's password is kept from `base` where there is one, else made.
+void put_identity(backup::Edits& edits, const backup::Generation* base, const Appliance& appliance,
+                  const std::string& identity, const preflight::Identity& material);
+// Bytes of defaults/<identity>/.
+void put_default(backup::Edits& edits, const Appliance& appliance, const std::string& identity,
+                 const preflight::Identity& material);
+void put_file(backup::Edits& edits, const Appliance& appliance, const std::string& path, ByteView bytes);
+// What stands in identities/ or defaults/ now; nullopt when absent. Failure("identity-damaged") when it does not parse.
+[[nodiscard]] std::optional<preflight::Identity> read_identity(const backup::Generation& generation,
+                                                               const std::string& folder);
+[[nodiscard]] bool is_default(const backup::Generation& generation, const std::string& identity);
+
+// The plans. Each reads `base` and returns; none writes.
+[[nodiscard]] Plan plan_replace(const backup::Generation& base, const Appliance& appliance,
+                                const std::vector<std::string>& identities, const preflight::Answer& answer,
+                                const std::vector<Certificate>& also_trust);
+[[nodiscard]] Plan plan_reset(const backup::Generation& base, const Appliance& appliance, const std::string& identity,
+                              const preflight::Knowledge& knowledge, Instant now);
+// store: "engine" or "portal".
+[[nodiscard]] Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance,
+                                     const std::string& store, const preflight::BundleAnswer& answer);
+[[nodiscard]] Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance,
+                                     const std::string& store, const std::string& fingerprint);
+// Components "": those of the set. Files of the components that the set does not have are removed (P17). Customer key,
+// federation and retired anchors never go back. Preflighted against the present.
+[[nodiscard]] Plan plan_restore(const backup::Generation& base, const Appliance& appliance,
+                                const std::string& set_id, const std::map<std::string, backup::NewFile>& files,
+                                const std::vector<std::string>& components, const preflight::Knowledge& knowledge,
+                                Instant now);
+[[nodiscard]] Plan plan_rollback(const backup::Generation& base, const Appliance& appliance,
+                                 const backup::Generation& target, const preflight::Knowledge& knowledge, Instant now);
+[[nodiscard]] Plan plan_policy(const backup::Generation& base, const Appliance& appliance, const std::string& path,
+                               const std::optional<std::string>& toml);
+[[nodiscard]] Plan plan_adopt(const backup::Generation& base, const Appliance& appliance,
+                              const preflight::Knowledge& knowledge, Instant now);
+
+}  // namespace chancery::change

@@ -1,0 +1,68 @@
+// The one way anything is changed (architecture.md, "One transaction").
+//
+//   Outcome outcome = Transaction(workplace).run(plan, cause);
+//
+// The caller holds STATE/lock. Stages, backs up, prepares every running program, writes the journal, renames, activates,
+// reloads consumers, probes every endpoint of the changed identities (by a handshake; a stopped program is proven
+// offline), and commits by removing the journal; or goes back by itself. `run` throws
+//   - a Failure (exit 1) when the old state is in force, wholly, and everything that runs serves it;
+//   - a Failure with needs_person (exit 3) when a reload or activation failed during the way back, and names what;
+// and returns only after the commit. A plan whose report refuses is returned as such: nothing is staged.
+// Not done here: preflight (the plan brings its report), the lock, retention (the manager, after commits).
+#pragma once
+
+#include <functional>
+
+#include "appliance/change/plan.h"
+#include "appliance/change/programs.h"
+#include "appliance/change/step.h"
+#include "backup/journal/journal.h"
+#include "backup/sets/backup_sets.h"
+
+namespace chancery::change {
+
+// Everything a transaction works on; all borrowed.
+struct Workplace {
+  const Appliance& appliance;
+  const Folder& state;
+  backup::Generations& generations;
+  backup::BackupSets& sets;
+  Programs& programs;
+  Consumers& consumers;
+  // Told after each step; tests throw or kill here. May be empty.
+  std::function<void(Step)> on_step;
+};
+
+struct Outcome {
+  Step step = Step::preflighted;              // committed, or preflighted when the report refused or nothing changes
+  backup::GenerationNumber generation = 0;    // in force now
+  std::string backup_set;
+  struct Proof {
+    std::string endpoint;  // "portal 127.0.0.1:443", "engine (stopped, proven offline)", "consumer nginx 127.0.0.1:8080"
+    std::string identity;
+    std::string sha256;
+    bool ok = false;
+  };
+  std::vector<Proof> proofs;
+  std::vector<std::pair<Step, double>> milliseconds;  // how long each step took
+};
+
+class Transaction {
+ public:
+  explicit Transaction(Workplace workplace) : workplace_(std::move(workplace)) {}
+  Outcome run(Plan plan, const backup::Cause& cause);
+
+ private:
+  Workplace workplace_;
+};
+
+// Resolves a change that was left in doubt (kill, power loss): probes and commits it, or goes back to `from`. Called by
+// whoever takes STATE/lock first, before anything else. Nothing to do is nullopt.
+struct Resolution {
+  bool committed = false;  // else: went back
+  backup::GenerationNumber generation = 0;
+  std::string explanation;  // for doctor and the log
+};
+std::optional<Resolution> resolve_change_in_doubt(const Workplace& workplace);
+
+}  // namespace chancery::change
