@@ -1,0 +1,111 @@
+// Joining a federation (architecture.md, "Join"): the token, what the joiner does, what the authority does.
+//
+//   primary:    SecretBytes token = admission.make_token({.role = Role::secondary, .names = {…}, .ttl = 10min});
+//   secondary:  Joined joined = join(request, token);      // talks to the authority, checks everything, writes nothing
+//               … the manager puts `joined` in force through the transaction.
+//
+// Token: "chancery-join-1." + base64url(id 16 | Ed25519 seed 32 | SHA-256 of the authority's TLS public key 32). The authority keeps only
+// the public half, role, names, expiry, and the digest of the CSR keys that first used it. Both sides sign the same
+// transcript (transcript.h): label of the speaker's role, the TLS exporter of this very session, digest of the CSRs, role,
+// names, nonce. All refusals over the wire are one identical answer; the reason goes to the authority's log and register.
+// Failure codes on the joiner: relay-suspected (another key answered than the token pins: somebody sits in between),
+// join-refused, token-malformed, token-expired, clock-skew (more than an hour, with the difference), reply-invalid.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/authority/authority.h"
+#include "appliance/settings/appliance.h"
+#include "appliance/tls/connection.h"
+
+namespace chancery::federation {
+
+struct JoinIdentity {
+  std::string identity;  // "member", "console", "engine", "engine-collector"
+  PrivateKey key;        // made by the joiner, never leaves it
+};
+
+struct JoinRequest {
+  tls::Target primary;                    // HOST:PORT of the join endpoint
+  Role role = Role::secondary;
+  std::vector<std::string> names;         // must equal the token's, 1:1
+  std::vector<JoinIdentity> identities;
+  std::chrono::milliseconds deadline{15000};
+};
+
+struct Joined {
+  std::string federation;
+  std::map<std::string, std::vector<Certificate>> chains;  // by identity: leaf, issuing
+  Certificate root;
+  SecretBytes customer_key;
+  std::string portal_host;      // where the heartbeat goes
+  int portal_port = 0;
+  std::string portal_name;
+};
+
+[[nodiscard]] Joined join(const JoinRequest& request, const SecretBytes& token, const Clock& clock);
+
+struct TokenOrder {
+  Role role = Role::secondary;
+  std::vector<std::string> names;            // external, internal, SANs
+  std::chrono::seconds time_to_live{600};
+};
+
+struct TokenSummary {
+  std::string id;  // hex
+  std::string role;
+  std::vector<std::string> names;
+  Instant created{};
+  Instant expires{};
+  std::string state;  // "open", "used", "expired", "revoked"
+};
+
+struct Member {
+  std::string name;
+  std::string role;
+  std::string state;  // "joined"
+  Instant joined{};
+  std::optional<Instant> last_seen;
+  std::vector<Certificate> certificates;
+};
+
+// What the primary tells every joiner about itself, besides certificates.
+struct PrimaryFacts {
+  std::string federation;
+  std::string portal_host;
+  int portal_port = 0;
+  std::string portal_name;
+};
+
+// The primary's side: tokens, roster, and the answer to POST /join. One SQLite file (STATE/authority/authority.db), WAL;
+// the CLI and chancery-authority may both have it open. Thread safe.
+class Admission {
+ public:
+  Admission(const Folder& authority_folder, authority::Authority& authority, PrivateKey tls_key, SecretBytes customer_key,
+            PrimaryFacts facts, Clock clock);
+  ~Admission();
+
+  [[nodiscard]] SecretBytes make_token(const TokenOrder& order);
+  [[nodiscard]] std::vector<TokenSummary> tokens() const;
+  void revoke_token(const std::string& id);
+  [[nodiscard]] std::vector<Member> members() const;
+  void seen(const std::string& member_name, Instant when);
+  void enter_primary(const Member& self);
+
+  struct WireAnswer {
+    int status;
+    std::string body;
+  };
+  // `body` as received, `session` for the exporter, `peer` for rate limits and the log.
+  [[nodiscard]] WireAnswer answer(const std::string& body, const tls::Connection& session, const std::string& peer);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery::federation
