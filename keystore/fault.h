@@ -5,8 +5,8 @@
 //                  .cause = "this key does not belong to portal.crt",
 //                  .hint = "give the key that the CSR was made with, or ask the CA for a new certificate"});
 //
-// A Failure is a *fault*: something could not be done. A rejected certificate is not a fault but a verdict, and verdicts
-// are values (see appliance/preflight/finding.h). Callers show a Failure as
+// A Failure is a *fault*: something could not be done. A rejected certificate is not a fault but a verdict, and
+// verdicts are values (see appliance/preflight/finding.h). Callers show a Failure as
 //
 //   chancery: failed to replace the certificate of portal: this key does not belong to portal.crt
 //   hint: give the key that the CSR was made with, or ask the CA for a new certificate
@@ -48,8 +48,8 @@ class Failure : public std::exception {
   std::string text_;
 };
 
-// A Failure from errno of a system call on `path`. The code is one of no-space, read-only, permission-denied, not-found,
-// already-exists, too-many-files, io-error; the hint fits the code.
+// A Failure from errno of a system call on `path`. The code is one of no-space, read-only, permission-denied,
+// not-found, already-exists, too-many-files, io-error; the hint fits the code.
 [[nodiscard]] Failure system_failure(int error_number, const std::string& action, const std::string& path);
 
 }  // namespace chancery

@@ -38,8 +38,10 @@ struct FileStatus {
 
 class Folder {
  public:
+  // By path: links are followed, as a person expects of a path ("STATE/current" opens the generation).
   [[nodiscard]] static Folder open(const std::string& path);
-  [[nodiscard]] static Folder create(const std::string& path, const FileAttributes& attributes);  // mkdir -p, then open
+  // mkdir -p, then open. Attributes go to the folders that are made here; existing ones keep theirs.
+  [[nodiscard]] static Folder create(const std::string& path, const FileAttributes& attributes);
   Folder(Folder&& other) noexcept;
   Folder& operator=(Folder&& other) noexcept;
   Folder(const Folder&) = delete;
@@ -50,7 +52,8 @@ class Folder {
   int descriptor() const noexcept { return descriptor_; }
 
   [[nodiscard]] Folder open_folder(const std::string& name) const;
-  void make_folder(const std::string& name, const FileAttributes& attributes) const;  // existing is fine
+  // With missing parents, in the same attributes; existing is fine and keeps its own. Not synced.
+  void make_folder(const std::string& name, const FileAttributes& attributes) const;
   // At most `limit` bytes; longer is Failure("too-large"). Only regular files: a FIFO, device or link is "not-a-file".
   [[nodiscard]] Bytes read(const std::string& name, std::size_t limit) const;
   [[nodiscard]] SecretBytes read_secret(const std::string& name, std::size_t limit) const;
@@ -60,12 +63,14 @@ class Folder {
 
   // New file (O_EXCL); not synced.
   void create_file(const std::string& name, ByteView bytes, const FileAttributes& attributes) const;
-  // Temp file beside it, written, synced, renamed over `name`, folder synced.
+  // Temp file beside it, written, synced, renamed over `name`, folder synced. A link, folder or device of that name is
+  // Failure("not-a-file"). After any Failure the old file stands and no temp file is left; only a failure of the last
+  // step (syncing the folder) leaves the new file in place, as not yet safe against power loss.
   void write_atomically(const std::string& name, ByteView bytes, const FileAttributes& attributes) const;
   // A symbolic link made under a temporary name and renamed over `name`; folder synced.
   void link_atomically(const std::string& name, const std::string& target) const;
-  void rename(const std::string& from, const std::string& to) const;
-  void remove(const std::string& name) const;       // file or link; not there is fine
+  void rename(const std::string& from, const std::string& to) const;  // and syncs both folders
+  void remove(const std::string& name) const;                         // file or link, folder synced; not there is fine
   void remove_tree(const std::string& name) const;  // folder with all in it; never follows links; not there is fine
   void sync() const;                                // fsync of the folder itself
   void sync_file(const std::string& name) const;
@@ -76,8 +81,8 @@ class Folder {
   int descriptor_ = -1;
 };
 
-// Whole files by path, for what a person names on the command line ("-" is stdin). Follows links; refuses folders,
-// devices and anything over `limit` (Failure "too-large"); an empty file is fine.
+// Whole files by path, for what a person names on the command line ("-" is stdin). Follows links and reads pipes
+// (`<(pass show portal)`); folders and devices are "not-a-file", anything over `limit` is "too-large"; empty is fine.
 [[nodiscard]] Bytes read_file(const std::string& path, std::size_t limit);
 [[nodiscard]] SecretBytes read_secret_file(const std::string& path, std::size_t limit);
 

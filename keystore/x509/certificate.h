@@ -35,22 +35,22 @@ class Certificate {
   const std::string& fingerprint() const noexcept;
   std::string to_pem() const;  // LF line ends, final newline
 
-  const std::string& subject() const noexcept;      // RFC 4514: "CN=portal,O=Example"
+  const std::string& subject() const noexcept;  // RFC 4514: "CN=portal,O=Example"
   const std::string& issuer() const noexcept;
   const std::string& common_name() const noexcept;  // last CN, or ""
   const Bytes& subject_der() const noexcept;        // canonical form for comparing names
   const Bytes& issuer_der() const noexcept;
-  const std::string& serial() const noexcept;       // lower-case hex
+  const std::string& serial() const noexcept;  // lower-case hex
   const std::vector<AlternativeName>& names() const noexcept;
   Instant not_before() const noexcept;
   Instant not_after() const noexcept;
   const KeyDescription& key() const noexcept;
-  const Sha256& key_digest() const noexcept;  // SHA-256 of the SubjectPublicKeyInfo
-  int version() const noexcept;               // 1, 2 or 3
+  const Sha256& key_digest() const noexcept;                // SHA-256 of the SubjectPublicKeyInfo
+  int version() const noexcept;                             // 1, 2 or 3
   const std::string& signature_algorithm() const noexcept;  // "ecdsa-with-SHA256"
   const std::string& signature_digest() const noexcept;     // "SHA256", "SHA1", "MD5"; "" for Ed25519
 
-  bool is_ca() const noexcept;          // basicConstraints CA:TRUE; for v1 certificates: false
+  bool is_ca() const noexcept;  // basicConstraints CA:TRUE; for v1 certificates: false
   std::optional<int> path_length() const noexcept;
   bool is_self_issued() const noexcept;  // issuer name == subject name
   bool is_self_signed() const noexcept;  // self-issued, and its own key verifies its signature
@@ -63,7 +63,8 @@ class Certificate {
   const Bytes& subject_key_id() const noexcept;    // empty when absent
   const Bytes& authority_key_id() const noexcept;  // keyIdentifier only; empty when absent
 
-  // True when `issuer`'s key verifies this certificate's signature and the names chain. Dates and usage are not looked at.
+  // True when `issuer`'s key verifies this certificate's signature and the names chain. Dates and usage are not looked
+  // at.
   bool is_signed_by(const Certificate& issuer) const;
 
   x509_st* native() const noexcept;  // borrowed; never to be changed

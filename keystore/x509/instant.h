@@ -14,7 +14,7 @@ using Clock = std::function<Instant()>;
 
 [[nodiscard]] Instant system_now();
 [[nodiscard]] std::string to_rfc3339(Instant instant);
-[[nodiscard]] std::string to_compact(Instant instant);            // 20261121T101500Z, for file names
-[[nodiscard]] Instant from_rfc3339(std::string_view text);        // Failure("bad-time")
+[[nodiscard]] std::string to_compact(Instant instant);      // 20261121T101500Z, for file names
+[[nodiscard]] Instant from_rfc3339(std::string_view text);  // Failure("bad-time")
 
 }  // namespace chancery

@@ -4,9 +4,9 @@
 //   found.certificates, found.keys, found.notes
 //
 // Judged by content, never by file extension. Taken: PEM (CRLF, BOM, text before and between blocks, missing last
-// newline, several blocks in any order, TRUSTED CERTIFICATE, X509 CERTIFICATE, EC PARAMETERS before a key), PKCS#7 in PEM
-// and DER, single DER certificates, keys and requests, PKCS#12 (legacy RC2/3DES too), PKCS#1, SEC1, PKCS#8, and encrypted keys of both kinds (PKCS#8
-// EncryptedPrivateKeyInfo and the old Proc-Type PEM).
+// newline, several blocks in any order, TRUSTED CERTIFICATE, X509 CERTIFICATE, EC PARAMETERS before a key), PKCS#7 in
+// PEM and DER, single DER certificates, keys and requests, PKCS#12 (legacy RC2/3DES too), PKCS#1, SEC1, PKCS#8, and
+// encrypted keys of both kinds (PKCS#8 EncryptedPrivateKeyInfo and the old Proc-Type PEM).
 //
 // Verdict-like oddities are notes, not throws: codes crlf-line-endings, missing-final-newline, converted-from-der,
 // converted-from-pkcs12, converted-from-pkcs7, byte-order-mark, text-around-blocks, trusted-certificate-block,

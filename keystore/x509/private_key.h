@@ -19,7 +19,8 @@ struct evp_pkey_st;  // OpenSSL's EVP_PKEY
 namespace chancery {
 
 enum class KeyType { ecdsa_p256, ecdsa_p384, ecdsa_p521, rsa_2048, rsa_3072, rsa_4096, ed25519 };
-[[nodiscard]] KeyType key_type_from_name(std::string_view name);  // "ecdsa-p256", "rsa-3072", …; Failure("bad-key-type")
+[[nodiscard]] KeyType key_type_from_name(
+    std::string_view name);  // "ecdsa-p256", "rsa-3072", …; Failure("bad-key-type")
 
 class PrivateKey {
  public:
@@ -33,7 +34,7 @@ class PrivateKey {
   Bytes public_key_der() const;  // SubjectPublicKeyInfo
   Sha256 key_digest() const;     // SHA-256 of the SubjectPublicKeyInfo
   bool belongs_to(const Certificate& certificate) const;
-  SecretBytes to_pem() const;    // PKCS#8, unencrypted
+  SecretBytes to_pem() const;  // PKCS#8, unencrypted
 
   // Ed25519: pure. ECDSA and RSA: SHA-256 (RSA as PSS with a 32-byte salt).
   Bytes sign(ByteView message) const;
