@@ -1,0 +1,79 @@
+// The verbs of an appliance: everything `chancery` and the console can ask for, as one function from request to reply.
+//
+//   CertificateManager manager(state_path, system_now);
+//   control::Message reply = manager.handle({.json = R"({"verb":"cert-list"})"}, "root (uid 0)");
+//
+// Used twice, the same: inside chancery-manager (asked over its socket) and inside the CLI where no manager runs. A verb
+// that changes something takes STATE/lock (waits up to 30 s, then Failure "busy" that names the holder), resolves a
+// change in doubt first, reads the inputs, preflights, plans, and runs the one transaction. Verbs that read take no lock.
+//
+// Request: {"verb":V,"arguments":{…}} + attachments. A file in arguments is {"name":"portal.pem","attachment":0}; secrets
+// (passphrases, tokens) are {"attachment":3}. Reply: the JSON document that `--json` prints (contract.md, "JSON shapes"),
+// without "ok"; failures are thrown. Attachments of a reply: file contents (backup-export, federation-token, csr).
+//
+// verb               arguments
+// status             -                                           what runs, in force, in doubt, members
+// cert-list          probe: bool (default true)
+// cert-show          identity                                    (files and URLs are shown by the CLI itself)
+// cert-check         files{certificate[],key[],intermediate[],trust[]}, names[], at, purpose, passphrase
+// cert-replace       files{certificate[],key[],intermediate[],also_trust[]}, passphrase, identities[], accept[], keep_root, dry_run
+// cert-reset         identity, dry_run
+// cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
+// backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase; prune: keep
+// generation-list/-diff/-rollback/-adopt/-purge                  a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
+// trust-list/-append/-remove                                     store ("engine" where absent); files[]; fingerprint; dry_run
+// profile|endpoint|consumer -set/-show/-list/-delete             name, settings{key:value}, dry_run
+// federation-token   role, name, sans[], ttl_seconds             reply attachment 0: the token
+// federation-tokens-list/-revoke, federation-list                id
+// federation-join    primary "HOST:PORT", token {attachment}
+// authority-root, authority-sign                                 file, purpose, sans[]
+// doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
+// resolve            -                                           resolves a change in doubt; also done by every change
+// Reports of refusals: a Failure would lose the findings, so a refused change *returns* {"outcome":"refused","report":{…}}
+// and a done one {"outcome":"done","generation":N,"backup_set":ID,"proofs":[…],"report":{…},"milliseconds":{…}}; dry_run
+// {"outcome":"planned","plan":{…},"report":{…}}; a change that changes nothing {"outcome":"unchanged",…}.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "appliance/control/message.h"
+#include "appliance/settings/appliance.h"
+#include "backup/generations/generation.h"
+#include "keystore/x509/instant.h"
+
+namespace chancery::manager {
+
+class CertificateManager {
+ public:
+  CertificateManager(std::string state_path, Clock clock);  // Failure("not-initialised")
+  ~CertificateManager();
+  [[nodiscard]] control::Message handle(const control::Message& request, const std::string& who);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// True for verbs that only read (no lock, no manager needed).
+[[nodiscard]] bool is_reading(const std::string& verb);
+
+struct InitialOptions {
+  std::string state;
+  Role role = Role::single;
+  std::string name;
+  std::string internal_name;  // "": name
+  std::vector<std::string> sans;
+  std::string listen_host = "0.0.0.0";
+  int port_base = 0;  // 0: the default ports
+};
+struct Initial {
+  std::string federation;                // "" on a secondary
+  SecretBytes administrator_password;    // shown once
+  backup::GenerationNumber generation = 0;
+};
+// Makes STATE: keys, authority (primary, single), default certificates, Customer Key, repair key, administrator, and
+// generation 1, complete or not at all. A state that is there already is Failure("already-initialised").
+[[nodiscard]] Initial initialise(const InitialOptions& options, const Clock& clock);
+
+}  // namespace chancery::manager
