@@ -46,6 +46,11 @@ class Connection {
   std::size_t read(std::span<std::uint8_t> into, Deadline deadline);
   void write_all(ByteView bytes, Deadline deadline);
   bool has_buffered() const;
+  // For event loops (descriptor non-blocking): what is there now. nullopt: nothing yet, wait for the descriptor to become
+  // readable (wants_write() tells when it is writability that is waited for); 0: the peer closed.
+  std::optional<std::size_t> try_read(std::span<std::uint8_t> into);
+  std::size_t try_write(ByteView bytes);  // how many were taken; 0: wait for writability
+  bool wants_write() const;
 
   // RFC 5705 / 8446 exporter; on TLS 1.2 Failure("no-extended-master-secret") where that extension is missing.
   SecretBytes exporter(const std::string& label, std::size_t size, ByteView context = {}) const;
