@@ -22,8 +22,8 @@ namespace chancery {
 struct FileAttributes {
   mode_t mode = 0600;
   // Owner and group are set only where given and different; needs root.
-  std::optional<uid_t> owner;
-  std::optional<gid_t> group;
+  std::optional<uid_t> owner = {};
+  std::optional<gid_t> group = {};
 };
 
 struct FileStatus {
