@@ -5,10 +5,15 @@
 //   generations.switch_to(next);                                                // one rename, synced: in force
 //
 // A stage copies every file of its parent (reflink where the file system has it, never a hard link), applies the edits,
-// writes a MACed manifest, and syncs all of it. Files that were edited by hand in the parent are *not* copied silently:
-// stage throws Failure("drift") unless `Adopt::yes`. A stage that fails removes what it made. Numbers are never used
-// again, also not those of failed stages. The caller holds the writer's lock for stage, switch_to and remove; reading
-// needs none. Programs that only read pass an empty mac_key: manifests are then not checked.
+// syncs all of it, and then puts in the MACed manifest that makes it complete. Files that were edited by hand in the
+// parent, the edited paths included, are *not* taken over or buried silently: stage throws Failure("drift") that names
+// them, unless `Adopt::yes` (they are then taken as they are now, less write access for group and others).
+//
+// Whatever fails in stage (no space, read-only, too many files …) leaves `current` alone and removes what was made; the
+// Failure names the file. Numbers are never used again, also not those of failed stages. switch_to is one rename; a
+// Failure of the sync after it may leave the new generation in force, so ask current_number() before undoing.
+// The caller holds the writer's lock for everything that is not const; reading needs none.
+// Programs that only read pass an empty mac_key: manifests are then not checked.
 #pragma once
 
 #include <functional>
@@ -26,7 +31,8 @@ struct NewFile {
 };
 // Path -> new content, or nullopt to leave the file out of the new generation.
 using Edits = std::map<std::string, std::optional<NewFile>>;
-// Attributes of folders below the generation ("identities/portal"); the mapping decides for every folder.
+// Attributes of folders below the generation ("identities/portal"); "" is the generation's own folder and generations/.
+// Owners of folders are not part of the manifest; the mapping decides for every new folder.
 using FolderAttributes = std::function<FileAttributes(const std::string& path)>;
 
 enum class Adopt { no, yes };
@@ -46,9 +52,11 @@ class Generations {
   GenerationNumber stage(GenerationNumber parent, const Edits& edits, const Cause& cause, Adopt adopt = Adopt::no);
   void switch_to(GenerationNumber number);
   void remove(GenerationNumber number);  // never the current one: Failure("in-use")
-  // Removes leftovers of interrupted stages (folders without a valid manifest, temporary names).
+  // Removes leftovers of interrupted stages and removals: folders of a number without a manifest, except those in `keep`
+  // and the current one, and temporary names. A manifest that is there but damaged is drift, not a leftover.
   void sweep(const std::set<GenerationNumber>& keep);
-  // Keeps `keep`, the current one, its parent and the newest `count`; returns what was removed.
+  // Keeps `keep`, the current one, its parent and the newest `count`; returns what was removed. Removes nothing while the
+  // manifest in force cannot be read.
   std::vector<GenerationNumber> retain(std::size_t count, const std::set<GenerationNumber>& keep);
 
  private:
