@@ -1,0 +1,58 @@
+// Who may come in on the collector channel, as a state machine without a socket: it says what to answer, its owner
+// sends.
+//
+//   expecting hello -> (id known) -> open
+//   expecting hello -> (id unknown) -> expecting admission -> (Customer Key proven) -> open
+//
+// The hello's signature by the collector's own key and the id (hash of that key) are checked every time; the Customer
+// Key only when the id is new, and then the key is registered. An engine that lost its database simply asks for
+// admission again. Nothing but the reason of a refusal is told to the peer. Thread safety: one per session.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "appliance/wire/collector_messages.h"
+
+namespace chancery::wire {
+
+// What the door needs to know; all called on the session's thread.
+struct DoorKeeper {
+  std::function<Bytes(Speaker speaker, const std::string& id)> transcript;  // over this very session
+  std::function<SecretBytes()> customer_key;
+  std::function<bool(const std::string& id)> is_known;
+  std::function<void(const std::string& id, const Bytes& public_key)> enter;
+};
+
+struct DoorAnswer {
+  std::optional<Message> reply;
+  bool opened = false;   // just now: send the welcome (or the assignment)
+  bool refused = false;  // send `reply`, then end
+};
+
+class CollectorDoor {
+ public:
+  explicit CollectorDoor(DoorKeeper keeper) : keeper_(std::move(keeper)) {}
+  // Any message before the door is open. Failure("message-invalid") for one that does not fit the state.
+  DoorAnswer take(const Message& message);
+
+  bool is_open() const noexcept { return state_ == State::open; }
+  const std::string& id() const noexcept { return id_; }
+  const std::string& version() const noexcept { return version_; }
+  // The server's own proof that it holds the Customer Key.
+  Bytes server_proof() const;
+
+ private:
+  enum class State { hello, admission, open };
+  DoorAnswer take_hello(const Hello& hello);
+  DoorAnswer take_admission(const Admission& admission);
+
+  DoorKeeper keeper_;
+  State state_ = State::hello;
+  std::string id_;
+  std::string version_;
+  Bytes public_key_;
+};
+
+}  // namespace chancery::wire

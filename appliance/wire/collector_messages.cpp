@@ -1,0 +1,138 @@
+#include "appliance/wire/collector_messages.h"
+
+#include <nlohmann/json.hpp>
+
+#include "keystore/bytes/text_encoding.h"
+#include "keystore/fault.h"
+
+namespace chancery::wire {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t text_limit = 512;
+constexpr std::size_t list_limit = 256;
+
+Failure invalid(const std::string& cause) {
+  return Failure({.code = "message-invalid",
+                  .subject = "collector channel",
+                  .cause = cause,
+                  .hint = "both ends must speak chancery-collector/1 of the same major version"});
+}
+
+std::string text(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) throw invalid(std::string("\"") + key + "\" is missing or no text");
+  auto value = found->get<std::string>();
+  if (value.size() > text_limit) throw invalid(std::string("\"") + key + "\" is too long");
+  return value;
+}
+
+Bytes binary(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) throw invalid(std::string("\"") + key + "\" is missing or no text");
+  const auto& encoded = found->get_ref<const std::string&>();
+  if (encoded.size() > 8192) throw invalid(std::string("\"") + key + "\" is too long");
+  return from_base64(encoded);
+}
+
+int number(const json& object, const char* key, int low, int high) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number_integer()) throw invalid(std::string("\"") + key + "\" is no number");
+  const auto value = found->get<std::int64_t>();
+  if (value < low || value > high) throw invalid(std::string("\"") + key + "\" is out of range");
+  return static_cast<int>(value);
+}
+
+std::vector<std::string> texts(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array() || found->size() > list_limit) {
+    throw invalid(std::string("\"") + key + "\" is no list, or too long");
+  }
+  std::vector<std::string> values;
+  for (const json& item : *found) {
+    if (!item.is_string() || item.get_ref<const std::string&>().size() > text_limit) {
+      throw invalid(std::string("\"") + key + "\" holds something that is no short text");
+    }
+    values.push_back(item.get<std::string>());
+  }
+  return values;
+}
+
+struct ToJson {
+  json operator()(const Hello& m) const {
+    return {{"type", "hello"},
+            {"id", m.id},
+            {"version", m.version},
+            {"key", to_base64(m.public_key)},
+            {"signature", to_base64(m.signature)}};
+  }
+  json operator()(const Admission& m) const { return {{"type", "admission"}, {"proof", to_base64(m.proof)}}; }
+  json operator()(const Welcome& m) const {
+    return {{"type", "welcome"}, {"server", m.server}, {"proof", to_base64(m.proof)}, {"interval", m.interval_seconds}};
+  }
+  json operator()(const Assignment& m) const {
+    return {{"type", "assignment"}, {"server", m.server}, {"proof", to_base64(m.proof)},
+            {"host", m.host},       {"port", m.port},     {"name", m.name}};
+  }
+  json operator()(const Facts& m) const {
+    return {
+        {"type", "facts"},      {"host", m.host},        {"system", m.system},           {"addresses", m.addresses},
+        {"version", m.version}, {"trust", m.trust_mode}, {"trust_roots", m.trust_roots}, {"presented", m.presented}};
+  }
+  json operator()(const Refused& m) const { return {{"type", "refused"}, {"code", m.code}, {"message", m.message}}; }
+};
+
+}  // namespace
+
+std::string to_json(const Message& message) {
+  return std::visit(ToJson{}, message).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Message parse_message(const std::string& text_json) {
+  // Depth is bounded before anything is built: these messages are flat but for lists of texts.
+  const json object = json::parse(
+      text_json,
+      [](int depth, json::parse_event_t, json&) {
+        if (depth > 3) throw invalid("nested too deeply");
+        return true;
+      },
+      /*allow_exceptions=*/false);
+  if (!object.is_object()) throw invalid("a message is not a JSON object");
+  const std::string type = text(object, "type");
+  if (type == "hello") {
+    return Hello{text(object, "id"), text(object, "version"), binary(object, "key"), binary(object, "signature")};
+  }
+  if (type == "admission") return Admission{binary(object, "proof")};
+  if (type == "welcome") {
+    return Welcome{text(object, "server"), binary(object, "proof"), number(object, "interval", 1, 86400)};
+  }
+  if (type == "assignment") {
+    return Assignment{text(object, "server"), binary(object, "proof"), text(object, "host"),
+                      number(object, "port", 1, 65535), text(object, "name")};
+  }
+  if (type == "facts") {
+    return Facts{text(object, "host"),     text(object, "system"), texts(object, "addresses"),
+                 text(object, "version"),  text(object, "trust"),  texts(object, "trust_roots"),
+                 text(object, "presented")};
+  }
+  if (type == "refused") return Refused{text(object, "code"), text(object, "message")};
+  throw invalid("a message of unknown type");
+}
+
+Bytes session_transcript(const tls::Connection& session, Speaker speaker, const std::string& id) {
+  const SecretBytes bound = session.exporter("EXPORTER-chancery-collector", 32);
+  Bytes transcript =
+      bytes_of(speaker == Speaker::collector ? "chancery collector speaks 1\n" : "chancery server speaks 1\n");
+  transcript.insert(transcript.end(), bound.begin(), bound.end());
+  transcript.insert(transcript.end(), id.begin(), id.end());
+  return transcript;
+}
+
+Bytes customer_key_proof(const SecretBytes& customer_key, const Bytes& transcript) {
+  const Sha256 mac = hmac_sha256(view_of(customer_key), transcript);
+  return {mac.begin(), mac.end()};
+}
+
+}  // namespace chancery::wire

@@ -1,0 +1,72 @@
+// The messages of the collector channel (ALPN chancery-collector/1), each one JSON object with a "type".
+//
+//   collector -> server   hello        who I am: id, public key, signature by it over the session
+//   server -> collector   admission    prove the Customer Key first (the server does not know this id yet)
+//   collector -> server   admission    HMAC by the Customer Key over the session
+//   server -> collector   welcome      HMAC by the Customer Key over the session, seconds between facts
+//   server -> collector   assignment   (a portal) which engine to go to
+//   collector -> server   facts        what this endpoint is
+//   server -> collector   refused      code and message; the server closes
+//
+// A collector's id is the hex SHA-256 of its public key (SubjectPublicKeyInfo). Every proof covers a label of its
+// speaker, the TLS exporter of the very session, and the id, so that nothing can be replayed, relayed or reflected.
+// parse_* throws Failure("message-invalid") for anything that is not exactly such a message; sizes are bounded by
+// frames.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "appliance/tls/connection.h"
+#include "keystore/x509/private_key.h"
+
+namespace chancery::wire {
+
+inline constexpr const char* collector_protocol = "chancery-collector/1";
+
+struct Hello {
+  std::string id;
+  std::string version;
+  Bytes public_key;
+  Bytes signature;
+};
+struct Admission {
+  Bytes proof;  // empty in the server's request for one
+};
+struct Welcome {
+  std::string server;
+  Bytes proof;
+  int interval_seconds = 5;
+};
+struct Assignment {
+  std::string server;
+  Bytes proof;
+  std::string host;
+  int port = 0;
+  std::string name;  // what the engine's certificate must answer to
+};
+struct Facts {
+  std::string host;
+  std::string system;
+  std::vector<std::string> addresses;
+  std::string version;
+  std::string trust_mode;                // "pinned", "operating-system"
+  std::vector<std::string> trust_roots;  // fingerprints; the pinned ones, or the one that anchored
+  std::string presented;                 // fingerprint of the leaf this collector saw
+};
+struct Refused {
+  std::string code;
+  std::string message;
+};
+using Message = std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused>;
+
+[[nodiscard]] std::string to_json(const Message& message);
+[[nodiscard]] Message parse_message(const std::string& json);
+
+// What a proof covers: label | exporter(32 bytes) | id.
+enum class Speaker { collector, server };
+[[nodiscard]] Bytes session_transcript(const tls::Connection& session, Speaker speaker, const std::string& id);
+[[nodiscard]] Bytes customer_key_proof(const SecretBytes& customer_key, const Bytes& transcript);
+
+}  // namespace chancery::wire
