@@ -31,10 +31,17 @@ struct Caller {
 };
 
 [[nodiscard]] Message ask(const std::string& socket_path, const Message& request, std::chrono::milliseconds deadline);
+// As `ask`, but an {"error":…} reply is handed back as it is: for callers that want what stands beside the error (a
+// report).
+[[nodiscard]] Message exchange(const std::string& socket_path, const Message& request,
+                               std::chrono::milliseconds deadline);
 [[nodiscard]] std::string error_json(const Failure& failure);  // {"error":{…}}
 
-// Answers on a Unix socket, one thread per request, at most 16 at once; a peer that stalls is dropped after 10 s.
-// A Failure (or any exception) thrown by the handler becomes an {"error":…} reply. The destructor stops and joins.
+// Answers on a Unix socket, one thread per request, at most 16 at once, and at most 8 of one user who is neither root
+// nor this process's own; a request or reply that is not through after 10 s is dropped. A Failure (or any exception)
+// thrown by the handler becomes an {"error":…} reply. A stale socket at the path is replaced by one rename; the caller
+// holds the run lock, so it can only be stale. Paths longer than a socket address (107 bytes) are fine. The destructor
+// stops listening, removes the socket, and waits for handlers that are running.
 class Server {
  public:
   using Handler = std::function<Message(const Message& request, const Caller& caller)>;
