@@ -1,0 +1,42 @@
+// What a generation says about this appliance's place in the federation, and the client contexts that members use
+// towards each other: the server is verified by the appliance's own client trust, the client by its member identity.
+//
+//   if (auto membership = read_membership(generation)) …
+//   tls::ClientContext context = member_context(generation, "trust/engine/ca-bundle.crt", true);
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "appliance/tls/client_context.h"
+#include "backup/generations/generation.h"
+
+namespace chancery {
+
+inline constexpr const char* member_protocol = "chancery-member/1";
+
+struct Membership {
+  std::string federation;
+  std::string name;
+  std::string role;
+  std::string portal_host;  // where heartbeats go
+  int portal_port = 0;
+  std::string portal_name;  // what the portal's certificate must answer to
+};
+
+// nullopt: not in a federation (a secondary before it joins). Failure("federation-invalid") when the file is damaged.
+[[nodiscard]] std::optional<Membership> read_membership(const backup::Generation& generation);
+
+// Trust: the PEM bundle at `trust_path` of the generation. Presents identities/member. `verify` false: P23.
+[[nodiscard]] tls::ClientContext member_context(const backup::Generation& generation, const std::string& trust_path,
+                                                bool verify);
+
+// "chancery://<federation>/member/<role>/<name>" of a member certificate, taken apart; nullopt when there is none.
+struct MemberName {
+  std::string federation;
+  std::string role;
+  std::string name;
+};
+[[nodiscard]] std::optional<MemberName> member_name(const Certificate& leaf);
+
+}  // namespace chancery
