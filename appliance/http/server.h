@@ -1,6 +1,6 @@
-// What a serving program answers over HTTPS. The event loop (tls/listener.h) has done the handshake and has read a whole
-// request head before a worker thread is taken, so silent and slow peers cost no thread; between two requests of one
-// connection it waits in the loop again. HTTP itself is Poco's.
+// What a serving program answers over HTTPS. The event loop (tls/listener.h) has done the handshake and has read a
+// whole request head before a worker thread is taken, so silent and slow peers cost no thread; between two requests of
+// one connection it waits in the loop again. HTTP itself is Poco's.
 //
 //   Routes routes;
 //   routes.add("GET", "/api/v1/devices", [&](const Call& call) { return Answer::json(devices.to_json()); });
@@ -21,13 +21,13 @@ namespace chancery::http {
 
 struct Call {
   std::string method;
-  std::string path;                           // decoded, without query
-  std::map<std::string, std::string> query;   // decoded
-  std::map<std::string, std::string> headers; // names in lower case; Authorization is in `authorization` only
-  SecretBytes authorization;                  // the Authorization header's value
-  std::string body;                           // bounded
-  std::string endpoint;                       // which endpoint it came in by: "portal", "engine-api"
-  const tls::Connection& connection;          // exporter, peer chain (ALPN chancery-member/1), peer address
+  std::string path;                            // decoded, without query
+  std::map<std::string, std::string> query;    // decoded
+  std::map<std::string, std::string> headers;  // names in lower case; Authorization is in `authorization` only
+  SecretBytes authorization;                   // the Authorization header's value
+  std::string body;                            // bounded
+  std::string endpoint;                        // which endpoint it came in by: "portal", "engine-api"
+  const tls::Connection& connection;           // exporter, peer chain (ALPN chancery-member/1), peer address
 };
 
 struct Answer {

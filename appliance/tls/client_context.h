@@ -21,22 +21,24 @@ namespace chancery::tls {
 struct ClientOptions {
   // PEM bundle whose certificates anchor (intermediates too: partial chains are accepted, as Java and our engine do).
   Bytes trust_pem;
-  std::optional<Sha256> pin;             // SHA-256 of the peer's SubjectPublicKeyInfo
-  bool verify_chain = true;              // false: "ignore certificate problems" (P23); the log says so
-  bool verify_name = true;               // false: T6; refused by callers where the trust is the public CAs
+  std::optional<Sha256> pin;  // SHA-256 of the peer's SubjectPublicKeyInfo
+  bool verify_chain = true;   // false: "ignore certificate problems" (P23); the log says so
+  bool verify_name = true;    // false: T6; refused by callers where the trust is the public CAs
   std::string minimum_protocol = "TLSv1.2";
-  std::vector<std::string> alpn;         // in order of preference
-  std::vector<Certificate> chain;        // client certificate, leaf first; empty: none
+  std::vector<std::string> alpn;   // in order of preference
+  std::vector<Certificate> chain;  // client certificate, leaf first; empty: none
   std::optional<PrivateKey> key;
 };
 
 class ClientContext {
  public:
-  explicit ClientContext(ClientOptions options);  // Failure for unusable trust or a key that does not match
+  // Failure("no-trust") where nothing could ever be verified, "key-mismatch", "bad-profile".
+  explicit ClientContext(ClientOptions options);
   const ClientOptions& options() const noexcept;
   ssl_ctx_st* native() const noexcept;
 
  private:
+  friend class Connection;
   struct State;
   std::shared_ptr<const State> state_;
 };

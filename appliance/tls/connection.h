@@ -5,14 +5,17 @@
 //   SecretBytes bound = link.exporter("EXPORTER-chancery-join", 32);
 //   link.write_all(view_of(request), deadline);
 //
-// Errors: Failure with code tcp-refused, tcp-timeout, name-resolution, tls-handshake, untrusted-root, name-mismatch,
-// expired, pin-mismatch, closed, timeout; the subject is the peer. A peer that closes without close_notify is "closed"
-// like any other. Thread safety: one thread reads, one writes.
+// Errors: Failure with code tcp-refused, tcp-timeout, tcp-unreachable, name-resolution, tls-handshake, untrusted-root,
+// name-mismatch, expired, pin-mismatch (and the other codes of a refused chain: not-yet-valid, eku-mismatch, …),
+// closed, timeout; the subject is the peer. A peer that closes without close_notify is "closed" like any other: read
+// returns 0. TLS 1.3: a server's refusal of a client certificate shows at the first read, as "tls-handshake". Thread
+// safety: one thread reads, one writes.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,9 @@ struct Target {
 class Connection {
  public:
   [[nodiscard]] static Connection connect(const Target& target, const ClientContext& context, Deadline deadline);
+  // The same over a TCP connection that exists already (after STARTTLS): takes the non-blocking descriptor over.
+  [[nodiscard]] static Connection handshake(int descriptor, std::string peer_address, const std::string& name,
+                                            const ClientContext& context, Deadline deadline);
   // A handshake that a server side has finished elsewhere (event loop): takes both over.
   [[nodiscard]] static Connection adopt(ssl_st* ssl, int descriptor, std::string peer_address);
   Connection(Connection&&) noexcept;
@@ -45,9 +51,10 @@ class Connection {
   // Bytes read into `into`; 0: the peer closed. Failure("timeout") when the deadline passes first.
   std::size_t read(std::span<std::uint8_t> into, Deadline deadline);
   void write_all(ByteView bytes, Deadline deadline);
+  // Decrypted bytes wait inside, which polling the descriptor does not show.
   bool has_buffered() const;
-  // For event loops (descriptor non-blocking): what is there now. nullopt: nothing yet, wait for the descriptor to become
-  // readable (wants_write() tells when it is writability that is waited for); 0: the peer closed.
+  // For event loops (descriptor non-blocking): what is there now. nullopt: nothing yet, wait for the descriptor to
+  // become readable (wants_write() tells when it is writability that is waited for); 0: the peer closed.
   std::optional<std::size_t> try_read(std::span<std::uint8_t> into);
   std::size_t try_write(ByteView bytes);  // how many were taken; 0: wait for writability
   bool wants_write() const;

@@ -15,16 +15,16 @@
 namespace chancery::tls {
 
 struct ProbeResult {
-  bool reached = false;     // TCP and, where asked for, STARTTLS went through
+  bool reached = false;  // TCP and, where asked for, STARTTLS went through
   bool handshake = false;
   std::vector<Certificate> chain;  // as sent, leaf first
   std::string protocol;
-  std::string problem;      // why not, for people
+  std::string problem;  // why not, for people
 };
 
 // `name`: SNI. Never throws; `deadline` bounds all of it. `alpn`: "" or one protocol.
-[[nodiscard]] ProbeResult probe(const ProbeAddress& address, const std::string& name, std::chrono::milliseconds deadline,
-                                const std::string& alpn = "");
+[[nodiscard]] ProbeResult probe(const ProbeAddress& address, const std::string& name,
+                                std::chrono::milliseconds deadline, const std::string& alpn = "");
 
 // Proves bytes offline: a server with this chain and key and a client that takes any certificate shake hands in memory.
 // `problem` is "" when the client saw exactly this chain.
