@@ -60,21 +60,23 @@ void split_headers(Block& block, std::string_view content) {
 
 template <typename Out>
 bool decode_text(std::string_view body, Out& out) {
-  out.clear();
-  out.reserve(body.size() / 4 * 3 + 3);
+  out.resize(body.size() / 4 * 3 + 3);
+  std::uint8_t* to = out.data();
   std::uint32_t group = 0;
   unsigned count = 0;
   unsigned pads = 0;
+  const auto put = [&](std::uint32_t three_bytes) {
+    *to++ = static_cast<std::uint8_t>(three_bytes >> 16U);
+    *to++ = static_cast<std::uint8_t>(three_bytes >> 8U);
+    *to++ = static_cast<std::uint8_t>(three_bytes);
+  };
   for (std::size_t at = 0; at < body.size(); ++at) {
     // Whole groups, as nearly all of them are, without looking at each character by itself.
     while (count == 0 && pads == 0 && body.size() - at >= 4) {
       const auto value_at = [&](std::size_t index) { return int{values[static_cast<std::uint8_t>(body[at + index])]}; };
       const int one = value_at(0), two = value_at(1), three = value_at(2), four = value_at(3);
       if ((one | two | three | four) < 0) break;
-      const auto whole = static_cast<std::uint32_t>((one << 18) | (two << 12) | (three << 6) | four);
-      const std::uint8_t bytes[3] = {static_cast<std::uint8_t>(whole >> 16U), static_cast<std::uint8_t>(whole >> 8U),
-                                     static_cast<std::uint8_t>(whole)};
-      out.insert(out.end(), bytes, bytes + 3);
+      put(static_cast<std::uint32_t>((one << 18) | (two << 12) | (three << 6) | four));
       at += 4;
     }
     if (at >= body.size()) break;
@@ -87,17 +89,16 @@ bool decode_text(std::string_view body, Out& out) {
     if (value < 0 || pads > 0) return false;
     group = (group << 6U) | static_cast<std::uint32_t>(value);
     if (++count < 4) continue;
-    out.push_back(static_cast<std::uint8_t>(group >> 16U));
-    out.push_back(static_cast<std::uint8_t>(group >> 8U));
-    out.push_back(static_cast<std::uint8_t>(group));
+    put(group);
     group = 0;
     count = 0;
   }
-  if (count == 0) return pads == 0;
-  if (count == 1 || count + pads != 4) return false;
-  group <<= 6U * (4 - count);
-  out.push_back(static_cast<std::uint8_t>(group >> 16U));
-  if (count == 3) out.push_back(static_cast<std::uint8_t>(group >> 8U));
+  if (count == 1 || (count == 0 && pads != 0) || (count > 0 && count + pads != 4)) return false;
+  if (count > 0) {
+    put(group << (6U * (4 - count)));
+    to -= 4 - count;
+  }
+  out.resize(static_cast<std::size_t>(to - out.data()));
   return true;
 }
 
