@@ -2,20 +2,25 @@
 // by the authority's user only.
 //
 //   Authority authority = Authority::create(folder, {.federation = id, .names = appliance.all_names()}, clock);
-//   Certificate leaf = authority.issue({.purpose = LeafPurpose::server, .names = names, .public_key_der = key.public_key_der()});
+//   Certificate leaf = authority.issue({.purpose = LeafPurpose::server, .names = names, .public_key_der =
+//   key.public_key_der()});
 //
 // Root: no path length, keyCertSign + cRLSign. Issuing CA: path length 0, name constraints (DNS and IP) to the
 // federation's names, issued anew when names are added. Leaves: notBefore backdated by an hour, 64+ random bits of
 // serial, SAN only from `names`, EKU only from `purpose`; nothing is ever copied from a CSR but the public key.
 // Weak or odd keys (RSA < 2048, exponent < 3, curves other than P-256/384/521) are Failure("key-weak").
-// Everything issued is in the register (authority.db) before it leaves. Thread safety: internally locked.
+// Names are exact DNS names and IP addresses (no wildcards), and only those that the issuing CA permits: Failure
+// "name-not-permitted", "bad-name". Everything issued is in the register (register.h) before it leaves; several
+// processes may have one authority open, and each sees names permitted by another. Thread safety: internally locked.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "appliance/storage/database.h"
 #include "keystore/files/folder.h"
 #include "keystore/x509/private_key.h"
 #include "keystore/x509/request.h"
@@ -26,32 +31,36 @@ enum class LeafPurpose { server, client, member };  // server: serverAuth; clien
 
 struct LeafRequest {
   LeafPurpose purpose = LeafPurpose::server;
-  std::vector<std::string> names;   // DNS names and addresses
-  std::string member_uri;           // "chancery://<federation>/member/<role>/<name>"; member only
+  std::vector<std::string> names;  // DNS names and addresses
+  std::string member_uri;          // "chancery://<federation>/member/<role>/<name>"; member only
   Bytes public_key_der;
-  std::string issued_for;           // for the register: "token 3f2a…, identity portal"
+  std::string issued_for;  // for the register: "token 3f2a…, identity portal"
   std::chrono::hours validity{24 * 397};
 };
 
 struct Founding {
-  std::string federation;          // id
+  std::string federation;          // id: at most 63 of a-z, 0-9 and -, first a letter; see new_federation_id
   std::vector<std::string> names;  // first name constraints
   KeyType key_type = KeyType::ecdsa_p256;
 };
 
 class Authority {
  public:
-  [[nodiscard]] static Authority create(const Folder& folder, const FileAttributes& attributes, const Founding& founding,
-                                        const Clock& clock);
+  [[nodiscard]] static Authority create(const Folder& folder, const FileAttributes& attributes,
+                                        const Founding& founding, const Clock& clock);
   [[nodiscard]] static Authority open(const Folder& folder, const Clock& clock);  // Failure("no-authority")
   Authority(Authority&&) noexcept;
   ~Authority();
 
+  const std::string& federation() const;
   Certificate root() const;
   Certificate issuing() const;  // the current one: leaf chains are {leaf, issuing}
   Certificate issue(const LeafRequest& request);
   // Widens the issuing CA's name constraints (a new issuing certificate under the same key) where `names` need it.
   void permit_names(const std::vector<std::string>& names);
+  // The register's database. Certificates issued inside store().write() are kept or lost together with what else is
+  // written there.
+  storage::Database& store();
 
  private:
   struct State;
@@ -61,5 +70,8 @@ class Authority {
 
 // A self-signed leaf for an appliance that has no PKI yet (a secondary before it joins).
 [[nodiscard]] Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now);
+
+// A random id for a new federation; it stands as the host in its members' URIs.
+[[nodiscard]] std::string new_federation_id();
 
 }  // namespace chancery::authority

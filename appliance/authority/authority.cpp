@@ -1,0 +1,299 @@
+#include "appliance/authority/authority.h"
+
+#include <algorithm>
+
+#include "appliance/authority/certificate_writer.h"
+#include "appliance/authority/permitted_names.h"
+#include "appliance/authority/public_key_rules.h"
+#include "appliance/authority/register.h"
+#include "keystore/bytes/text_encoding.h"
+#include "keystore/fault.h"
+#include "keystore/x509/der.h"
+
+namespace chancery::authority {
+namespace {
+
+constexpr std::chrono::hours backdating{1};
+constexpr std::chrono::hours authority_validity{24 * 3652};
+constexpr std::chrono::hours default_leaf_validity{24 * 397};
+constexpr std::size_t longest_common_name = 64;  // RFC 5280, ub-common-name
+constexpr std::size_t key_file_limit = 64 * 1024;
+
+Bytes subject_bytes(const Certificate& certificate) {
+  const auto outline = chancery::der::outline_of(certificate.der());
+  return {outline->subject.begin(), outline->subject.end()};
+}
+
+std::string organisation_of(const std::string& federation) { return "Chancery federation " + federation; }
+
+// A CN that looks like a host name is compared with name constraints by OpenSSL, so only a DNS name may stand there.
+std::string common_name_for(const std::vector<AlternativeName>& names) {
+  for (const AlternativeName& name : names) {
+    if (name.kind == AlternativeName::Kind::dns && name.value.size() <= longest_common_name) return name.value;
+  }
+  return "";
+}
+
+void check_federation(const std::string& id) {
+  const auto is_lower = [](char unit) { return unit >= 'a' && unit <= 'z'; };
+  const bool fine =
+      !id.empty() && id.size() <= 63 && is_lower(id.front()) &&
+      std::all_of(id.begin(), id.end(),
+                  [&](char unit) { return is_lower(unit) || (unit >= '0' && unit <= '9') || unit == '-'; }) &&
+      id.back() != '-';
+  if (fine) return;
+  throw Failure({.code = "bad-federation",
+                 .subject = id.substr(0, 80),
+                 .cause = "a federation's id stands as the host in its members' URIs: at most 63 of a-z, 0-9 and -, "
+                          "the first a letter",
+                 .hint = "take one from new_federation_id()"});
+}
+
+[[noreturn]] void damaged(const std::string& subject, const std::string& cause) {
+  throw Failure({.code = "authority-damaged",
+                 .subject = subject,
+                 .cause = cause,
+                 .hint = "restore STATE/authority from a backup of the appliance"});
+}
+
+PrivateKey read_key(const Folder& folder, const std::string& name) {
+  return PrivateKey::from_pem(view_of(folder.read_secret(name, key_file_limit)));
+}
+
+const char* kind_of(LeafPurpose purpose) {
+  switch (purpose) {
+    case LeafPurpose::server:
+      return "server";
+    case LeafPurpose::client:
+      return "client";
+    case LeafPurpose::member:
+      break;
+  }
+  return "member";
+}
+
+FileAttributes attributes_of(const Folder& folder, const std::string& name) {
+  const auto status = folder.status(name);
+  if (!status) return {.mode = 0600};
+  return {.mode = status->mode, .owner = status->owner, .group = status->group};
+}
+
+// What every leaf under one issuing certificate has in common.
+struct Issuer {
+  std::int64_t register_id = 0;
+  Certificate certificate;
+  NameConstraints permitted;
+  Bytes name;
+  Bytes key_id;
+};
+
+Issuer issuer_from(Registered registered) {
+  const Certificate& certificate = registered.certificate;
+  return {registered.id, certificate, constraints_of(certificate), subject_bytes(certificate),
+          certificate.subject_key_id()};
+}
+
+Certificate signed_issuing(const PrivateKey& root_key, const Certificate& root, const PrivateKey& issuing_key,
+                           const std::string& federation, const NameConstraints& constraints, Instant now) {
+  const Bytes public_key = issuing_key.public_key_der();
+  return Certificate::from_der(write_certificate(
+      root_key,
+      {.serial = new_serial(),
+       .issuer = subject_bytes(root),
+       .not_before = std::max(now - backdating, root.not_before()),
+       .not_after = root.not_after(),
+       .subject = subject_name(organisation_of(federation), "Chancery issuing CA " + federation.substr(0, 12)),
+       .public_key_der = public_key,
+       .extensions = issuing_extensions(key_identifier(public_key), root.subject_key_id(), constraints)}));
+}
+
+Certificate signed_root(const PrivateKey& key, const std::string& federation, Instant now) {
+  const Bytes public_key = key.public_key_der();
+  const Bytes name = subject_name(organisation_of(federation), "Chancery root " + federation.substr(0, 12));
+  return Certificate::from_der(write_certificate(key, {.serial = new_serial(),
+                                                       .issuer = name,
+                                                       .not_before = now - backdating,
+                                                       .not_after = now + authority_validity,
+                                                       .subject = name,
+                                                       .public_key_der = public_key,
+                                                       .extensions = root_extensions(key_identifier(public_key))}));
+}
+
+}  // namespace
+
+struct Authority::State {
+  // Reads again when another process (the CLI, adding names) has entered a newer issuing certificate.
+  void refresh() {
+    if (newest_id(store, "issuing") == issuer.register_id) return;
+    issuer = issuer_from(*newest(store, "issuing"));
+  }
+  Bytes leaf(const LeafRequest& request, Instant now) const;
+
+  Folder folder;
+  Clock clock;
+  storage::Database store;
+  std::string federation;
+  Certificate root;
+  PrivateKey issuing_key;
+  Issuer issuer;
+};
+
+Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
+  const PublicKeyKind key_kind = check_public_key(request.public_key_der);
+  const LeafNames names{exact_names(request.names), request.member_uri};
+  for (const AlternativeName& name : names.names) {
+    if (is_permitted(issuer.permitted, name)) continue;
+    throw Failure({.code = "name-not-permitted",
+                   .subject = to_text(name),
+                   .cause = "the issuing CA's name constraints do not permit this name",
+                   .hint = "make a join token that bears the name, or give it at `chancery init --san`"});
+  }
+  const bool is_member = request.purpose == LeafPurpose::member;
+  const bool uri_fits = is_member ? names.uri.starts_with("chancery://" + federation + "/member/") : names.uri.empty();
+  if (!uri_fits || (names.names.empty() && names.uri.empty())) {
+    throw Failure({.code = "bad-name",
+                   .subject = request.issued_for,
+                   .cause = "a member needs a URI of this federation, and every other certificate a name and no URI",
+                   .hint = "give names, and for members chancery://" + federation + "/member/ROLE/NAME"});
+  }
+  const Instant not_after = std::min(now + request.validity, issuer.certificate.not_after());
+  if (not_after <= now) {
+    throw Failure({.code = "authority-expired",
+                   .subject = issuer.certificate.subject(),
+                   .cause = "the issuing CA ended on " + to_rfc3339(issuer.certificate.not_after()),
+                   .hint = "check this machine's clock; if it is right, the federation needs a new authority"});
+  }
+  const Bytes subject = subject_name(organisation_of(federation), common_name_for(names.names));
+  return write_certificate(issuing_key, {.serial = new_serial(),
+                                         .issuer = issuer.name,
+                                         .not_before = std::max(now - backdating, issuer.certificate.not_before()),
+                                         .not_after = not_after,
+                                         .subject = subject,
+                                         .public_key_der = request.public_key_der,
+                                         .extensions = leaf_extensions(
+                                             key_identifier(request.public_key_der), issuer.key_id, names,
+                                             request.purpose != LeafPurpose::client,
+                                             request.purpose != LeafPurpose::server, key_kind == PublicKeyKind::rsa)});
+}
+
+Authority::Authority(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Authority::Authority(Authority&&) noexcept = default;
+Authority::~Authority() = default;
+
+Authority Authority::create(const Folder& folder, const FileAttributes& attributes, const Founding& founding,
+                            const Clock& clock) {
+  check_federation(founding.federation);
+  // issuing.pem is written last: with it there is an authority, without it an earlier attempt was cut short.
+  if (folder.status("issuing.pem")) {
+    throw Failure({.code = "already-exists",
+                   .subject = folder.path(),
+                   .cause = "there is an authority already",
+                   .hint = "keep it; for a new federation use another state folder"});
+  }
+  const Instant now = clock();
+  NameConstraints constraints{.dns = {}, .addresses = {}, .uri_host = founding.federation};
+  widen(constraints, exact_names(founding.names));
+  const PrivateKey root_key = PrivateKey::generate(founding.key_type);
+  const PrivateKey issuing_key = PrivateKey::generate(founding.key_type);
+  const Certificate root = signed_root(root_key, founding.federation, now);
+  const Certificate issuing = signed_issuing(root_key, root, issuing_key, founding.federation, constraints, now);
+
+  FileAttributes secret = attributes;
+  secret.mode = 0600;
+  folder.write_atomically("root.key", view_of(root_key.to_pem()), secret);
+  folder.write_atomically("issuing.key", view_of(issuing_key.to_pem()), secret);
+  {
+    storage::Database store = open_register(folder, secret);
+    store.write([&] {
+      store.run("INSERT OR REPLACE INTO founding (only, federation) VALUES (1, ?)", {founding.federation});
+      enter(store, root, {.kind = "root", .issued_for = "founding", .issued_at = now});
+      enter(store, issuing, {.kind = "issuing", .issued_for = "founding", .issued_at = now});
+    });
+  }
+  folder.write_atomically("root.pem", view_of(root.to_pem()), attributes);
+  folder.write_atomically("issuing.pem", view_of(issuing.to_pem()), attributes);
+  return open(folder, clock);
+}
+
+Authority Authority::open(const Folder& folder, const Clock& clock) {
+  if (!folder.status("issuing.pem") || !folder.status("authority.db")) {
+    throw Failure({.code = "no-authority",
+                   .subject = folder.path(),
+                   .cause = "there is no authority in this folder",
+                   .hint = "ask on the primary; `chancery init --role primary` makes one"});
+  }
+  storage::Database store = open_register(folder);
+  const auto founding = store.rows("SELECT federation FROM founding");
+  auto root = newest(store, "root");
+  auto issuing = newest(store, "issuing");
+  if (founding.empty() || !root || !issuing) damaged(folder.path() + "/authority.db", "has no root or issuing CA");
+  PrivateKey issuing_key = read_key(folder, "issuing.key");
+  if (!issuing_key.belongs_to(issuing->certificate)) {
+    damaged(folder.path() + "/issuing.key", "does not belong to the issuing CA in the register");
+  }
+  return Authority(std::unique_ptr<State>(new State{Folder::open(folder.path()), clock, std::move(store),
+                                                    founding.front().text(0), std::move(root->certificate),
+                                                    std::move(issuing_key), issuer_from(std::move(*issuing))}));
+}
+
+const std::string& Authority::federation() const { return state_->federation; }
+storage::Database& Authority::store() { return state_->store; }
+Certificate Authority::root() const { return state_->root; }
+
+Certificate Authority::issuing() const {
+  const auto lock = state_->store.hold();
+  state_->refresh();
+  return state_->issuer.certificate;
+}
+
+Certificate Authority::issue(const LeafRequest& request) {
+  std::optional<Certificate> issued;
+  state_->store.write([&] {
+    state_->refresh();
+    const Instant now = state_->clock();
+    issued = Certificate::from_der(state_->leaf(request, now));
+    enter(state_->store, *issued,
+          {.kind = kind_of(request.purpose), .issued_for = request.issued_for, .issued_at = now});
+  });
+  return std::move(*issued);
+}
+
+void Authority::permit_names(const std::vector<std::string>& names) {
+  const std::vector<AlternativeName> wanted = exact_names(names);
+  State& state = *state_;
+  state.store.write([&] {
+    state.refresh();
+    NameConstraints constraints = state.issuer.permitted;
+    if (!widen(constraints, wanted)) return;
+    const Instant now = state.clock();
+    // The root's key is in memory only while it is needed.
+    const PrivateKey root_key = read_key(state.folder, "root.key");
+    const Certificate issuing =
+        signed_issuing(root_key, state.root, state.issuing_key, state.federation, constraints, now);
+    enter(state.store, issuing, {.kind = "issuing", .issued_for = "more names", .issued_at = now});
+    state.folder.write_atomically("issuing.pem", view_of(issuing.to_pem()), attributes_of(state.folder, "issuing.pem"));
+  });
+}
+
+Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now) {
+  const Bytes public_key = key.public_key_der();
+  const PublicKeyKind kind = check_public_key(public_key);
+  const LeafNames exact{exact_names(names), ""};
+  const Bytes subject = subject_name("Chancery appliance outside of a federation", common_name_for(exact.names));
+  const Bytes key_id = key_identifier(public_key);
+  return Certificate::from_der(write_certificate(
+      key, {.serial = new_serial(),
+            .issuer = subject,
+            .not_before = now - backdating,
+            .not_after = now + default_leaf_validity,
+            .subject = subject,
+            .public_key_der = public_key,
+            .extensions = leaf_extensions(key_id, key_id, exact, true, false, kind == PublicKeyKind::rsa)}));
+}
+
+std::string new_federation_id() {
+  // The leading letter is needed where the id stands as a host (java.net.URI takes no host that begins with a digit).
+  return "f" + to_hex(view_of(random_secret(10)));
+}
+
+}  // namespace chancery::authority

@@ -1,0 +1,237 @@
+#include "appliance/storage/database.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include <unordered_map>
+
+#include "keystore/fault.h"
+
+namespace chancery::storage {
+namespace {
+
+constexpr int busy_timeout_ms = 10'000;
+
+Failure storage_failure(const SQLite::Exception& error, const std::string& path) {
+  const auto failure = [&](const char* code, const char* hint) {
+    return Failure(
+        {.code = code, .subject = path, .cause = std::string("the database answered: ") + error.what(), .hint = hint});
+  };
+  switch (error.getErrorCode()) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return failure("storage-busy", "another program is writing to it for long; repeat the command");
+    case SQLITE_FULL:
+      return failure("no-space", "make room on this file system, then repeat the command");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+      return failure("read-only", "check owner and mode of this file and of its folder");
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return failure("storage-damaged", "restore this file from a backup of the appliance");
+    default:
+      return failure("storage-failed", "check the disk and the kernel log, then repeat the command");
+  }
+}
+
+void make_file(const Folder& folder, const std::string& name, const FileAttributes& attributes) {
+  std::optional<FileStatus> status = folder.status(name);
+  if (!status) {
+    try {
+      folder.create_file(name, {}, attributes);
+      return;
+    } catch (const Failure& failure) {
+      // Another process may have made it between the look and the making.
+      if (failure.code() != "already-exists") throw;
+      status = folder.status(name);
+    }
+  }
+  if (status && status->kind == FileStatus::Kind::file) return;
+  throw Failure({.code = "not-a-file",
+                 .subject = folder.path() + "/" + name,
+                 .cause = "is not an ordinary file",
+                 .hint = "look at it with `ls -l`; only the program's own database may stand there"});
+}
+
+[[noreturn]] void wrong_column(std::size_t column) {
+  throw Failure({.code = "storage-damaged",
+                 .subject = "column " + std::to_string(column + 1),
+                 .cause = "the database holds a value of another type than expected",
+                 .hint = "restore the database from a backup of the appliance"});
+}
+
+template <typename T>
+const T& value_as(const std::vector<Value>& values, std::size_t column) {
+  if (column >= values.size()) wrong_column(column);
+  const T* found = std::get_if<T>(&values[column]);
+  if (found == nullptr) wrong_column(column);
+  return *found;
+}
+
+struct Binder {
+  SQLite::Statement& statement;
+  int index;
+
+  void operator()(std::monostate) const { statement.bind(index); }
+  void operator()(std::int64_t number) const { statement.bind(index, number); }
+  void operator()(const std::string& text) const { statement.bind(index, text); }
+  void operator()(const Bytes& bytes) const {
+    // A null pointer would bind NULL instead of an empty blob.
+    statement.bind(index, bytes.empty() ? static_cast<const void*>("") : bytes.data(), static_cast<int>(bytes.size()));
+  }
+};
+
+Value value_of(const SQLite::Column& column) {
+  if (column.isInteger()) return static_cast<std::int64_t>(column.getInt64());
+  if (column.isText()) return column.getString();
+  if (column.isBlob()) {
+    const auto* start = static_cast<const std::uint8_t*>(column.getBlob());
+    return Bytes(start, start + column.getBytes());
+  }
+  return std::monostate{};
+}
+
+}  // namespace
+
+bool Row::is_null(std::size_t column) const {
+  return column >= values_.size() || std::holds_alternative<std::monostate>(values_[column]);
+}
+std::int64_t Row::integer(std::size_t column) const { return value_as<std::int64_t>(values_, column); }
+const std::string& Row::text(std::size_t column) const { return value_as<std::string>(values_, column); }
+const Bytes& Row::blob(std::size_t column) const { return value_as<Bytes>(values_, column); }
+
+struct Database::State {
+  explicit State(std::string file) : path(std::move(file)), database(path, SQLite::OPEN_READWRITE, busy_timeout_ms) {}
+
+  // Compiled once: compiling costs more than running for statements of this size.
+  SQLite::Statement& statement(const std::string& sql, const std::vector<Value>& parameters) {
+    auto& known = statements[sql];
+    if (!known) known = std::make_unique<SQLite::Statement>(database, sql);
+    known->tryReset();  // reset() would report the error of the run before again
+    known->clearBindings();
+    for (std::size_t at = 0; at < parameters.size(); ++at) {
+      std::visit(Binder{*known, static_cast<int>(at) + 1}, parameters[at]);
+    }
+    return *known;
+  }
+
+  template <typename Work>
+  auto guarded(Work work) {
+    const std::lock_guard lock(mutex);
+    try {
+      return work();
+    } catch (const SQLite::Exception& error) {
+      throw storage_failure(error, path);
+    }
+  }
+
+  void migrate(const Schema& schema);
+
+  std::string path;
+  std::recursive_mutex mutex;
+  SQLite::Database database;
+  std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>> statements;
+  int depth = 0;
+  bool doomed = false;
+};
+
+void Database::State::migrate(const Schema& schema) {
+  const int wanted = static_cast<int>(schema.migrations.size());
+  const auto version = [this] { return database.execAndGet("PRAGMA user_version").getInt(); };
+  if (version() == wanted) return;
+  // Two processes may come here together: the version is read again under the write lock.
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  const int present = version();
+  if (present > wanted) {
+    throw Failure({.code = "storage-newer",
+                   .subject = path,
+                   .cause = schema.what + " was written by a newer version of this program",
+                   .hint = "install the version that wrote it, or restore a backup made before the upgrade"});
+  }
+  for (int at = present; at < wanted; ++at) database.exec(schema.migrations[static_cast<std::size_t>(at)]);
+  database.exec("PRAGMA user_version = " + std::to_string(wanted));
+  transaction.commit();
+}
+
+Database::Database(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Database::Database(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Database Database::open(const Folder& folder, const std::string& name, const Schema& schema,
+                        const FileAttributes& attributes) {
+  make_file(folder, name, attributes);
+  const std::string path = folder.path() + "/" + name;
+  try {
+    auto state = std::make_unique<State>(path);
+    state->database.exec("PRAGMA journal_mode = WAL");
+    state->database.exec("PRAGMA synchronous = FULL");
+    state->database.exec("PRAGMA foreign_keys = ON");
+    state->database.exec("PRAGMA trusted_schema = OFF");
+    state->migrate(schema);
+    return Database(std::move(state));
+  } catch (const SQLite::Exception& error) {
+    throw storage_failure(error, path);
+  }
+}
+
+int Database::run(const std::string& sql, const std::vector<Value>& parameters) {
+  return state_->guarded([&] {
+    SQLite::Statement& statement = state_->statement(sql, parameters);
+    const int changed = statement.exec();
+    // Left un-reset, a statement keeps its read lock and parameters.
+    statement.reset();
+    return changed;
+  });
+}
+
+std::vector<Row> Database::rows(const std::string& sql, const std::vector<Value>& parameters) const {
+  return state_->guarded([&] {
+    SQLite::Statement& statement = state_->statement(sql, parameters);
+    std::vector<Row> found;
+    while (statement.executeStep()) {
+      std::vector<Value> values;
+      for (int at = 0; at < statement.getColumnCount(); ++at) values.push_back(value_of(statement.getColumn(at)));
+      found.emplace_back(std::move(values));
+    }
+    statement.reset();
+    return found;
+  });
+}
+
+void Database::write(const std::function<void()>& work) {
+  const std::lock_guard lock(state_->mutex);
+  const bool outermost = state_->depth == 0;
+  if (outermost) {
+    run("BEGIN IMMEDIATE");
+    state_->doomed = false;
+  }
+  ++state_->depth;
+  try {
+    work();
+    if (state_->doomed) {
+      throw Failure({.code = "storage-failed",
+                     .subject = state_->path,
+                     .cause = "a part of this change failed, so that none of it can be kept",
+                     .hint = "repeat the command; the log has the first error"});
+    }
+    if (outermost) run("COMMIT");
+  } catch (...) {
+    --state_->depth;
+    state_->doomed = true;
+    if (outermost) {
+      // Some errors (disk full) have rolled back already; a second rollback then only says so.
+      try {
+        run("ROLLBACK");
+      } catch (const Failure&) {
+        (void)0;
+      }
+    }
+    throw;
+  }
+  --state_->depth;
+}
+
+std::unique_lock<std::recursive_mutex> Database::hold() const { return std::unique_lock(state_->mutex); }
+
+}  // namespace chancery::storage
