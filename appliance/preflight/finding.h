@@ -40,6 +40,11 @@ struct Report {
   Verdict verdict() const;
   bool has(const std::string& code) const;
   void add(const std::string& code, std::string subject, std::string message, std::string hint);
+  // For the few settings in which a code weighs less than its declared severity; never raises it.
+  void add_milder(Severity severity, const std::string& code, std::string subject, std::string message,
+                  std::string hint);
+  // Errors before warnings before infos; within each as they were added (leaf first).
+  void sort();
   // Errors whose code is in `accepted` become warnings. A code that may not be accepted is Failure("cannot-accept").
   void accept(const std::set<std::string>& accepted);
 };

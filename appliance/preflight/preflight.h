@@ -38,21 +38,22 @@ struct RequiredName {
 };
 
 struct Question {
-  std::vector<SourceFile> certificate;   // leaf, perhaps with chain and key in the same file
-  std::vector<SourceFile> key;           // empty: a key among `certificate`, or `waiting_key`
+  std::vector<SourceFile> certificate;  // leaf, perhaps with chain and key in the same file
+  std::vector<SourceFile> key;          // empty: a key among `certificate`, or `waiting_key`
   std::vector<SourceFile> intermediate;
-  std::vector<SourceFile> trust;         // --trust: only these anchor; empty: knowledge.anchors
-  std::vector<SourceFile> also_trust;    // --also-trust: anchors besides
+  std::vector<SourceFile> trust;       // --trust: only these anchor; empty: knowledge.anchors
+  std::vector<SourceFile> also_trust;  // --also-trust: anchors besides
   std::optional<SecretBytes> passphrase;
   std::optional<PrivateKey> waiting_key;  // key of a pending CSR
   std::vector<RequiredName> names;
   Purpose purpose = Purpose::server;
   Instant at{};
-  bool needs_key = false;   // replace: a missing key is an error ("key-missing")
-  bool keep_root = false;   // A5
-  bool pinned = false;      // v1 / SAN-less / self-signed only warn (D3)
+  bool needs_key = false;  // replace: a missing key is an error ("key-missing")
+  bool keep_root = false;  // A5
+  bool pinned = false;     // v1 / SAN-less / self-signed only warn (D3)
   std::set<std::string> accepted;
   std::vector<std::string> key_paths;  // paths on disk whose permissions are looked at (T8)
+  std::string key_reader;              // the user that must be able to read them; "": who runs this
 };
 
 // What this appliance knows. All optional: a bare `cert check` on a laptop has only the OS's anchors.
@@ -86,9 +87,13 @@ struct BundleAnswer {
   std::vector<Certificate> fresh;
   std::vector<Certificate> present;
 };
-[[nodiscard]] BundleAnswer check_bundle(const std::vector<SourceFile>& files, const CertificatePool& existing, Instant at);
+[[nodiscard]] BundleAnswer check_bundle(const std::vector<SourceFile>& files, const CertificatePool& existing,
+                                        Instant at);
 
 // The present state of an identity, for restore, rollback, doctor and list: chain, dates, revocation, retired anchors.
+// What is wrong for good stays an error: revoked, retired-anchor, key-mismatch. Everything else is a warning here, mere
+// expiry too: it was accepted when it went into force, and an old certificate can be better than none. An intermediate
+// that the identity lacks is not silently completed, because clients would not get it: missing-intermediate.
 [[nodiscard]] Report check_identity(const Identity& identity, const Knowledge& knowledge,
                                     const std::vector<RequiredName>& names, Instant at);
 
