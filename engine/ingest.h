@@ -11,9 +11,9 @@
 namespace chancery::engine {
 
 struct IngestOptions {
-  std::string server_name;                     // said in the welcome
-  std::function<SecretBytes()> customer_key;   // of the generation in force
-  int interval_seconds = 5;                    // between two reports of a collector
+  std::string server_name;                    // said in the welcome
+  std::function<SecretBytes()> customer_key;  // of the generation in force
+  int interval_seconds = 5;                   // between two reports of a collector
 };
 
 class Ingest {

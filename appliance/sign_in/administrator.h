@@ -1,0 +1,32 @@
+// The appliance's administrator at the door of a page or API: HTTP Basic over TLS, checked against the argon2id hash in
+// STATE/settings/administrator.hash.
+//
+//   Administrator door(state_folder);
+//   if (auto refusal = door.refusal(call)) return *refusal;      // 401 with a challenge, or 429
+//
+// One right answer is remembered as an HMAC under a key of this process, so that argon2id runs once and not per request;
+// it is forgotten when the file changes. After 10 wrong ones from an address within a minute that address waits. The
+// user's name is not secret and must be "administrator". Thread safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "appliance/http/server.h"
+#include "keystore/files/folder.h"
+
+namespace chancery {
+
+class Administrator {
+ public:
+  explicit Administrator(const Folder& state);
+  ~Administrator();
+  // nullopt: this is the administrator.
+  std::optional<http::Answer> refusal(const http::Call& call);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery

@@ -1,0 +1,55 @@
+// chancery-engine: the Web API, the collector channel and the heartbeat of a secondary or single appliance.
+
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "appliance/membership/customer_key.h"
+#include "appliance/settings/program_settings.h"
+#include "engine/heartbeat.h"
+#include "engine/ingest.h"
+#include "engine/web_api.h"
+#include "keystore/fault.h"
+
+namespace {
+
+using namespace chancery;
+
+struct Engine {
+  Engine(serving::Program& program, const EngineSettings& settings)
+      : administrator(program.state()), devices(program.state().open_folder("databases"), system_now) {
+    program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
+    ingest =
+        std::make_unique<engine::Ingest>(engine::IngestOptions{.server_name = program.appliance().name,
+                                                               .customer_key = [this] { return customer_key.get(); }},
+                                         devices);
+    program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
+      ingest->adopt(std::move(connection), endpoint);
+    });
+    engine::add_web_api(program, devices, administrator);
+    engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
+    program.run_in_background("devices", [this, &program] {
+      while (program.pause(std::chrono::seconds(1))) {
+        try {
+          devices.flush();
+        } catch (const Failure& failure) {
+          spdlog::error("failed to keep device facts: {} (hint: {})", failure.what(), failure.hint());
+        }
+      }
+    });
+  }
+
+  Administrator administrator;
+  engine::Devices devices;
+  CustomerKey customer_key;
+  std::unique_ptr<engine::Ingest> ingest;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::unique_ptr<Engine> engine;
+  return serving::run(argc, argv, "engine", [&engine](serving::Program& program) {
+    engine = std::make_unique<Engine>(program, EngineSettings::load(program.state().path()));
+  });
+}

@@ -1,0 +1,16 @@
+// The engine's HTTPS Web API.
+//
+//   GET /healthz            200 "ok" while it serves
+//   GET /api/v1/status      name, version, generation, how many devices; for anybody: the finder and the portal ask it
+//   GET /api/v1/devices     ?offset=&limit= (at most 1,000); for members (ALPN chancery-member/1) and the administrator
+#pragma once
+
+#include "appliance/serving/serving_program.h"
+#include "appliance/sign_in/administrator.h"
+#include "engine/devices.h"
+
+namespace chancery::engine {
+
+void add_web_api(serving::Program& program, const Devices& devices, Administrator& administrator);
+
+}  // namespace chancery::engine

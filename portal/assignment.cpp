@@ -1,0 +1,66 @@
+#include "portal/assignment.h"
+
+#include <spdlog/spdlog.h>
+
+#include <optional>
+
+#include "appliance/wire/collector_door.h"
+
+namespace chancery::portal {
+
+namespace {
+
+wire::CollectorDoor& door_of(wire::Session& session) {
+  return *static_cast<wire::CollectorDoor*>(session.owner_state.get());
+}
+
+std::optional<EngineView> choose(const Engines& engines) {
+  for (const EngineView& view : engines.list()) {
+    if (view.reachable) return view;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Assignment::Assignment(AssignmentOptions options, const Engines& engines)
+    : options_(std::move(options)), engines_(engines) {
+  wire::ChannelHandlers handlers;
+  handlers.on_begin = [this](wire::Session& session) {
+    // A portal keeps no list of collectors: every visit proves the Customer Key.
+    session.owner_state = std::make_shared<wire::CollectorDoor>(
+        wire::DoorKeeper{.transcript =
+                             [&session](wire::Speaker speaker, const std::string& id) {
+                               return wire::session_transcript(session.connection(), speaker, id);
+                             },
+                         .customer_key = options_.customer_key,
+                         .is_known = [](const std::string&) { return false; },
+                         .enter = [](const std::string&, const Bytes&) {}});
+  };
+  handlers.on_frame = [this](wire::Session& session, const std::string& text) {
+    wire::CollectorDoor& door = door_of(session);
+    const wire::DoorAnswer answer = door.take(wire::parse_message(text));
+    if (answer.reply) session.send(wire::to_json(*answer.reply));
+    if (answer.refused) session.end();
+    if (!answer.opened) return;
+    if (const auto engine = choose(engines_)) {
+      session.send(wire::to_json(
+          wire::Assignment{options_.server_name, door.server_proof(), engine->host, engine->port, engine->name}));
+      spdlog::info("[{}] collector {} from {} assigned to engine {}", session.number(), door.id().substr(0, 16),
+                   session.connection().peer_address(), engine->name);
+    } else {
+      session.send(wire::to_json(wire::Refused{"no-engine", "no engine is reachable now; ask again later"}));
+    }
+    session.end();
+  };
+  handlers.idle = std::chrono::seconds(15);
+  channel_ = std::make_unique<wire::ChannelServer>(std::move(handlers));
+}
+
+Assignment::~Assignment() = default;
+
+void Assignment::adopt(tls::Connection connection, const std::string& endpoint) {
+  channel_->adopt(std::move(connection), endpoint);
+}
+
+}  // namespace chancery::portal

@@ -1,0 +1,49 @@
+// The engines a portal knows: each tells of itself by heartbeats over mutual TLS, and is then asked for its status over
+// TLS that is verified by the engine's internal name (P12) under the portal's own client trust, unless the setting says
+// to ignore certificate problems (P23).
+//
+//   Engines engines(program, settings);
+//   engines.to_json();         // what page and API show
+//
+// Where a heartbeat comes from is where the engine is asked; what it may call itself is limited to the names in its
+// member certificate. Kept in databases/portal.db, so that a restarted portal knows its engines. Thread safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/serving/serving_program.h"
+#include "appliance/settings/program_settings.h"
+#include "keystore/x509/instant.h"
+
+namespace chancery::portal {
+
+struct EngineView {
+  std::string name;
+  std::string internal_name;
+  std::string host;
+  int port = 0;
+  std::string version;
+  Instant last_seen{};
+  // The last answer to our own question.
+  bool reachable = false;
+  bool verified = false;
+  std::string problem;  // why not reachable
+  std::int64_t devices = 0;
+  std::int64_t connected = 0;
+};
+
+class Engines {
+ public:
+  Engines(serving::Program& program, const PortalSettings& settings);
+  ~Engines();
+  std::vector<EngineView> list() const;  // by name
+  std::string to_json() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery::portal

@@ -1,0 +1,79 @@
+// chancery-portal: shows all engines of the federation, takes their heartbeats, and tells collectors where they belong.
+
+#include <memory>
+
+#include "appliance/membership/customer_key.h"
+#include "appliance/pages/page.h"
+#include "appliance/settings/program_settings.h"
+#include "appliance/sign_in/administrator.h"
+#include "appliance/wire/collector_messages.h"
+#include "portal/assignment.h"
+#include "portal/engines.h"
+
+namespace {
+
+using namespace chancery;
+
+std::string state_cell(const portal::EngineView& view) {
+  if (!view.reachable) return "<span class=\"bad\">" + pages::escape(view.problem) + "</span>";
+  if (!view.verified) return "<span class=\"warn\">answers, certificate not verified (by setting)</span>";
+  return "<span class=\"good\">answers, verified as " + pages::escape(view.internal_name) + "</span>";
+}
+
+http::Answer engines_page(const Appliance& appliance, const portal::Engines& engines) {
+  std::vector<std::vector<std::string>> rows;
+  for (const portal::EngineView& view : engines.list()) {
+    rows.push_back({pages::escape(view.name), pages::escape(view.host) + ":" + std::to_string(view.port),
+                    state_cell(view), std::to_string(view.connected) + " of " + std::to_string(view.devices),
+                    to_rfc3339(view.last_seen)});
+  }
+  const std::string body =
+      rows.empty() ? "<p>No engine has reported yet. Make a token here (<code>chancery federation token --role engine "
+                     "--name NAME</code>), join the engine with it, and it appears within seconds.</p>"
+                   : pages::table({"Engine", "Address", "State", "Collectors connected", "Last heartbeat (UTC)"}, rows);
+  return pages::page("Engines", appliance.name, body);
+}
+
+struct Portal {
+  explicit Portal(serving::Program& program)
+      : administrator(program.state()), engines(program, PortalSettings::load(program.state().path())) {
+    program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
+    assignment = std::make_unique<portal::Assignment>(
+        portal::AssignmentOptions{.server_name = program.appliance().name,
+                                  .customer_key = [this] { return customer_key.get(); }},
+        engines);
+    program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
+      assignment->adopt(std::move(connection), endpoint);
+    });
+    http::Routes& routes = program.routes();
+    pages::add_style(routes);
+    routes.add("GET", "/healthz", [](const http::Call&) {
+      return http::Answer{.status = 200, .content_type = "text/plain", .body = "ok\n", .headers = {}, .stream = {}};
+    });
+    routes.add("GET", "/api/v1/status", [&program](const http::Call&) {
+      return http::Answer::json("{\"program\":\"portal\",\"version\":\"" CHANCERY_VERSION "\",\"generation\":" +
+                                std::to_string(program.generation().number()) + "}");
+    });
+    routes.add("GET", "/api/v1/engines", [this](const http::Call& call) {
+      if (auto refusal = administrator.refusal(call)) return *refusal;
+      return http::Answer::json(engines.to_json());
+    });
+    routes.add("GET", "/", [this, &program](const http::Call& call) {
+      if (auto refusal = administrator.refusal(call)) return *refusal;
+      return engines_page(program.appliance(), engines);
+    });
+  }
+
+  Administrator administrator;
+  CustomerKey customer_key;
+  portal::Engines engines;
+  std::unique_ptr<portal::Assignment> assignment;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::unique_ptr<Portal> portal;
+  return serving::run(argc, argv, "portal",
+                      [&portal](serving::Program& program) { portal = std::make_unique<Portal>(program); });
+}
