@@ -124,8 +124,8 @@ Certificate signed_root(const PrivateKey& key, const std::string& federation, In
 struct Authority::State {
   // Reads again when another process (the CLI, adding names) has entered a newer issuing certificate.
   void refresh() {
-    if (newest_id(store, "issuing") == issuer.register_id) return;
-    issuer = issuer_from(*newest(store, "issuing"));
+    if (in_force_id(store, "issuing") == issuer.register_id) return;
+    issuer = issuer_from(*in_force(store, "issuing"));
   }
   Bytes leaf(const LeafRequest& request, Instant now) const;
 
@@ -206,8 +206,8 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
     storage::Database store = open_register(folder, secret);
     store.write([&] {
       store.run("INSERT OR REPLACE INTO founding (only, federation) VALUES (1, ?)", {founding.federation});
-      enter(store, root, {.kind = "root", .issued_for = "founding", .issued_at = now});
-      enter(store, issuing, {.kind = "issuing", .issued_for = "founding", .issued_at = now});
+      put_in_force(store, root, {.kind = "root", .issued_for = "founding", .issued_at = now});
+      put_in_force(store, issuing, {.kind = "issuing", .issued_for = "founding", .issued_at = now});
     });
   }
   folder.write_atomically("root.pem", view_of(root.to_pem()), attributes);
@@ -224,8 +224,8 @@ Authority Authority::open(const Folder& folder, const Clock& clock) {
   }
   storage::Database store = open_register(folder);
   const auto founding = store.rows("SELECT federation FROM founding");
-  auto root = newest(store, "root");
-  auto issuing = newest(store, "issuing");
+  auto root = in_force(store, "root");
+  auto issuing = in_force(store, "issuing");
   if (founding.empty() || !root || !issuing) damaged(folder.path() + "/authority.db", "has no root or issuing CA");
   PrivateKey issuing_key = read_key(folder, "issuing.key");
   if (!issuing_key.belongs_to(issuing->certificate)) {
@@ -270,7 +270,7 @@ void Authority::permit_names(const std::vector<std::string>& names) {
     const PrivateKey root_key = read_key(state.folder, "root.key");
     const Certificate issuing =
         signed_issuing(root_key, state.root, state.issuing_key, state.federation, constraints, now);
-    enter(state.store, issuing, {.kind = "issuing", .issued_for = "more names", .issued_at = now});
+    put_in_force(state.store, issuing, {.kind = "issuing", .issued_for = "more names", .issued_at = now});
     state.folder.write_atomically("issuing.pem", view_of(issuing.to_pem()), attributes_of(state.folder, "issuing.pem"));
   });
 }

@@ -31,16 +31,16 @@ enum class LeafPurpose { server, client, member };  // server: serverAuth; clien
 
 struct LeafRequest {
   LeafPurpose purpose = LeafPurpose::server;
-  std::vector<std::string> names;  // DNS names and addresses
-  std::string member_uri;          // "chancery://<federation>/member/<role>/<name>"; member only
-  Bytes public_key_der;
-  std::string issued_for;  // for the register: "token 3f2a…, identity portal"
+  std::vector<std::string> names = {};  // DNS names and addresses
+  std::string member_uri = {};          // "chancery://<federation>/member/<role>/<name>"; member only
+  Bytes public_key_der = {};
+  std::string issued_for = {};  // for the register: "token 3f2a…, identity portal"
   std::chrono::hours validity{24 * 397};
 };
 
 struct Founding {
-  std::string federation;          // id: at most 63 of a-z, 0-9 and -, first a letter; see new_federation_id
-  std::vector<std::string> names;  // first name constraints
+  std::string federation = {};          // id: at most 63 of a-z, 0-9 and -, first a letter; see new_federation_id
+  std::vector<std::string> names = {};  // first name constraints
   KeyType key_type = KeyType::ecdsa_p256;
 };
 

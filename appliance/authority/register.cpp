@@ -22,7 +22,11 @@ CREATE TABLE certificates (
   issued_at INTEGER NOT NULL,
   not_after INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX certificates_of_authority ON certificates (kind, id) WHERE kind IN ('root', 'issuing');
+
+CREATE TABLE in_force (
+  kind TEXT PRIMARY KEY,
+  certificate INTEGER NOT NULL REFERENCES certificates (id)
+) STRICT;
 
 CREATE TABLE tokens (
   id BLOB PRIMARY KEY,
@@ -59,12 +63,6 @@ CREATE TABLE member_certificates (
 ) STRICT;
 )sql";
 
-// The planner uses the partial index only where its condition stands literally in the query.
-std::string newest_query(const std::string& kind, const char* columns) {
-  const char* literal = kind == "root" ? "'root'" : "'issuing'";
-  return std::string("SELECT ") + columns + " FROM certificates WHERE kind = " + literal + " ORDER BY id DESC LIMIT 1";
-}
-
 std::string lines_of(const std::vector<AlternativeName>& names) {
   std::string lines;
   for (const AlternativeName& name : names) lines += to_text(name) + "\n";
@@ -87,14 +85,23 @@ void enter(storage::Database& store, const Certificate& certificate, const Regis
        seconds_of(certificate.not_after())});
 }
 
-std::optional<Registered> newest(const storage::Database& store, const std::string& kind) {
-  const auto rows = store.rows(newest_query(kind, "id, der"));
+void put_in_force(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
+  enter(store, certificate, entry);
+  store.run("INSERT OR REPLACE INTO in_force (kind, certificate) SELECT kind, id FROM certificates WHERE sha256 = ?",
+            {from_hex(certificate.fingerprint())});
+}
+
+std::optional<Registered> in_force(const storage::Database& store, const std::string& kind) {
+  const auto rows = store.rows(
+      "SELECT certificates.id, der FROM in_force JOIN certificates ON certificates.id = in_force.certificate "
+      "WHERE in_force.kind = ?",
+      {kind});
   if (rows.empty()) return std::nullopt;
   return Registered{rows.front().integer(0), Certificate::from_der(rows.front().blob(1))};
 }
 
-std::int64_t newest_id(const storage::Database& store, const std::string& kind) {
-  const auto rows = store.rows(newest_query(kind, "id"));
+std::int64_t in_force_id(const storage::Database& store, const std::string& kind) {
+  const auto rows = store.rows("SELECT certificate FROM in_force WHERE kind = ?", {kind});
   return rows.empty() ? 0 : rows.front().integer(0);
 }
 

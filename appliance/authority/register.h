@@ -1,9 +1,10 @@
 // The register of the authority (STATE/authority/authority.db): every certificate that was ever issued, and for
-// federation/ the tokens and the members. Root and issuing certificates in force are the newest of their kind here;
-// root.pem and issuing.pem are copies for people.
+// federation/ the tokens and the members. It says which root and which issuing CA are in force; root.pem and
+// issuing.pem are copies for people.
 //
 //   certificates        id, serial, sha256, der, kind ("root", "issuing", "server", "client", "member"), names (one a
 //                       line), issued_for, issued_at, not_after
+//   in_force            which root and which issuing CA sign now
 //   founding            the federation's id
 //   tokens              id, public key, role, names, created, expires, revoked, used_digest (of the CSR keys), used_at
 //   token_certificates  what a token's one join was given, by identity
@@ -31,13 +32,16 @@ struct RegisterEntry {
 };
 void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry);
 
-// The newest certificate of a kind with its row's number; nullopt when there is none.
+// A root or issuing certificate that takes the place of the one in force.
+void put_in_force(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry);
+
+// The certificate in force of a kind ("root", "issuing") with its row's number; nullopt when there is none.
 struct Registered {
   std::int64_t id;
   Certificate certificate;
 };
-[[nodiscard]] std::optional<Registered> newest(const storage::Database& store, const std::string& kind);
-[[nodiscard]] std::int64_t newest_id(const storage::Database& store, const std::string& kind);  // 0: none
+[[nodiscard]] std::optional<Registered> in_force(const storage::Database& store, const std::string& kind);
+[[nodiscard]] std::int64_t in_force_id(const storage::Database& store, const std::string& kind);  // 0: none
 
 inline std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
 inline Instant instant_of(std::int64_t seconds) { return Instant{std::chrono::seconds{seconds}}; }
