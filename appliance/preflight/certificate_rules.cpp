@@ -146,15 +146,32 @@ void judge_serial(const Member& member, Place place, Report& report) {
              "ask the CA to issue it again with a random serial number of 16 octets");
 }
 
+// What is wrong with the encoding inside an extension, or "". OpenSSL itself stops reading at the end of the value.
+std::string damage_of(X509_EXTENSION* extension) {
+  const X509V3_EXT_METHOD* method = X509V3_EXT_get(extension);
+  if (method == nullptr || method->it == nullptr) return "";
+  const ASN1_OCTET_STRING* octets = X509_EXTENSION_get_data(extension);
+  const unsigned char* begin = ASN1_STRING_get0_data(octets);
+  const unsigned char* at = begin;
+  ASN1_VALUE* value = ASN1_item_d2i(nullptr, &at, ASN1_STRING_length(octets), ASN1_ITEM_ptr(method->it));
+  ERR_clear_error();
+  if (value == nullptr) return "cannot be decoded";
+  ASN1_item_free(value, ASN1_ITEM_ptr(method->it));
+  return at == begin + ASN1_STRING_length(octets) ? "" : "has trailing bytes";
+}
+
 // Which of RFC 5280's forms the certificate breaks, beyond what makes it merely unusual.
 std::vector<std::string> malformations(const Certificate& certificate) {
   std::vector<std::string> found;
   X509* native = certificate.native();
   std::set<std::string> seen;
   for (int i = 0; i < X509_get_ext_count(native); ++i) {
+    X509_EXTENSION* extension = X509_get_ext(native, i);
     std::array<char, 128> oid{};
-    OBJ_obj2txt(oid.data(), static_cast<int>(oid.size()), X509_EXTENSION_get_object(X509_get_ext(native, i)), 1);
-    if (!seen.insert(oid.data()).second) found.push_back("the extension " + std::string(oid.data()) + " stands twice");
+    OBJ_obj2txt(oid.data(), static_cast<int>(oid.size()), X509_EXTENSION_get_object(extension), 1);
+    const std::string name = "the extension " + std::string(oid.data()) + " ";
+    if (!seen.insert(oid.data()).second) found.push_back(name + "stands twice");
+    if (const std::string damage = damage_of(extension); !damage.empty()) found.push_back(name + damage);
   }
   if (certificate.version() < 3 && X509_get_ext_count(native) != 0)
     found.push_back("it has extensions but is not version 3");

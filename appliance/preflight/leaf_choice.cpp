@@ -1,6 +1,7 @@
 #include "appliance/preflight/leaf_choice.h"
 
 #include <algorithm>
+#include <set>
 
 #include "appliance/preflight/describe.h"
 #include "keystore/bytes/text_encoding.h"
@@ -15,11 +16,13 @@ const HeldKey* key_of(const Certificate& certificate, const std::vector<HeldKey>
   return found == keys.end() ? nullptr : &*found;
 }
 
-bool issued_another(const Member& member, const std::vector<Member>& given) {
-  return std::any_of(given.begin(), given.end(), [&](const Member& other) {
-    return other.certificate != member.certificate &&
-           other.certificate.issuer_der() == member.certificate.subject_der();
-  });
+// Who issued another certificate of the pile; a self-issued one does not count for itself.
+std::set<Bytes> issuers_in(const std::vector<Member>& given) {
+  std::set<Bytes> issuers;
+  for (const Member& member : given) {
+    if (!member.certificate.is_self_issued()) issuers.insert(member.certificate.issuer_der());
+  }
+  return issuers;
 }
 
 // How much a certificate looks like the leaf; the first of the best is taken. A key decides among the certificates that
@@ -41,12 +44,13 @@ int rank(const Likeness& likeness) {
 }
 
 const Member* most_like_a_leaf(const Pile& pile) {
+  const std::set<Bytes> issuers = issuers_in(pile.given);
   const Member* best = nullptr;
   int best_rank = -1;
   Instant best_end{};
   for (const Member& member : pile.given) {
     const bool has_key = key_of(member.certificate, pile.keys) != nullptr;
-    const bool issued = issued_another(member, pile.given);
+    const bool issued = issuers.contains(member.certificate.subject_der());
     // A version 1 root cannot say that it is a CA.
     const bool root = issued && member.certificate.is_self_issued();
     const int value = rank({.end_entity = !member.certificate.is_ca() && !root,
@@ -77,6 +81,13 @@ void explain_mismatch(const Member& leaf, const Pile& pile, Report& report) {
                         to_hex(leaf.certificate.key_digest()).substr(0, 16) + "…)";
   std::string hint =
       "give the key that the certificate's request was made with, or ask the CA for a new certificate for this key";
+  const bool damaged = std::any_of(pile.keys.begin(), pile.keys.end(), [&](const HeldKey& key) {
+    return key.key.key_digest() == leaf.certificate.key_digest();
+  });
+  if (damaged) {
+    message += "; its public half would fit, but the private half beside it is another key's";
+    hint = "the key file is damaged or was put together by hand: take the key from where it was made";
+  }
   for (const Member& member : pile.given) {
     if (key_of(member.certificate, pile.keys) == nullptr) continue;
     message += "; it belongs to " + member.label();

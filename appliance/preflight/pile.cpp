@@ -1,6 +1,9 @@
 #include "appliance/preflight/pile.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
 
 #include "appliance/preflight/describe.h"
 #include "keystore/fault.h"
@@ -9,6 +12,8 @@
 namespace chancery::preflight {
 
 namespace {
+
+constexpr std::ptrdiff_t most_keys = 64;
 
 class PileReader {
  public:
@@ -51,28 +56,35 @@ class PileReader {
   }
 
   void place(Member member) {
-    std::vector<Member>& into = member.source == Source::anchor_file ? pile_.anchors : pile_.given;
-    const auto known = std::find_if(into.begin(), into.end(),
-                                    [&](const Member& other) { return other.certificate == member.certificate; });
-    if (known == into.end()) {
+    const bool anchor = member.source == Source::anchor_file;
+    std::vector<Member>& into = anchor ? pile_.anchors : pile_.given;
+    const auto [known, fresh] =
+        (anchor ? anchors_at_ : given_at_).emplace(member.certificate.fingerprint(), into.size());
+    if (fresh) {
       into.push_back(std::move(member));
       return;
     }
     // A PKCS#12 given both as certificate and as key is no oddity; within one file the reader has said it already.
-    if (known->file == member.file || member.source == Source::key_file || member.source == Source::anchor_file) return;
+    const Member& first = into[known->second];
+    if (first.file == member.file || member.source == Source::key_file || anchor) return;
     pile_.notes.add(
         "duplicate-certificate", member.label(),
-        "the same certificate (SHA-256 " + short_fingerprint(member.certificate) + "…) is in " + known->origin + " too",
+        "the same certificate (SHA-256 " + short_fingerprint(member.certificate) + "…) is in " + first.origin + " too",
         "nothing to do: it is used once");
   }
 
   void drop_duplicate_keys() {
     std::vector<HeldKey> kept;
+    std::set<Sha256> seen;
     for (HeldKey& held : pile_.keys) {
-      const bool known = std::any_of(kept.begin(), kept.end(), [&](const HeldKey& other) {
-        return other.key.key_digest() == held.key.key_digest();
-      });
-      if (!known) kept.push_back(std::move(held));
+      if (seen.insert(held.key.key_digest()).second) kept.push_back(std::move(held));
+    }
+    if (std::ssize(kept) > most_keys) {
+      pile_.notes.add("too-large", kept.front().origin,
+                      "there are " + std::to_string(kept.size()) + " private keys; at most " +
+                          std::to_string(most_keys) + " are tried",
+                      "give only the file with this certificate's key");
+      kept.erase(kept.begin() + most_keys, kept.end());
     }
     pile_.keys = std::move(kept);
   }
@@ -83,7 +95,10 @@ class PileReader {
         std::any_of(pile_.notes.findings.begin(), pile_.notes.findings.end(), [&](const Finding& f) {
           return f.severity == Severity::error && f.subject.starts_with(question_.key.front().name);
         });
-    if (unreadable) return;
+    if (unreadable) {
+      pile_.key_refused = true;
+      return;
+    }
     const bool holds_certificate = std::any_of(pile_.given.begin(), pile_.given.end(),
                                                [](const Member& member) { return member.source == Source::key_file; });
     pile_.notes.add("key-missing", question_.key.front().name,
@@ -114,6 +129,8 @@ class PileReader {
   const Question& question_;
   Pile pile_;
   std::vector<BareFile> bare_files_;
+  std::map<std::string, std::size_t> given_at_;  // fingerprint -> place in pile_.given
+  std::map<std::string, std::size_t> anchors_at_;
   std::size_t number_ = 0;
 };
 

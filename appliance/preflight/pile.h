@@ -32,7 +32,7 @@ struct Pile {
   std::vector<Member> given;    // of certificate, key and intermediate files, without duplicates, in the order given
   std::vector<Member> anchors;  // of --trust and --also-trust
   std::vector<HeldKey> keys;    // those that count: of key files, else of certificate files, else the waiting key
-  bool key_refused = false;     // a key was there but could not be opened; already found
+  bool key_refused = false;     // a key file could not be read or opened; already found
   bool only_these_anchors = false;
   Report notes;  // about the files; errors among them too
 };

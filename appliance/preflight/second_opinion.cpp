@@ -34,7 +34,7 @@ constexpr auto translations = std::to_array<Translation>({
     {X509_V_ERR_CERT_HAS_EXPIRED, "expired", {"expired"}},
     {X509_V_ERR_CERT_NOT_YET_VALID, "not-yet-valid", {"not-yet-valid"}},
     {X509_V_ERR_CERT_SIGNATURE_FAILURE, "bad-signature", {"bad-signature"}},
-    {X509_V_ERR_INVALID_CA, "not-a-ca", {"not-a-ca", "v1-root", "ca-as-leaf"}},
+    {X509_V_ERR_INVALID_CA, "not-a-ca", {"not-a-ca", "v1-root", "v1-certificate", "ca-as-leaf"}},
     {X509_V_ERR_KEYUSAGE_NO_CERTSIGN, "not-a-ca", {"not-a-ca"}},
     {X509_V_ERR_PATH_LENGTH_EXCEEDED, "path-length", {"path-length"}},
     {X509_V_ERR_INVALID_PURPOSE, "eku-mismatch", {"eku-mismatch", "key-usage", "not-a-ca", "ca-as-leaf"}},
