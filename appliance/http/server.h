@@ -5,8 +5,8 @@
 //   Routes routes;
 //   routes.add("GET", "/api/v1/devices", [&](const Call& call) { return Answer::json(devices.to_json()); });
 //
-// One boundary catches everything: a Failure becomes a problem document (RFC 9457) with its code, anything else a 500
-// that says nothing of the inside. Limits: head 16 KiB within 10 s, body `body_limit` within 30 s, 64 workers.
+// One boundary catches everything: a Failure becomes a problem document (RFC 9457) with its code (status_of), anything
+// else a 500 that says nothing of the inside. Routes are complete before the server starts; find() is then thread safe. Limits: head 16 KiB within 10 s, body `body_limit` within 30 s, 64 workers.
 // Every answer carries Strict-Transport-Security, X-Content-Type-Options, Content-Security-Policy and Referrer-Policy.
 #pragma once
 
@@ -43,6 +43,11 @@ struct Answer {
   std::function<std::string()> stream;
 };
 
+// The status a Failure of this code is answered with: 404 unknown-…, 409 busy, 413 too-large, 503 not-running, 500 for
+// faults of the machine (no-space, io-error, …), 400 for everything else.
+[[nodiscard]] int status_of(const std::string& failure_code);
+[[nodiscard]] Answer problem_of(const std::exception& problem);
+
 class Routes {
  public:
   using Handler = std::function<Answer(const Call&)>;
@@ -51,8 +56,15 @@ class Routes {
   // For ALPN chancery-member/1 connections only; others get 403.
   void add_for_members(const std::string& method, const std::string& path, Handler handler,
                        std::size_t body_limit = 1024 * 1024);
+  // Which Host headers are answered; others get 421 (DNS rebinding). Not asked for connections of members. Without one
+  // every host is answered. See serving/host_rule.h for the rule that serving programs use.
+  using HostRule = std::function<bool(const std::string& host, const tls::Connection& connection)>;
+  void set_host_rule(HostRule rule);
+
+  // For the server (exchange.h). HEAD finds the route of GET. `path_known`: some method has this path.
   struct Route;
   const Route* find(const std::string& method, const std::string& path, bool* path_known) const;
+  bool answers_host(const std::string& host, const tls::Connection& connection) const;
   Routes();
   ~Routes();
 

@@ -179,6 +179,16 @@ std::size_t Connection::try_write(ByteView bytes) {
 
 bool Connection::wants_write() const { return state_->wants_write; }
 
+void Connection::close_writing() noexcept {
+  {
+    std::lock_guard guard(state_->mutex);
+    if (!state_->broken) SSL_shutdown(state_->ssl.get());
+    ERR_clear_error();
+    state_->broken = true;
+  }
+  ::shutdown(state_->descriptor.get(), SHUT_WR);
+}
+
 bool Connection::has_buffered() const {
   std::lock_guard guard(state_->mutex);
   return SSL_pending(state_->ssl.get()) > 0;

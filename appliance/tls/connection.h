@@ -58,6 +58,8 @@ class Connection {
   std::optional<std::size_t> try_read(std::span<std::uint8_t> into);
   std::size_t try_write(ByteView bytes);  // how many were taken; 0: wait for writability
   bool wants_write() const;
+  // Sends close_notify and ends this direction without waiting; the peer can still be read until it closes.
+  void close_writing() noexcept;
 
   // RFC 5705 / 8446 exporter; on TLS 1.2 Failure("no-extended-master-secret") where that extension is missing.
   SecretBytes exporter(const std::string& label, std::size_t size, ByteView context = {}) const;
