@@ -39,7 +39,8 @@ class Programs {
   virtual void abandon(const std::string& program, backup::GenerationNumber generation) noexcept = 0;
 };
 
-// Asks in parallel; a program that is running but does not answer within 5 s is a Failure("program-silent").
+// Asks in parallel. A program that is running but does not answer within 5 s is told as running and not answering; a
+// transaction refuses to start then, with Failure("program-silent").
 [[nodiscard]] std::unique_ptr<Programs> running_programs(const Appliance& appliance);
 
 // Outside services: run the reload command (no shell, 30 s, output kept for the message), and P18's required lines.

@@ -11,6 +11,7 @@
 // Not done here: preflight (the plan brings its report), the lock, retention (the manager, after commits).
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 #include "appliance/change/plan.h"
@@ -29,8 +30,13 @@ struct Workplace {
   backup::BackupSets& sets;
   Programs& programs;
   Consumers& consumers;
-  // Told after each step; tests throw or kill here. May be empty.
+  // Told after each step; tests throw or kill here. May be empty. What it throws after `committed` or `rolled_back` is
+  // ignored: there is nothing left to take back.
   std::function<void(Step)> on_step;
+  // How long an endpoint may take to present the new chain: our own swap at once, outside services reload on their own
+  // time (nginx keeps old workers for a moment).
+  std::chrono::milliseconds own_patience{3'000};
+  std::chrono::milliseconds consumer_patience{10'000};
 };
 
 struct Outcome {
@@ -44,7 +50,7 @@ struct Outcome {
     bool ok = false;
   };
   std::vector<Proof> proofs;
-  std::vector<std::pair<Step, double>> milliseconds;  // how long each step took
+  std::vector<std::pair<Step, double>> milliseconds;  // how long it took to reach each step from the one before
 };
 
 class Transaction {
@@ -57,7 +63,9 @@ class Transaction {
 };
 
 // Resolves a change that was left in doubt (kill, power loss): probes and commits it, or goes back to `from`. Called by
-// whoever takes STATE/lock first, before anything else. Nothing to do is nullopt.
+// whoever takes STATE/lock first, before anything else. Nothing to do is nullopt; what an interrupted stage left behind
+// is swept in any case. A consumer that does not listen at all is taken as stopped (it reads `current` when it starts):
+// after a power loss nothing runs yet. Failure with needs_person as in `run`.
 struct Resolution {
   bool committed = false;  // else: went back
   backup::GenerationNumber generation = 0;

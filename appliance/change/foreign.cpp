@@ -1,0 +1,123 @@
+#include "appliance/change/foreign.h"
+
+#include "keystore/fault.h"
+#include "keystore/openssl/digest.h"
+
+namespace chancery::change {
+namespace {
+
+constexpr std::size_t foreign_limit = 64 * 1024 * 1024;
+constexpr const char* kept_folder = "backups/foreign";
+
+struct Split {
+  std::string folder;
+  std::string name;
+};
+
+Split split(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (!path.starts_with('/') || slash + 1 == path.size()) {
+    throw Failure({.code = "bad-name",
+                   .subject = path,
+                   .cause = "a file outside the state needs an absolute name",
+                   .hint = "give the whole path, beginning with /"});
+  }
+  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
+}
+
+// "" when it is not there.
+std::string present_hash(const std::string& path) {
+  const Split place = split(path);
+  const Folder folder = Folder::open(place.folder);
+  if (!folder.status(place.name)) return "";
+  return sha256_hex(view_of(folder.read_secret(place.name, foreign_limit)));
+}
+
+// Owner and mode of a file that is there stay as they are; a new one is for everybody to read.
+FileAttributes attributes_at(const Folder& folder, const std::string& name) {
+  const auto status = folder.status(name);
+  if (!status) return {.mode = 0644, .owner = {}, .group = {}};
+  return {.mode = status->mode, .owner = status->owner, .group = status->group};
+}
+
+void restore_one(const Folder& state, const backup::ForeignFile& file, std::vector<std::string>& left_alone) {
+  try {
+    const std::string present = present_hash(file.path);
+    if (present == file.before_sha256) return;
+    if (present != file.after_sha256) {
+      left_alone.push_back(file.path + " (somebody else changed it meanwhile)");
+      return;
+    }
+    const Split place = split(file.path);
+    const Folder folder = Folder::open(place.folder);
+    if (file.before_sha256.empty()) {
+      folder.remove(place.name);
+      return;
+    }
+    const SecretBytes before = state.read_secret(std::string(kept_folder) + "/" + file.saved_as, foreign_limit);
+    folder.write_atomically(place.name, view_of(before), attributes_at(folder, place.name));
+  } catch (const Failure& failure) {
+    left_alone.push_back(file.path + " (" + failure.what() + ")");
+  }
+}
+
+}  // namespace
+
+void expect_unchanged(const std::vector<ForeignEdit>& edits) {
+  for (const ForeignEdit& edit : edits) {
+    if (present_hash(edit.path) == edit.expected_sha256) continue;
+    throw Failure({.code = "foreign-changed",
+                   .subject = edit.path,
+                   .cause = "somebody changed this file since the plan was made",
+                   .hint = "repeat the command: it starts from what is there now"});
+  }
+}
+
+std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::vector<ForeignEdit>& edits,
+                                              const std::string& tag) {
+  std::vector<backup::ForeignFile> saved;
+  if (edits.empty()) return saved;
+  state.make_folder("backups", {.mode = 0700, .owner = {}, .group = {}});
+  state.make_folder(kept_folder, {.mode = 0700, .owner = {}, .group = {}});
+  for (const ForeignEdit& edit : edits) {
+    backup::ForeignFile file{.path = edit.path,
+                             .before_sha256 = edit.expected_sha256,
+                             .after_sha256 = sha256_hex(view_of(edit.bytes)),
+                             .saved_as = tag + "-" + std::to_string(saved.size() + 1)};
+    if (!edit.expected_sha256.empty()) {
+      const Split place = split(edit.path);
+      const SecretBytes before = Folder::open(place.folder).read_secret(place.name, foreign_limit);
+      state.write_atomically(std::string(kept_folder) + "/" + file.saved_as, view_of(before),
+                             {.mode = 0600, .owner = {}, .group = {}});
+    }
+    saved.push_back(std::move(file));
+  }
+  return saved;
+}
+
+void write_foreign(const std::vector<ForeignEdit>& edits) {
+  expect_unchanged(edits);
+  for (const ForeignEdit& edit : edits) {
+    const Split place = split(edit.path);
+    const Folder folder = Folder::open(place.folder);
+    folder.write_atomically(place.name, view_of(edit.bytes), attributes_at(folder, place.name));
+  }
+}
+
+std::vector<std::string> restore_foreign(const Folder& state, const std::vector<backup::ForeignFile>& files) {
+  std::vector<std::string> left_alone;
+  for (const backup::ForeignFile& file : files) restore_one(state, file, left_alone);
+  return left_alone;
+}
+
+void forget_foreign(const Folder& state, const std::vector<backup::ForeignFile>& files) noexcept {
+  for (const backup::ForeignFile& file : files) {
+    try {
+      state.remove(std::string(kept_folder) + "/" + file.saved_as);
+    } catch (const std::exception&) {
+      // A copy that nobody needs stays behind; it is as private as the backups around it.
+    }
+  }
+}
+
+}  // namespace chancery::change
