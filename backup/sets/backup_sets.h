@@ -8,12 +8,16 @@
 // says what the change was about to touch (identities, "trust/engine", "profiles", …) and is what a restore brings back
 // when nothing else is asked for. The zip is 0600, written under a temporary name, synced, renamed, folder synced.
 //
-// Opening reads untrusted bytes: caps on members (10,000), one member (64 MiB) and the whole (256 MiB, measured before
-// inflating), names checked (no "..", no absolute names, no links, no duplicates), CRC by libzip, SHA-256 and MAC by us.
-// Anything off is Failure("backup-damaged") and nothing is handed out. An id is looked up only as a plain name of the
-// form above: anything else is Failure("unknown-backup"). Thread safety: none needed; create under the writer's lock.
+// The whole file is sealed by a MAC in the zip's comment (archive.h) that is checked before anything is parsed: one
+// byte changed anywhere is Failure("backup-damaged"). Behind it: caps on members (10,000), one member (64 MiB), the
+// whole (256 MiB, measured before inflating; 96 MiB packed), names checked (no "..", no absolute names, no links, no
+// duplicates), CRC by libzip, and the sealed manifest's SHA-256, size and mode of each file. Nothing is handed out of a
+// set that is off. An id is looked up only as a plain name of the form above: anything else is
+// Failure("unknown-backup"). A second set of one generation within one second is named (and dated) a second later.
+// Thread safety: none needed; what is not const under the writer's lock. An empty mac_key: Failure("no-mac-key").
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -29,8 +33,8 @@ struct BackupSummary {
   GenerationNumber generation = 0;
   std::vector<std::string> components;
   Cause cause;
-  bool verified = false;          // MAC and all hashes hold, read now
-  std::string problem;            // why not
+  bool verified = false;  // MAC and all hashes hold, read now
+  std::string problem;    // why not
 };
 
 class BackupSet {
@@ -41,6 +45,7 @@ class BackupSet {
 
  private:
   friend class BackupSets;
+  BackupSet() = default;
   BackupSummary summary_;
   std::map<std::string, NewFile> files_;
 };
@@ -50,16 +55,19 @@ class BackupSets {
   BackupSets(const Folder& state, SecretBytes mac_key);
 
   std::string create(const Generation& generation, const std::vector<std::string>& components, const Cause& cause);
-  [[nodiscard]] std::vector<std::string> ids() const;       // newest first
+  [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] BackupSet open(const std::string& id) const;
   // For leaving the appliance: the set under a passphrase (libsodium secretstream, argon2id), or as a plain zip.
   [[nodiscard]] SecretBytes export_set(const std::string& id, const SecretBytes* passphrase) const;
-  // Takes what export_set made; the MAC must be this appliance's. Returns the id; one already there is "already-exists".
+  // Takes what export_set made; the MAC must be this appliance's. Returns the id; one already there is
+  // "already-exists". Failures of the envelope: "passphrase-needed", "passphrase-wrong", "passphrase-empty" (export).
   std::string import_set(ByteView bytes, const SecretBytes* passphrase);
   // Keeps the newest `count` sets and all in `keep`; returns the removed ids.
   std::vector<std::string> prune(std::size_t count, const std::set<std::string>& keep);
   // Removes every set that holds a file for which `holds` is true (used to purge a key). Returns the removed ids.
+  // Damaged sets cannot be judged: they stay, and once the others are done Failure("backup-damaged", needs_person)
+  // names them.
   std::vector<std::string> purge(const std::function<bool(const std::string& path, ByteView bytes)>& holds);
 
  private:

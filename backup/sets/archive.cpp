@@ -1,0 +1,300 @@
+#include "backup/sets/archive.h"
+
+#include <sys/stat.h>
+#include <zip.h>
+
+#include <array>
+#include <memory>
+#include <set>
+
+#include "backup/generations/plain_path.h"
+#include "keystore/bytes/text_encoding.h"
+#include "keystore/openssl/digest.h"
+
+namespace chancery::backup {
+namespace {
+
+constexpr std::string_view kComment = "chancery-mac:";
+constexpr std::size_t kMacDigits = 64;
+constexpr std::size_t kEndRecord = 22;  // PKWARE APPNOTE 4.3.16, without the comment
+constexpr std::size_t kTrailer = kEndRecord + kComment.size() + kMacDigits;
+constexpr std::size_t kWorthDeflating = 4096;
+constexpr unsigned kFastest = 1;
+
+struct SourceFree {
+  void operator()(zip_source_t* source) const noexcept { zip_source_free(source); }
+};
+struct ArchiveDiscard {
+  void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
+};
+struct FileClose {
+  void operator()(zip_file_t* file) const noexcept { zip_fclose(file); }
+};
+using Source = std::unique_ptr<zip_source_t, SourceFree>;
+using Archive = std::unique_ptr<zip_t, ArchiveDiscard>;
+using OpenMember = std::unique_ptr<zip_file_t, FileClose>;
+
+class ZipError {
+ public:
+  ZipError() { zip_error_init(&error_); }
+  ZipError(const ZipError&) = delete;
+  ZipError& operator=(const ZipError&) = delete;
+  ~ZipError() { zip_error_fini(&error_); }
+  zip_error_t* get() { return &error_; }
+  std::string text() { return zip_error_strerror(&error_); }
+
+ private:
+  zip_error_t error_{};
+};
+
+Failure cannot_write(const std::string& cause) {
+  return Failure({.code = "backup-failed",
+                  .subject = "backup set",
+                  .cause = "the archive could not be built: " + cause,
+                  .hint = "free some memory and try again"});
+}
+
+Failure too_large(const std::string& subject) {
+  return Failure(
+      {.code = "too-large",
+       .subject = subject,
+       .cause = "it does not fit into a backup set: at most 10000 files, 64 MiB each, 256 MiB in all, 96 MiB packed",
+       .hint = "remove what does not belong to the appliance's certificates, large bundles first"});
+}
+
+// MS-DOS date and time, UTC: libzip's own conversion asks the local time zone, and equal sets shall be equal bytes.
+std::pair<zip_uint16_t, zip_uint16_t> dos_time(Instant when) {
+  const auto day = std::chrono::floor<std::chrono::days>(when);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(when - day);
+  const int year = std::max(static_cast<int>(date.year()), 1980) - 1980;
+  const auto packed_time = (time.hours().count() << 11) | (time.minutes().count() << 5) | (time.seconds().count() / 2);
+  const auto packed_date = (static_cast<unsigned>(year) << 9) | (static_cast<unsigned>(date.month()) << 5) |
+                           static_cast<unsigned>(date.day());
+  return {static_cast<zip_uint16_t>(packed_time), static_cast<zip_uint16_t>(packed_date)};
+}
+
+void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when) {
+  zip_source_t* source = zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
+  if (source == nullptr) {
+    throw cannot_write(zip_strerror(archive));
+  }
+  const zip_int64_t added = zip_file_add(archive, entry.path.c_str(), source, ZIP_FL_ENC_UTF_8);
+  if (added < 0) {
+    zip_source_free(source);
+    throw cannot_write(zip_strerror(archive));
+  }
+  const auto index = static_cast<zip_uint64_t>(added);
+  const auto [time, date] = dos_time(when);
+  const bool deflated = entry.bytes.size() >= kWorthDeflating;
+  const auto attributes = static_cast<zip_uint32_t>(S_IFREG | (entry.mode & 07777u)) << 16;
+  if (zip_set_file_compression(archive, index, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, deflated ? kFastest : 0) !=
+          0 ||
+      zip_file_set_dostime(archive, index, time, date, 0) != 0 ||
+      zip_file_set_external_attributes(archive, index, 0, ZIP_OPSYS_UNIX, attributes) != 0) {
+    throw cannot_write(zip_strerror(archive));
+  }
+}
+
+SecretBytes read_back(zip_source_t* source) {
+  zip_stat_t status;
+  zip_stat_init(&status);
+  if (zip_source_stat(source, &status) != 0 || (status.valid & ZIP_STAT_SIZE) == 0 || status.size > kMaximumArchive) {
+    throw too_large("backup set");
+  }
+  SecretBytes bytes(status.size);
+  if (zip_source_open(source) != 0) {
+    throw cannot_write("its buffer cannot be read");
+  }
+  const zip_int64_t count = zip_source_read(source, bytes.data(), bytes.size());
+  zip_source_close(source);
+  if (count < 0 || static_cast<std::size_t>(count) != bytes.size() || bytes.size() < kTrailer) {
+    throw cannot_write("its buffer cannot be read");
+  }
+  return bytes;
+}
+
+std::string mac_of(ByteView sealed, ByteView mac_key) { return to_hex(hmac_sha256(mac_key, sealed)); }
+
+std::uint32_t little_endian(ByteView bytes) {
+  std::uint32_t value = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) {
+    value = (value << 8) | bytes[i];
+  }
+  return value;
+}
+
+// The end record stands where we put it, counts few enough members, and leaves no byte unaccounted for behind it.
+// Checked before libzip, which would build its whole directory first.
+void check_trailer(ByteView bytes) {
+  if (bytes.size() < kTrailer || bytes.size() > kMaximumArchive) {
+    throw damaged_backup("backup set", "it is cut off or too large");
+  }
+  const std::size_t at = bytes.size() - kTrailer;
+  const ByteView record = bytes.subspan(at, kEndRecord);
+  const auto field = [&](std::size_t offset, std::size_t size) { return little_endian(record.subspan(offset, size)); };
+  const bool is_ours = field(0, 4) == 0x06054b50 && field(4, 2) == 0 && field(6, 2) == 0 &&
+                       field(20, 2) == kComment.size() + kMacDigits &&
+                       text_of(bytes.subspan(at + kEndRecord, kComment.size())) == kComment;
+  if (!is_ours || std::uint64_t{field(12, 4)} + field(16, 4) != at) {
+    throw damaged_backup("backup set", "it does not end like a backup set");
+  }
+  if (field(8, 2) != field(10, 2) || field(10, 2) > kMaximumMembers) {
+    throw damaged_backup("backup set", "it has more than 10000 members");
+  }
+}
+
+std::uint64_t check_member(zip_t* archive, zip_uint64_t index, std::set<std::string>& names, std::string& name) {
+  zip_stat_t status;
+  zip_stat_init(&status);
+  constexpr zip_uint64_t needed =
+      ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
+  const char* raw = zip_get_name(archive, index, ZIP_FL_ENC_RAW);
+  if (raw == nullptr || zip_stat_index(archive, index, 0, &status) != 0 || (status.valid & needed) != needed) {
+    throw damaged_backup("backup set", "a member cannot be described");
+  }
+  name = raw;
+  if (!is_plain_path(name)) {
+    throw damaged_backup("backup set", "a member's name leads elsewhere or is not plain");
+  }
+  if (!names.insert(name).second) {
+    throw damaged_backup("backup set", "\"" + name + "\" is in it twice");
+  }
+  zip_uint8_t system = 0;
+  zip_uint32_t attributes = 0;
+  if (zip_file_get_external_attributes(archive, index, 0, &system, &attributes) != 0 || system != ZIP_OPSYS_UNIX ||
+      !S_ISREG(attributes >> 16)) {
+    throw damaged_backup("backup set", "\"" + name + "\" is not a regular file");
+  }
+  if (status.encryption_method != ZIP_EM_NONE ||
+      (status.comp_method != ZIP_CM_STORE && status.comp_method != ZIP_CM_DEFLATE)) {
+    throw damaged_backup("backup set", "\"" + name + "\" is encrypted or packed in an unknown way");
+  }
+  if (status.size > kMaximumMember) {
+    throw damaged_backup("backup set", "\"" + name + "\" is larger than 64 MiB");
+  }
+  return status.size;
+}
+
+ArchiveMember read_member(zip_t* archive, zip_uint64_t index, const std::string& name) {
+  ArchiveMember member;
+  zip_uint8_t system = 0;
+  zip_uint32_t attributes = 0;
+  zip_stat_t status;
+  zip_stat_init(&status);
+  zip_file_get_external_attributes(archive, index, 0, &system, &attributes);
+  zip_stat_index(archive, index, 0, &status);
+  member.mode = (attributes >> 16) & 07777u;
+  const OpenMember file(zip_fopen_index(archive, index, 0));
+  if (!file) {
+    throw damaged_backup("backup set", "\"" + name + "\" cannot be opened");
+  }
+  std::array<std::uint8_t, 32768> block{};
+  for (;;) {
+    const zip_int64_t count = zip_fread(file.get(), block.data(), block.size());
+    if (count < 0) {  // the CRC is judged when the end is reached
+      wipe(block.data(), block.size());
+      throw damaged_backup("backup set", "\"" + name + "\" is damaged: " + zip_file_strerror(file.get()));
+    }
+    if (count == 0) {
+      break;
+    }
+    append(member.bytes, ByteView(block).first(static_cast<std::size_t>(count)));
+    if (member.bytes.size() > status.size) {
+      break;
+    }
+  }
+  wipe(block.data(), block.size());
+  if (member.bytes.size() != status.size) {
+    throw damaged_backup("backup set", "\"" + name + "\" is not as long as it says");
+  }
+  return member;
+}
+
+}  // namespace
+
+Failure damaged_backup(const std::string& subject, const std::string& cause) {
+  return Failure({.code = "backup-damaged",
+                  .subject = subject,
+                  .cause = "the backup set is damaged: " + cause,
+                  .hint = "nothing was restored; choose another set: `chancery backup list` shows which ones verify"});
+}
+
+SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key) {
+  std::uint64_t total = 0;
+  for (const ArchiveEntry& entry : entries) {
+    total += entry.bytes.size();
+    if (entry.bytes.size() > kMaximumMember || total > kMaximumContents || entries.size() > kMaximumMembers) {
+      throw too_large(entry.path);
+    }
+  }
+  ZipError error;
+  const Source buffer(zip_source_buffer_create(nullptr, 0, 0, error.get()));
+  if (!buffer) {
+    throw cannot_write(error.text());
+  }
+  Archive archive(zip_open_from_source(buffer.get(), ZIP_CREATE | ZIP_TRUNCATE, error.get()));
+  if (!archive) {
+    throw cannot_write(error.text());
+  }
+  zip_source_keep(buffer.get());  // one reference for the archive, one for reading the result
+  for (const ArchiveEntry& entry : entries) {
+    add_entry(archive.get(), entry, when);
+  }
+  const std::string comment = std::string(kComment) + std::string(kMacDigits, '0');
+  if (zip_set_archive_comment(archive.get(), comment.data(), static_cast<zip_uint16_t>(comment.size())) != 0 ||
+      zip_close(archive.get()) != 0) {
+    throw cannot_write(zip_strerror(archive.get()));
+  }
+  static_cast<void>(archive.release());  // zip_close freed it
+  SecretBytes bytes = read_back(buffer.get());
+  const std::string mac = mac_of(view_of(bytes).first(bytes.size() - kMacDigits), mac_key);
+  std::ranges::copy(mac, bytes.end() - static_cast<std::ptrdiff_t>(kMacDigits));
+  return bytes;
+}
+
+std::map<std::string, ArchiveMember> read_archive(ByteView bytes, ByteView mac_key) {
+  if (bytes.size() < kTrailer || bytes.size() > kMaximumArchive) {
+    throw damaged_backup("backup set", "it is cut off or too large");
+  }
+  const std::size_t sealed = bytes.size() - kMacDigits;
+  if (!secret_equal(view_of(mac_of(bytes.first(sealed), mac_key)), bytes.subspan(sealed))) {
+    throw damaged_backup("backup set", "its seal does not fit: it was altered, or made by another appliance");
+  }
+  return read_archive_without_checking_its_seal(bytes);
+}
+
+std::map<std::string, ArchiveMember> read_archive_without_checking_its_seal(ByteView bytes) {
+  check_trailer(bytes);
+  ZipError error;
+  Source buffer(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
+  if (!buffer) {
+    throw damaged_backup("backup set", error.text());
+  }
+  const Archive archive(zip_open_from_source(buffer.get(), ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
+  if (!archive) {
+    throw damaged_backup("backup set", error.text());
+  }
+  static_cast<void>(buffer.release());  // the archive's from here on
+  const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
+  if (entries < 0 || static_cast<std::uint64_t>(entries) > kMaximumMembers) {
+    throw damaged_backup("backup set", "it has more than 10000 members");
+  }
+  const auto count = static_cast<zip_uint64_t>(entries);
+  std::set<std::string> seen;
+  std::vector<std::string> names(count);
+  std::uint64_t total = 0;
+  for (zip_uint64_t index = 0; index < count; ++index) {
+    total += check_member(archive.get(), index, seen, names[index]);
+    if (total > kMaximumContents) {
+      throw damaged_backup("backup set", "its members are larger than 256 MiB together");
+    }
+  }
+  std::map<std::string, ArchiveMember> members;
+  for (zip_uint64_t index = 0; index < count; ++index) {
+    members.emplace(names[index], read_member(archive.get(), index, names[index]));
+  }
+  return members;
+}
+
+}  // namespace chancery::backup
