@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The stage on which every change is killed and failed at its file calls: one appliance with a custom certificate in
+# force, and for each operation the command and what may be in force afterwards.
+#
+#   fault_stage.sh make DIR                 a pristine state in DIR/pristine, PKI files beside it
+#   fault_stage.sh set-up DIR               DIR/state becomes the pristine one again
+#   fault_stage.sh operation DIR OPERATION  prints the command line under test
+#   fault_stage.sh check DIR [STATE]        exit 0: wholly old or wholly new, matching pairs, and the next command resolves it
+set -euo pipefail
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+bin=${CHANCERY_BIN:-$here/../../build/bin}
+tools=${CHANCERY_TOOLS:-$here/../../../shared/tools}
+verb=$1
+dir=$2
+
+issue() {  # NAME: leaf NAME under the root, EC
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/$1.key" -subj "/CN=appliance.test" -out "$dir/$1.csr" 2>/dev/null
+  printf 'basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:appliance.test\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' >"$dir/ext"
+  openssl x509 -req -in "$dir/$1.csr" -CA "$dir/root.crt" -CAkey "$dir/root.key" -CAcreateserial -days 90 -extfile "$dir/ext" -out "$dir/$1.crt" 2>/dev/null
+}
+
+# Fingerprints of what may be in force: the old leaf, the new one, and for rollback and restore the first default.
+known() { for c in "$dir"/old.crt "$dir"/new.crt "$dir"/default-console.crt "$dir"/default-portal.crt; do sha256sum <(openssl x509 -in "$c" -outform der) | cut -d' ' -f1; done; }
+
+case $verb in
+  make)
+    mkdir -p "$dir"
+    cd "$dir"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout root.key -subj "/CN=Fault Root" -days 365 \
+      -addext keyUsage=critical,keyCertSign,cRLSign -out root.crt 2>/dev/null
+    cp root.crt os.pem  # a small trust store of the operating system: fewer bytes, the same file calls
+    issue old
+    issue new
+    export SSL_CERT_FILE=$dir/os.pem
+    "$bin/chancery" --quiet --state "$dir/state" init --role primary --name appliance.test --listen 127.0.0.1 --port-base 47000 --password-file "$dir/password" >/dev/null
+    for i in console portal; do cp "$dir/state/current/identities/$i/certificate.pem" "$dir/default-$i.crt"; done
+    "$bin/chancery" --quiet --state "$dir/state" cert replace --certificate old.crt --key old.key --also-trust root.crt >/dev/null
+    cp -a state pristine
+    ls pristine/backups | sed -n 's/\.zip$//p' | tail -n 1 >set-id
+    ;;
+  set-up) rm -rf "$dir/state"; cp -a "$dir/pristine" "$dir/state" ;;
+  operation)
+    base="$bin/chancery --state $dir/state"
+    case $3 in
+      replace) echo "$base cert replace --certificate $dir/new.crt --key $dir/new.key --also-trust $dir/root.crt" ;;
+      append) echo "$base trust append $dir/root.crt --store portal" ;;
+      restore) echo "$base backup restore $(cat "$dir/set-id")" ;;
+      rollback) echo "$base generation rollback 1" ;;
+    esac
+    ;;
+  check)
+    state=${3:-$dir/state}
+    export SSL_CERT_FILE=$dir/os.pem
+    pairs() {  # what any program would read right now
+      local i prints=""
+      for i in console portal; do
+        bash "$tools/paircheck.sh" "$state/current/identities/$i/certificate.pem" "$state/current/identities/$i/key.pem" || { echo "$1: $i"; return 1; }
+        prints="$prints $(sha256sum <(openssl x509 -in "$state/current/identities/$i/certificate.pem" -outform der) | cut -d' ' -f1)"
+        cmp -s <(openssl x509 -in "$state/current/identities/$i/certificate.pem") <(openssl x509 -in "$state/current/identities/$i/fullchain.pem") || { echo "$1: $i has another fullchain.pem"; return 1; }
+      done
+      read -r a b <<<"$prints"
+      [ "$a" = "$b" ] || { [ "$a" = "$(sha256sum <(openssl x509 -in "$dir/default-console.crt" -outform der) | cut -d' ' -f1)" ] &&
+        [ "$b" = "$(sha256sum <(openssl x509 -in "$dir/default-portal.crt" -outform der) | cut -d' ' -f1)" ]; } || { echo "$1: console and portal are of different generations"; return 1; }
+      known | grep -q "$a" || { echo "$1: an unknown leaf"; return 1; }
+    }
+    pairs "as left"
+    # The next start: whoever takes the lock first resolves the change in doubt, and then nothing is in doubt any more.
+    "$bin/chancery-manager" --state "$state" --resolve >/dev/null 2>"$dir/resolve.err" || { cat "$dir/resolve.err"; echo "the next start could not resolve it"; exit 1; }
+    pairs "after the next start"
+    [ ! -e "$state/change.json" ] || { echo "change.json is left"; exit 1; }
+    set +e
+    "$bin/chancery" --state "$state" --json doctor >"$dir/doctor.json" 2>&1
+    rc=$?
+    set -e
+    [ $rc -le 1 ] || { echo "doctor says $rc: $(python3 -c 'import json,sys; print([c for c in json.load(open(sys.argv[1]))["checks"] if c["status"] not in (0, 1, "ok", "warning")])' "$dir/doctor.json" 2>&1)"; exit 1; }
+    ;;
+esac
