@@ -29,8 +29,8 @@ Answer Answer::problem(int status, const std::string& code, const std::string& t
 }
 
 int status_of(const std::string& code) {
-  static const std::set<std::string> machine = {"no-space",  "read-only",      "permission-denied", "too-many-files",
-                                                "io-error",  "random-failed",  "out-of-memory",     "not-found"};
+  static const std::set<std::string> machine = {"no-space", "read-only",     "permission-denied", "too-many-files",
+                                                "io-error", "random-failed", "out-of-memory",     "not-found"};
   if (machine.contains(code)) return 500;
   if (code.starts_with("unknown-")) return 404;
   if (code == "busy" || code == "in-use" || code == "already-exists") return 409;

@@ -36,8 +36,8 @@ bool has_control(const std::string& text) {
 }
 
 std::size_t count_of(const Poco::Net::MessageHeader& head, const std::string& name) {
-  return static_cast<std::size_t>(
-      std::count_if(head.begin(), head.end(), [&](const auto& entry) { return Poco::icompare(entry.first, name) == 0; }));
+  return static_cast<std::size_t>(std::count_if(
+      head.begin(), head.end(), [&](const auto& entry) { return Poco::icompare(entry.first, name) == 0; }));
 }
 
 // What decides where a body ends must be said once and plainly (RFC 9112, section 6.3), or another reader on the way
@@ -127,7 +127,8 @@ void set_head(HTTPServerResponseImpl& response, const Answer& answer, bool keep)
   response.set("Strict-Transport-Security", "max-age=31536000");
   response.set("X-Content-Type-Options", "nosniff");
   response.set("X-Frame-Options", "DENY");
-  response.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'");
+  response.set("Content-Security-Policy",
+               "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'");
   response.set("Referrer-Policy", "no-referrer");
   response.set("Cache-Control", "no-store");
   for (const auto& [name, value] : answer.headers) {
@@ -139,8 +140,8 @@ void set_head(HTTPServerResponseImpl& response, const Answer& answer, bool keep)
 // One worker's view of one request.
 class Exchange {
  public:
-  Exchange(tls::Arrival& arrival, const Routes& routes, const ExchangeLimits& limits,
-           const std::atomic<bool>& stopping, const std::function<void(const std::string&)>& log)
+  Exchange(tls::Arrival& arrival, const Routes& routes, const ExchangeLimits& limits, const std::atomic<bool>& stopping,
+           const std::function<void(const std::string&)>& log)
       : arrival_(arrival),
         routes_(routes),
         limits_(limits),
@@ -193,7 +194,8 @@ class Exchange {
     read_target(request, call);
     bool path_known = false;
     const Routes::Route* route = routes_.find(call.method, call.path, &path_known);
-    if (route == nullptr && path_known) reject(405, "bad-request", "this address does not take " + tls::printable(call.method));
+    if (route == nullptr && path_known)
+      reject(405, "bad-request", "this address does not take " + tls::printable(call.method));
     if (route == nullptr) reject(404, "unknown-path", "there is nothing at this address");
     if (route->members_only && arrival_.connection.alpn() != tls::member_protocol) {
       reject(403, "forbidden", "only appliances of this federation may ask this");

@@ -6,8 +6,9 @@
 //   routes.add("GET", "/api/v1/devices", [&](const Call& call) { return Answer::json(devices.to_json()); });
 //
 // One boundary catches everything: a Failure becomes a problem document (RFC 9457) with its code (status_of), anything
-// else a 500 that says nothing of the inside. Routes are complete before the server starts; find() is then thread safe. Limits: head 16 KiB within 10 s, body `body_limit` within 30 s, 64 workers.
-// Every answer carries Strict-Transport-Security, X-Content-Type-Options, Content-Security-Policy and Referrer-Policy.
+// else a 500 that says nothing of the inside. Routes are complete before the server starts; find() is then thread safe.
+// Limits: head 16 KiB within 10 s, body `body_limit` within 30 s, 64 workers. Every answer carries
+// Strict-Transport-Security, X-Content-Type-Options, Content-Security-Policy and Referrer-Policy.
 #pragma once
 
 #include <functional>

@@ -5,9 +5,9 @@
 //   if (hello.state == ClientHello::State::complete && offers(hello, "chancery-collector/1")) …
 //
 // Grammar: records `u8 type=22, u16 version, u16 size, bytes`, whose contents make up one handshake message `u8 type=1,
-// u24 size, u16 version, 32 random, u8-sized session id, u16-sized ciphers, u8-sized compressions, u16-sized extensions`;
-// an extension is `u16 type, u16-sized data`; ALPN (16) is `u16-sized list of u8-sized names`. Bounded: 16 KiB.
-// Does not judge anything beyond that; OpenSSL does when the handshake runs. Thread safety: values.
+// u24 size, u16 version, 32 random, u8-sized session id, u16-sized ciphers, u8-sized compressions, u16-sized
+// extensions`; an extension is `u16 type, u16-sized data`; ALPN (16) is `u16-sized list of u8-sized names`. Bounded: 16
+// KiB. Does not judge anything beyond that; OpenSSL does when the handshake runs. Thread safety: values.
 #pragma once
 
 #include <string>

@@ -125,8 +125,8 @@ void EventLoop::accept_from(const std::string& endpoint, int socket) {
   for (int i = 0; i < accepts_at_once; ++i) {
     SocketAddress address;
     address.size = sizeof address.storage;
-    Descriptor connected(::accept4(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.size,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor connected(
+        ::accept4(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connected) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
       if (errno == EAGAIN) return;

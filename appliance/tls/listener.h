@@ -6,9 +6,9 @@
 //   listener.serve({{"portal", socket}});        // again with another map to open, keep and close sockets
 //
 // A silent, slow or garbled peer costs a descriptor until its deadline and nothing else. Plain HTTP on a TLS port is
-// answered `HTTP/1.1 400`; everything else that is not TLS gets an alert or a close. When descriptors run out, accepting
-// pauses and tries again. Handlers are called on a loop's thread and must not block.
-// Thread safety: all methods may be called from any thread; the destructor must not be called from a handler.
+// answered `HTTP/1.1 400`; everything else that is not TLS gets an alert or a close. When descriptors run out,
+// accepting pauses and tries again. Handlers are called on a loop's thread and must not block. Thread safety: all
+// methods may be called from any thread; the destructor must not be called from a handler.
 #pragma once
 
 #include <chrono>

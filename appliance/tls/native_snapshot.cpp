@@ -13,10 +13,11 @@ void present(SSL_CTX* context, const EndpointSnapshot& endpoint) {
   const std::string& identity = endpoint.endpoint.identity;
   const Certificate& leaf = endpoint.chain.front();
   if (!endpoint.key.belongs_to(leaf)) {
-    throw Failure({.code = "key-mismatch",
-                   .subject = identity,
-                   .cause = "the private key of this identity does not belong to its certificate",
-                   .hint = "put an earlier state back in force (`chancery backup list`, `chancery backup restore ID`)"});
+    throw Failure(
+        {.code = "key-mismatch",
+         .subject = identity,
+         .cause = "the private key of this identity does not belong to its certificate",
+         .hint = "put an earlier state back in force (`chancery backup list`, `chancery backup restore ID`)"});
   }
   const ossl::X509StackPtr above = to_stack(endpoint.chain.data() + 1, endpoint.chain.size() - 1);
   if (SSL_CTX_use_cert_and_key(context, leaf.native(), endpoint.key.native(), above.get(), 1) != 1) {
@@ -46,10 +47,9 @@ ossl::SslCtxPtr make_context(const EndpointSnapshot& endpoint, const std::string
   if (!context) throw ossl::openssl_failure("out-of-memory", "TLS", "free some memory and try again");
   const SecurityProfile& profile = endpoint.profile;
   apply_defaults(context.get());
-  apply_lists(
-      context.get(),
-      {.minimum_protocol = profile.minimum_protocol, .ciphers = profile.ciphers, .groups = profile.groups},
-      "profile " + profile.name);
+  apply_lists(context.get(),
+              {.minimum_protocol = profile.minimum_protocol, .ciphers = profile.ciphers, .groups = profile.groups},
+              "profile " + profile.name);
   present(context.get(), endpoint);
   SSL_CTX_set_alpn_select_cb(context.get(), select_alpn, nullptr);
   // A session may be resumed only where it was made: same endpoint, same kind of client, same trust and policy.

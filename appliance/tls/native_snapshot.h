@@ -1,6 +1,6 @@
-// The OpenSSL side of a ServingSnapshot: per endpoint one prepared context for the web and channels and one for members.
-// A handshake moves to one of them in its ClientHello callback, so chain, key, suites and verification store come from
-// the same snapshot in one step (server_context.h). For sources of tls/ only. Immutable after build.
+// The OpenSSL side of a ServingSnapshot: per endpoint one prepared context for the web and channels and one for
+// members. A handshake moves to one of them in its ClientHello callback, so chain, key, suites and verification store
+// come from the same snapshot in one step (server_context.h). For sources of tls/ only. Immutable after build.
 #pragma once
 
 #include <map>

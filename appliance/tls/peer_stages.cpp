@@ -139,8 +139,7 @@ bool EventLoop::read_head(Peer& peer) {
 }
 
 bool EventLoop::answer_and_drain(Peer& peer, const char* status) {
-  const std::string text =
-      std::string("HTTP/1.1 ") + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  const std::string text = std::string("HTTP/1.1 ") + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
   log(refused_line(peer.number, peer.address, peer.endpoint, status));
   peer.connection->try_write(view_of(text));
   peer.connection->close_writing();

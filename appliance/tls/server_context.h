@@ -1,6 +1,6 @@
-// The one SSL_CTX of a program's listeners. It bears no certificate: each handshake takes the snapshot in force once, in
-// its ClientHello callback, and from it chain, key, suites, versions, trust and the demands on the client, decided by the
-// endpoint it came in by and the ALPN it offers. For sources of tls/ only.
+// The one SSL_CTX of a program's listeners. It bears no certificate: each handshake takes the snapshot in force once,
+// in its ClientHello callback, and from it chain, key, suites, versions, trust and the demands on the client, decided
+// by the endpoint it came in by and the ALPN it offers. For sources of tls/ only.
 //
 // ALPN: the first protocol of the client's list that is known here; none offered means http/1.1; none known is refused
 // with no_application_protocol. Members must present a certificate under the federation's roots and get no tickets, nor

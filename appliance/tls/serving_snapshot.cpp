@@ -19,10 +19,11 @@ std::vector<Certificate> read_chain(const backup::Generation& generation, const 
   std::vector<Certificate> chain =
       read_material(generation.read(folder + "certificate.pem"), {.source = folder + "certificate.pem"}).certificates;
   if (chain.empty()) {
-    throw Failure({.code = "not-a-certificate",
-                   .subject = folder + "certificate.pem",
-                   .cause = "there is no certificate in this file",
-                   .hint = "put an earlier state back in force (`chancery backup list`, `chancery backup restore ID`)"});
+    throw Failure(
+        {.code = "not-a-certificate",
+         .subject = folder + "certificate.pem",
+         .cause = "there is no certificate in this file",
+         .hint = "put an earlier state back in force (`chancery backup list`, `chancery backup restore ID`)"});
   }
   chain.resize(1, chain.front());
   const std::string above = folder + "intermediate.crt";
@@ -71,8 +72,8 @@ EndpointSnapshot read_endpoint(const backup::Generation& generation, Endpoint en
 Sha256 policy_of(const EndpointSnapshot& endpoint, ByteView trusted, ByteView member_roots) {
   std::string text = endpoint.endpoint.name + '\0' + endpoint.profile.minimum_protocol + '\0' +
                      std::to_string(static_cast<int>(endpoint.profile.client_certificates)) +
-                     std::to_string(static_cast<int>(endpoint.profile.required_level)) + '\0' +
-                     sha256_hex(trusted) + sha256_hex(member_roots);
+                     std::to_string(static_cast<int>(endpoint.profile.required_level)) + '\0' + sha256_hex(trusted) +
+                     sha256_hex(member_roots);
   for (const std::string& name : endpoint.profile.allow) text += '\0' + name;
   return sha256(view_of(text));
 }

@@ -32,7 +32,7 @@ struct ServingSnapshot {
   // By endpoint name; enabled ones only, and on a single appliance the engine's disabled one, whose connections the
   // portal hands over (serving/handover.h): look at endpoint.enabled before opening a socket.
   std::map<std::string, EndpointSnapshot> endpoints;
-  Bytes member_roots_pem;                             // trust/federation/roots.pem: for ALPN chancery-member/1
+  Bytes member_roots_pem;  // trust/federation/roots.pem: for ALPN chancery-member/1
   // Native objects (parsed chain, stores) prepared for the handshake callbacks; defined in serving_snapshot.cpp.
   struct Native;
   std::shared_ptr<const Native> native;

@@ -1,6 +1,6 @@
-// Session-ticket keys of a program (RFC 5077), shared by all its listeners and set explicitly: resumption survives a swap
-// of certificate, and ends with a change of trust or client policy (Live::set renews them then). Keys live 12 hours and
-// open tickets for 12 more. For sources of tls/ only. Thread safety: synchronised.
+// Session-ticket keys of a program (RFC 5077), shared by all its listeners and set explicitly: resumption survives a
+// swap of certificate, and ends with a change of trust or client policy (Live::set renews them then). Keys live 12
+// hours and open tickets for 12 more. For sources of tls/ only. Thread safety: synchronised.
 #pragma once
 
 #include <array>

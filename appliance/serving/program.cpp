@@ -1,0 +1,240 @@
+#include "appliance/serving/program.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "appliance/control/message.h"
+#include "appliance/http/web_server.h"
+#include "appliance/serving/changeover.h"
+#include "appliance/serving/handover.h"
+#include "appliance/serving/host_rule.h"
+#include "appliance/tls/tcp.h"
+#include "keystore/fault.h"
+#include "keystore/files/lock.h"
+
+namespace chancery::serving {
+namespace {
+
+constexpr char collector_protocol[] = "chancery-collector/1";
+constexpr auto grace = std::chrono::seconds(5);
+constexpr auto background_pause = std::chrono::seconds(5);
+
+void log_line(const std::string& line) { spdlog::info("{}", line); }
+
+FileLock take_run_lock(const Folder& run, const std::string& name) {
+  const std::string path = run.path() + "/lock";
+  auto lock = FileLock::try_take(path, "chancery-" + name + " (pid " + std::to_string(::getpid()) + ")");
+  if (lock) return std::move(*lock);
+  throw Failure({.code = "already-running",
+                 .subject = "chancery-" + name,
+                 .cause = "this program runs already for this state: " + FileLock::holder(path),
+                 .hint = "stop it first, or give another --state"});
+}
+
+Folder make_run_folder(const Folder& state, const Appliance& appliance, const std::string& name) {
+  const mode_t mode = appliance.separate_users ? 0750 : 0700;
+  state.make_folder("run", {.mode = 0755, .owner = {}, .group = {}});
+  state.make_folder("run/" + name, {.mode = mode, .owner = {}, .group = {}});
+  return state.open_folder("run/" + name);
+}
+
+struct Background {
+  std::string name;
+  std::function<void()> body;
+};
+
+}  // namespace
+
+struct HostedProgram::State {
+  State(const std::string& path, std::string program_name)
+      : name(std::move(program_name)),
+        appliance(Appliance::load(path)),
+        folder(Folder::open(appliance.state)),
+        run(make_run_folder(folder, appliance, name)),
+        lock(take_run_lock(run, name)),
+        changeover(folder, name) {}
+
+  const std::string name;
+  const Appliance appliance;
+  const Folder folder;
+  const Folder run;
+  const FileLock lock;
+  Changeover changeover;
+  http::Routes routes;
+  std::map<std::string, Channel> channels;
+  std::vector<Background> background;
+  std::vector<std::thread> threads;
+  mutable std::mutex mutex;
+  mutable std::condition_variable stopped;
+  std::atomic<bool> stopping = false;
+  // In the order they are made; what takes from another one is destroyed first.
+  std::unique_ptr<HandoverSender> sender;
+  std::unique_ptr<http::WebServer> web;
+  std::unique_ptr<tls::Listener> listener;
+  std::unique_ptr<HandoverReceiver> receiver;
+  std::unique_ptr<control::Server> control;
+
+  void make_listener();
+  control::Message answer(const control::Message& request, const control::Caller& caller);
+  nlohmann::json status() const;
+  void keep_running(const Background& task);
+};
+
+void HostedProgram::State::make_listener() {
+  http::WebServerOptions options;
+  options.resume = [this](tls::Arrival arrival) { listener->resume(std::move(arrival)); };
+  options.drain = [this](tls::Connection connection) { listener->drain(std::move(connection)); };
+  options.log = log_line;
+  web = std::make_unique<http::WebServer>(routes, std::move(options));
+
+  tls::ListenerHandlers handlers;
+  handlers.http = [this](tls::Arrival arrival) { web->take(std::move(arrival)); };
+  for (const auto& [alpn, channel] : channels) handlers.channels[alpn] = channel;
+  handlers.log = log_line;
+  if (name == "portal" && appliance.role == Role::single) {
+    sender = std::make_unique<HandoverSender>(folder);
+    handlers.diversion = {.alpn = collector_protocol, .endpoint = "portal", .give = [this](int descriptor) {
+                            return sender->give(descriptor);
+                          }};
+  }
+  listener = std::make_unique<tls::Listener>(changeover.live(), std::move(handlers));
+  if (name == "engine" && appliance.role == Role::single) {
+    receiver = std::make_unique<HandoverReceiver>(
+        folder, [this](tls::Descriptor connected) { listener->take(std::move(connected), "engine"); });
+  }
+}
+
+nlohmann::json HostedProgram::State::status() const {
+  const auto snapshot = changeover.live().get();
+  nlohmann::json endpoints = nlohmann::json::array();
+  for (const auto& [endpoint, socket] : changeover.sockets()) {
+    const auto found = snapshot->endpoints.find(endpoint);
+    if (found == snapshot->endpoints.end()) continue;
+    endpoints.push_back({{"endpoint", endpoint},
+                         {"identity", found->second.endpoint.identity},
+                         {"host", socket.host},
+                         {"port", tls::local_address(socket.descriptor->get()).port()},
+                         {"sha256", found->second.chain.front().fingerprint()}});
+  }
+  return {{"ok", true},
+          {"program", name},
+          {"pid", ::getpid()},
+          {"version", CHANCERY_VERSION},
+          {"generation", snapshot->generation},
+          {"endpoints", std::move(endpoints)}};
+}
+
+control::Message HostedProgram::State::answer(const control::Message& request, const control::Caller& caller) {
+  const nlohmann::json question = nlohmann::json::parse(request.json, nullptr, false);
+  const std::string verb = question.is_object() ? question.value("verb", "") : "";
+  if (verb == "status") return {.json = status().dump(), .attachments = {}};
+  if (caller.uid != 0 && caller.uid != ::geteuid()) {
+    throw Failure({.code = "forbidden",
+                   .subject = "chancery-" + name,
+                   .cause = "user " + std::to_string(caller.uid) + " may only ask for the status",
+                   .hint = "let the certificate manager ask, or root"});
+  }
+  const auto number =
+      question.is_object() && question.contains("generation") && question["generation"].is_number_unsigned()
+          ? question["generation"].get<backup::GenerationNumber>()
+          : 0;
+  if (verb == "prepare" && number > 0) {
+    changeover.prepare(number);
+  } else if (verb == "activate" && number > 0) {
+    changeover.activate(number);
+    spdlog::info("generation {} is in force", number);
+  } else if (verb == "abandon") {
+    changeover.abandon();
+  } else {
+    throw Failure({.code = "bad-request",
+                   .subject = "chancery-" + name,
+                   .cause = "this verb is not known, or lacks its generation",
+                   .hint = "ask one of status, prepare, activate, abandon (docs/state.md)"});
+  }
+  return {.json = R"({"ok":true})", .attachments = {}};
+}
+
+// A background task that fails is logged and started again: one bad answer must not end a program's heartbeat.
+void HostedProgram::State::keep_running(const Background& task) {
+  while (!stopping) {
+    try {
+      task.body();
+      return;
+    } catch (const std::exception& problem) {
+      spdlog::error("{}: {}", task.name, problem.what());
+    }
+    std::unique_lock wait(mutex);
+    stopped.wait_for(wait, background_pause, [&] { return stopping.load(); });
+  }
+}
+
+HostedProgram::HostedProgram(const std::string& state_path, const std::string& name)
+    : state_(std::make_unique<State>(state_path, name)) {
+  state_->routes.set_host_rule([state = state_.get()](const std::string& host, const tls::Connection& connection) {
+    return answers_host(host, tls::local_address(connection.descriptor()).address(), state->appliance.all_names(),
+                        *state->changeover.live().get());
+  });
+}
+
+HostedProgram::~HostedProgram() { stop(); }
+
+void HostedProgram::start() {
+  State& state = *state_;
+  state.changeover.begin();
+  state.make_listener();
+  state.control =
+      std::make_unique<control::Server>(state.run.path() + "/control.sock", 0660,
+                                        [&state](const control::Message& request, const control::Caller& caller) {
+                                          return state.answer(request, caller);
+                                        });
+  state.changeover.serve_with(state.listener.get());
+  for (const Background& task : state.background) {
+    state.threads.emplace_back([&state, &task] { state.keep_running(task); });
+  }
+  spdlog::info("chancery-{} {} serves generation {}", state.name, CHANCERY_VERSION, generation().number());
+}
+
+void HostedProgram::stop() {
+  State& state = *state_;
+  {
+    std::lock_guard guard(state.mutex);
+    state.stopping = true;
+  }
+  state.stopped.notify_all();
+  state.control.reset();
+  state.changeover.serve_with(nullptr);
+  state.receiver.reset();
+  if (state.listener) state.listener->serve({});
+  if (state.web) state.web->stop(grace);
+  state.listener.reset();
+  for (std::thread& thread : state.threads) thread.join();
+  state.threads.clear();
+}
+
+const Appliance& HostedProgram::appliance() const { return state_->appliance; }
+const Folder& HostedProgram::state() const { return state_->folder; }
+http::Routes& HostedProgram::routes() { return state_->routes; }
+std::shared_ptr<const tls::ServingSnapshot> HostedProgram::serving() const { return state_->changeover.live().get(); }
+backup::Generation HostedProgram::generation() const { return state_->changeover.generation(); }
+void HostedProgram::on_generation(Prepare prepare) { state_->changeover.add(std::move(prepare)); }
+
+void HostedProgram::on_channel(const std::string& alpn, Channel channel) {
+  state_->channels[alpn] = std::move(channel);
+}
+
+void HostedProgram::run_in_background(const std::string& name, std::function<void()> body) {
+  state_->background.push_back({name, std::move(body)});
+}
+
+bool HostedProgram::stopping() const { return state_->stopping; }
+
+bool HostedProgram::pause(std::chrono::milliseconds span) const {
+  std::unique_lock lock(state_->mutex);
+  return !state_->stopped.wait_for(lock, span, [this] { return state_->stopping.load(); });
+}
+
+}  // namespace chancery::serving
