@@ -37,16 +37,15 @@ std::string common_name_for(const std::vector<AlternativeName>& names) {
 void check_federation(const std::string& id) {
   const auto is_lower = [](char unit) { return unit >= 'a' && unit <= 'z'; };
   const bool fine =
-      !id.empty() && id.size() <= 63 && is_lower(id.front()) &&
+      !id.empty() && id.size() <= 63 && id.front() != '-' &&
       std::all_of(id.begin(), id.end(),
                   [&](char unit) { return is_lower(unit) || (unit >= '0' && unit <= '9') || unit == '-'; }) &&
       id.back() != '-';
   if (fine) return;
   throw Failure({.code = "bad-federation",
                  .subject = id.substr(0, 80),
-                 .cause = "a federation's id stands as the host in its members' URIs: at most 63 of a-z, 0-9 and -, "
-                          "the first a letter",
-                 .hint = "take one from new_federation_id()"});
+                 .cause = "a federation's id stands as the host in its members' URIs: at most 63 of a-z, 0-9 and -",
+                 .hint = "make one of random hex digits"});
 }
 
 [[noreturn]] void damaged(const std::string& subject, const std::string& cause) {
@@ -289,11 +288,6 @@ Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& n
             .subject = subject,
             .public_key_der = public_key,
             .extensions = leaf_extensions(key_id, key_id, exact, true, false, kind == PublicKeyKind::rsa)}));
-}
-
-std::string new_federation_id() {
-  // The leading letter is needed where the id stands as a host (java.net.URI takes no host that begins with a digit).
-  return "f" + to_hex(view_of(random_secret(10)));
 }
 
 }  // namespace chancery::authority

@@ -39,7 +39,7 @@ struct LeafRequest {
 };
 
 struct Founding {
-  std::string federation = {};          // id: at most 63 of a-z, 0-9 and -, first a letter; see new_federation_id
+  std::string federation = {};          // id: a host name label, as it is the host in member URIs
   std::vector<std::string> names = {};  // first name constraints
   KeyType key_type = KeyType::ecdsa_p256;
 };
@@ -70,8 +70,5 @@ class Authority {
 
 // A self-signed leaf for an appliance that has no PKI yet (a secondary before it joins).
 [[nodiscard]] Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now);
-
-// A random id for a new federation; it stands as the host in its members' URIs.
-[[nodiscard]] std::string new_federation_id();
 
 }  // namespace chancery::authority

@@ -4,12 +4,13 @@
 //   secondary:  Joined joined = join(request, token);      // talks to the authority, checks everything, writes nothing
 //               … the manager puts `joined` in force through the transaction.
 //
-// Token: "chancery-join-1." + base64url(id 16 | Ed25519 seed 32 | SHA-256 of the authority's TLS public key 32). The authority keeps only
-// the public half, role, names, expiry, and the digest of the CSR keys that first used it. Both sides sign the same
-// transcript (transcript.h): label of the speaker's role, the TLS exporter of this very session, digest of the CSRs, role,
-// names, nonce. All refusals over the wire are one identical answer; the reason goes to the authority's log and register.
-// Failure codes on the joiner: relay-suspected (another key answered than the token pins: somebody sits in between),
-// join-refused, token-malformed, token-expired, clock-skew (more than an hour, with the difference), reply-invalid.
+// Token: "chancery-join-1." + base64url(id 16 | Ed25519 seed 32 | SHA-256 of the authority's TLS public key 32). The
+// authority keeps only the public half, role, names, expiry, and the digest of the CSR keys that first used it. Both
+// sides sign the same transcript (transcript.h): label of the speaker's role, the TLS exporter of this very session,
+// digest of the CSRs, role, names, nonce. All refusals over the wire are one identical answer; the reason goes to the
+// authority's log and register. Failure codes on the joiner: relay-suspected (another key answered than the token pins:
+// somebody sits in between), join-refused, token-malformed, token-expired, clock-skew (more than an hour, with the
+// difference), reply-invalid.
 #pragma once
 
 #include <chrono>
@@ -30,9 +31,9 @@ struct JoinIdentity {
 };
 
 struct JoinRequest {
-  tls::Target primary;                    // HOST:PORT of the join endpoint
+  tls::Target primary;  // HOST:PORT of the join endpoint
   Role role = Role::secondary;
-  std::vector<std::string> names;         // must equal the token's, 1:1
+  std::vector<std::string> names;  // must equal the token's, 1:1
   std::vector<JoinIdentity> identities;
   std::chrono::milliseconds deadline{15000};
 };
@@ -42,7 +43,7 @@ struct Joined {
   std::map<std::string, std::vector<Certificate>> chains;  // by identity: leaf, issuing
   Certificate root;
   SecretBytes customer_key;
-  std::string portal_host;      // where the heartbeat goes
+  std::string portal_host;  // where the heartbeat goes
   int portal_port = 0;
   std::string portal_name;
 };
@@ -51,7 +52,7 @@ struct Joined {
 
 struct TokenOrder {
   Role role = Role::secondary;
-  std::vector<std::string> names;            // external, internal, SANs
+  std::vector<std::string> names;  // external, internal, SANs
   std::chrono::seconds time_to_live{600};
 };
 
@@ -81,12 +82,12 @@ struct PrimaryFacts {
   std::string portal_name;
 };
 
-// The primary's side: tokens, roster, and the answer to POST /join. One SQLite file (STATE/authority/authority.db), WAL;
-// the CLI and chancery-authority may both have it open. Thread safe.
+// The primary's side: tokens, roster, and the answer to POST /join. One SQLite file (STATE/authority/authority.db),
+// WAL; the CLI and chancery-authority may both have it open. Thread safe.
 class Admission {
  public:
-  Admission(const Folder& authority_folder, authority::Authority& authority, PrivateKey tls_key, SecretBytes customer_key,
-            PrimaryFacts facts, Clock clock);
+  Admission(const Folder& authority_folder, authority::Authority& authority, PrivateKey tls_key,
+            SecretBytes customer_key, PrimaryFacts facts, Clock clock);
   ~Admission();
 
   [[nodiscard]] SecretBytes make_token(const TokenOrder& order);

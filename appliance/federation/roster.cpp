@@ -1,0 +1,131 @@
+#include "appliance/federation/roster.h"
+
+#include "appliance/authority/register.h"
+#include "keystore/bytes/text_encoding.h"
+
+namespace chancery::federation {
+namespace {
+
+using authority::instant_of;
+using authority::seconds_of;
+using storage::Row;
+
+constexpr const char* token_columns =
+    "SELECT id, public_key, role, names, created, expires, revoked, used_digest FROM tokens ";
+
+std::string lines_of(const std::vector<std::string>& names) {
+  std::string lines;
+  for (const std::string& name : names) lines += name + "\n";
+  return lines;
+}
+
+std::vector<std::string> names_of(const std::string& lines) {
+  std::vector<std::string> names;
+  std::size_t start = 0;
+  while (start < lines.size()) {
+    const std::size_t end = std::min(lines.find('\n', start), lines.size());
+    names.push_back(lines.substr(start, end - start));
+    start = end + 1;
+  }
+  return names;
+}
+
+std::optional<Instant> moment(const Row& row, std::size_t column) {
+  return row.is_null(column) ? std::nullopt : std::optional(instant_of(row.integer(column)));
+}
+
+TokenRecord token_of(const Row& row) {
+  return {.id = row.blob(0),
+          .public_key_der = row.blob(1),
+          .role = row.text(2),
+          .names = names_of(row.text(3)),
+          .created = instant_of(row.integer(4)),
+          .expires = instant_of(row.integer(5)),
+          .revoked = moment(row, 6),
+          .used_digest = row.is_null(7) ? std::nullopt : std::optional(row.blob(7))};
+}
+
+}  // namespace
+
+void enter_token(storage::Database& store, const TokenRecord& token) {
+  store.run("INSERT INTO tokens (id, public_key, role, names, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
+            {token.id, token.public_key_der, token.role, lines_of(token.names), seconds_of(token.created),
+             seconds_of(token.expires)});
+}
+
+std::optional<TokenRecord> find_token(const storage::Database& store, const Bytes& id) {
+  const auto rows = store.rows(std::string(token_columns) + "WHERE id = ?", {id});
+  return rows.empty() ? std::nullopt : std::optional(token_of(rows.front()));
+}
+
+std::vector<TokenRecord> all_tokens(const storage::Database& store) {
+  std::vector<TokenRecord> tokens;
+  for (const Row& row : store.rows(std::string(token_columns) + "ORDER BY created, id")) {
+    tokens.push_back(token_of(row));
+  }
+  return tokens;
+}
+
+void revoke(storage::Database& store, const Bytes& id, Instant when) {
+  store.run("UPDATE tokens SET revoked = coalesce(revoked, ?) WHERE id = ?", {seconds_of(when), id});
+}
+
+void bind_token(storage::Database& store, const Bytes& id, ByteView digest, Instant when) {
+  store.run("UPDATE tokens SET used_digest = ?, used_at = ? WHERE id = ? AND used_digest IS NULL",
+            {Bytes(digest.begin(), digest.end()), seconds_of(when), id});
+}
+
+void enter_given(storage::Database& store, const Bytes& token, const std::string& identity, const Certificate& leaf) {
+  store.run("INSERT INTO token_certificates (token, identity, sha256) VALUES (?, ?, ?)",
+            {token, identity, from_hex(leaf.fingerprint())});
+}
+
+std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token) {
+  std::map<std::string, Certificate> found;
+  for (const Row& row : store.rows("SELECT identity, der FROM token_certificates JOIN certificates USING (sha256) "
+                                   "WHERE token = ?",
+                                   {token})) {
+    found.emplace(row.text(0), Certificate::from_der(row.blob(1)));
+  }
+  return found;
+}
+
+void enter_member(storage::Database& store, const Member& member) {
+  const storage::Value last_seen =
+      member.last_seen ? storage::Value(seconds_of(*member.last_seen)) : storage::Value(std::monostate{});
+  store.write([&] {
+    store.run("DELETE FROM members WHERE name = ?", {member.name});
+    store.run("INSERT INTO members (name, role, state, joined, last_seen) VALUES (?, ?, ?, ?, ?)",
+              {member.name, member.role, member.state, seconds_of(member.joined), last_seen});
+    std::int64_t position = 0;
+    for (const Certificate& certificate : member.certificates) {
+      store.run("INSERT INTO member_certificates (member, position, der) VALUES (?, ?, ?)",
+                {member.name, position++, certificate.der()});
+    }
+  });
+}
+
+std::vector<Member> all_members(const storage::Database& store) {
+  std::vector<Member> members;
+  for (const Row& row : store.rows("SELECT name, role, state, joined, last_seen FROM members ORDER BY joined, name")) {
+    members.push_back({.name = row.text(0),
+                       .role = row.text(1),
+                       .state = row.text(2),
+                       .joined = instant_of(row.integer(3)),
+                       .last_seen = moment(row, 4),
+                       .certificates = {}});
+  }
+  for (Member& member : members) {
+    for (const Row& row :
+         store.rows("SELECT der FROM member_certificates WHERE member = ? ORDER BY position", {member.name})) {
+      member.certificates.push_back(Certificate::from_der(row.blob(0)));
+    }
+  }
+  return members;
+}
+
+void member_seen(storage::Database& store, const std::string& name, Instant when) {
+  store.run("UPDATE members SET last_seen = max(coalesce(last_seen, 0), ?) WHERE name = ?", {seconds_of(when), name});
+}
+
+}  // namespace chancery::federation

@@ -1,0 +1,41 @@
+// Tokens and members as they stand in the authority's register (authority/register.h has the tables). Plain storing and
+// finding; admission.cpp has the rules. Calls that belong together go into one store.write(). Thread safety: the
+// store's.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "appliance/federation/join.h"
+#include "appliance/storage/database.h"
+
+namespace chancery::federation {
+
+struct TokenRecord {
+  Bytes id;
+  Bytes public_key_der;  // Ed25519; the private half is in the token only
+  std::string role;
+  std::vector<std::string> names;
+  Instant created{};
+  Instant expires{};
+  std::optional<Instant> revoked = {};
+  std::optional<Bytes> used_digest = {};  // of the CSR keys that it was used with
+};
+
+void enter_token(storage::Database& store, const TokenRecord& token);
+[[nodiscard]] std::optional<TokenRecord> find_token(const storage::Database& store, const Bytes& id);
+[[nodiscard]] std::vector<TokenRecord> all_tokens(const storage::Database& store);
+void revoke(storage::Database& store, const Bytes& id, Instant when);
+// Marks an open token as used; the caller has checked in the same transaction that it is open.
+void bind_token(storage::Database& store, const Bytes& id, ByteView digest, Instant when);
+
+// What the join with this token was given, by identity.
+void enter_given(storage::Database& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
+[[nodiscard]] std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token);
+
+// One who joins again takes the place of the earlier entry.
+void enter_member(storage::Database& store, const Member& member);
+[[nodiscard]] std::vector<Member> all_members(const storage::Database& store);
+void member_seen(storage::Database& store, const std::string& name, Instant when);
+
+}  // namespace chancery::federation
