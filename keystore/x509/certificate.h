@@ -5,7 +5,9 @@
 //
 // from_der throws Failure("not-a-certificate") for anything that is not exactly one certificate (trailing bytes are
 // "trailing-bytes"). It does *not* check signatures, dates, names or usage: that is appliance/preflight. Strings are
-// safe to print: control and non-UTF-8 bytes come out as \xNN. Thread safety: a value; may be shared between threads.
+// safe to print: control and non-UTF-8 bytes (and backslashes) come out as \xNN. What cannot be read allows nothing: an
+// unreadable date is never valid, an unreadable extension is listed as unknown, a key of an unknown kind has its OID as
+// type and 0 bits. At most 1 MiB. Thread safety: a value; may be shared between threads.
 #pragma once
 
 #include <memory>
@@ -38,7 +40,8 @@ class Certificate {
   const std::string& subject() const noexcept;  // RFC 4514: "CN=portal,O=Example"
   const std::string& issuer() const noexcept;
   const std::string& common_name() const noexcept;  // last CN, or ""
-  const Bytes& subject_der() const noexcept;        // canonical form for comparing names
+  // The names in a canonical form (der::canonical_name): equal bytes where X509_NAME_cmp says equal.
+  const Bytes& subject_der() const noexcept;
   const Bytes& issuer_der() const noexcept;
   const std::string& serial() const noexcept;  // lower-case hex
   const std::vector<AlternativeName>& names() const noexcept;
@@ -56,9 +59,10 @@ class Certificate {
   bool is_self_signed() const noexcept;  // self-issued, and its own key verifies its signature
   bool has_key_usage() const noexcept;
   bool may_sign_certificates() const noexcept;  // keyUsage absent or keyCertSign
-  // Extended key usages as dotted OIDs; empty when the extension is absent (any use).
+  // Extended key usages as dotted OIDs; empty when the extension is absent (any use), "unreadable" when it is broken.
   const std::vector<std::string>& extended_key_usages() const noexcept;
-  // Dotted OIDs of critical extensions that we do not process.
+  // Dotted OIDs of critical extensions that we do not process, and of those we process (critical or not) that are
+  // broken or stand there twice.
   const std::vector<std::string>& unknown_critical_extensions() const noexcept;
   const Bytes& subject_key_id() const noexcept;    // empty when absent
   const Bytes& authority_key_id() const noexcept;  // keyIdentifier only; empty when absent

@@ -12,7 +12,9 @@
 // converted-from-pkcs12, converted-from-pkcs7, byte-order-mark, text-around-blocks, trusted-certificate-block,
 // legacy-encryption, key-encrypted (a key that could not be opened: no or wrong passphrase), not-pem (no block and no
 // known DER), empty-input, damaged-block (a block whose base64 or DER is broken), not-a-certificate, too-large,
-// duplicate-certificate, unused-block (a CRL, DH parameters, …: known, not needed).
+// duplicate-certificate, unused-block (a CRL, DH parameters, an X25519 key, …: known, not needed). A PKCS#12 store with
+// keys or encryption whose MAC is missing is a damaged-block: it may have been altered. Nothing is taken from a block
+// that has a damaged-block, not-a-certificate or too-large note.
 // It never throws for bad input; Failure only for running out of memory or the like. Caps: 4 MiB a file, 20,000 blocks,
 // PBKDF2/MAC iterations of 5,000,000 (RFC 7292 stores are measured before anything is computed; "too-large" beyond).
 // Not checked: whether keys, certificates and chain fit together (appliance/preflight).

@@ -33,6 +33,7 @@ class PrivateKey {
   KeyDescription description() const;
   Bytes public_key_der() const;  // SubjectPublicKeyInfo
   Sha256 key_digest() const;     // SHA-256 of the SubjectPublicKeyInfo
+  // Proven by a signature: a key file whose public half was exchanged does not pass. Costs one signature.
   bool belongs_to(const Certificate& certificate) const;
   SecretBytes to_pem() const;  // PKCS#8, unencrypted
 

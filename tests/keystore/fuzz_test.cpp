@@ -1,9 +1,12 @@
 // Every fuzz target over its seeds and over deterministic mutations of them, for about a second each. What libFuzzer
 // finds in its hours (./dev fuzz) is added to fuzz/corpus/<target>/ and runs here from then on.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <random>
 
 #include "tests/keystore/fuzz/targets.h"
@@ -63,6 +66,19 @@ Bytes mutated(Bytes bytes, const std::vector<Bytes>& seeds, std::mt19937& random
   return bytes;
 }
 
+// The input at hand, for the handler that keeps it when it brings the test down.
+Bytes current_input;
+
+void keep_input(int signal_number) {
+  constexpr char name[] = "/tmp/chancery-fuzz-crash";
+  const int file = ::open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  (void)!::write(file, current_input.data(), current_input.size());
+  constexpr char message[] = "fuzz_test: the input is in /tmp/chancery-fuzz-crash\n";
+  (void)!::write(STDERR_FILENO, message, sizeof message - 1);
+  std::signal(signal_number, SIG_DFL);
+  std::raise(signal_number);
+}
+
 class FuzzTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -78,16 +94,23 @@ class FuzzTest : public ::testing::Test {
     ASSERT_FALSE(seeds.empty());
     for (Bytes& found : files_in(CHANCERY_SOURCE_DIR "/tests/keystore/fuzz/corpus/" + name)) seeds.push_back(found);
     seeds.push_back({});
-    for (const Bytes& seed : seeds) target(seed);
+    for (const Bytes& seed : seeds) {
+      current_input = seed;
+      target(seed);
+    }
+    std::signal(SIGABRT, keep_input);
+    std::signal(SIGSEGV, keep_input);
     std::mt19937 random(20261121);
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(900);
     std::size_t count = 0;
     for (; std::chrono::steady_clock::now() < end; ++count) {
-      const Bytes input = mutated(seeds[random() % seeds.size()], seeds, random);
+      current_input = mutated(seeds[random() % seeds.size()], seeds, random);
       const auto start = std::chrono::steady_clock::now();
-      target(input);
+      target(current_input);
       ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5)) << "mutation " << count;
     }
+    std::signal(SIGABRT, SIG_DFL);
+    std::signal(SIGSEGV, SIG_DFL);
     RecordProperty("mutations", static_cast<int>(count));
   }
   static Workshop* shop_;

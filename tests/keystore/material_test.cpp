@@ -450,7 +450,7 @@ TEST_F(MaterialTest, HugeRsaNumbersAreRefusedBeforeOpensslComputesWithThem) {
     return out;
   };
   Bytes inside{0x02, 0x01, 0x00};
-  for (const std::size_t size : {256, 3, 256, 3000, 128, 128, 128, 128}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{256, 3, 256, 3000, 128, 128, 128, 128}) {
     const Bytes part = number(size);
     inside.insert(inside.end(), part.begin(), part.end());
   }
