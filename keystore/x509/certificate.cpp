@@ -162,9 +162,9 @@ void Certificate::State::read_signature() {
   const int nid = OBJ_obj2nid(object);
   signature_algorithm = nid == NID_undef ? dotted(object) : OBJ_nid2ln(nid);
   int digest = NID_undef;
-  if (X509_get_signature_info(native.get(), &digest, nullptr, nullptr, nullptr) != 1) {
-    OBJ_find_sigid_algs(nid, &digest, nullptr);
-  }
+  OBJ_find_sigid_algs(nid, &digest, nullptr);
+  // RSA-PSS names its digest in the parameters. Not asked otherwise: it makes OpenSSL decode every extension.
+  if (nid == NID_rsassaPss) X509_get_signature_info(native.get(), &digest, nullptr, nullptr, nullptr);
   signature_digest = digest == NID_undef ? "" : OBJ_nid2sn(digest);
 }
 
