@@ -31,7 +31,7 @@ class Staging {
   ManifestFile create(const std::string& path, ByteView bytes, const FileAttributes& attributes);
   ManifestFile copy(const Folder& from, const std::string& path, const FileAttributes& attributes);
 
-  // Syncs every file and folder and generations/, then writes the manifest atomically.
+  // Syncs every file and folder and the name in generations/, then writes the manifest atomically.
   void finish(const std::string& manifest);
 
  private:
@@ -50,7 +50,6 @@ class Staging {
   bool finished_ = false;
   bool can_clone_ = true;
   std::map<std::string, Folder> folders_;  // by path below the generation, "" its own
-  std::map<std::string, std::pair<const Folder*, std::string>> files_;
 };
 
 }  // namespace chancery::backup
