@@ -1,0 +1,80 @@
+// The ad-hoc PKI by hand: its root for browsers and collectors, and leaves for CSRs of others.
+#include <nlohmann/json.hpp>
+
+#include "appliance/manager/authority_desk.h"
+#include "appliance/manager/knowledge.h"
+#include "appliance/manager/verbs.h"
+#include "keystore/x509/material.h"
+
+namespace chancery::manager {
+namespace {
+
+using nlohmann::json;
+
+CertificateRequest request_in(const preflight::SourceFile& file) {
+  const Material found = read_material(view_of(file.bytes), {.source = file.name});
+  if (found.requests.size() != 1) {
+    throw Failure({.code = "not-a-request",
+                   .subject = file.name,
+                   .cause = found.requests.empty() ? "holds no certificate signing request" : "holds several requests",
+                   .hint = "give one PKCS#10 request in PEM or DER (openssl req -new …)"});
+  }
+  if (!found.requests.front().is_self_signature_valid()) {
+    throw Failure({.code = "not-a-request",
+                   .subject = file.name,
+                   .cause = "its own signature does not fit its key",
+                   .hint = "make the request anew; this one was changed after it was signed"});
+  }
+  return found.requests.front();
+}
+
+// A CSR's names are never taken over; they are told, so that a person can decide to give them.
+Failure names_missing(const CertificateRequest& request) {
+  std::string asked;
+  for (const AlternativeName& name : request.names()) asked += " --san " + name.value;
+  return bad_argument("sans", "no name is given, and those in the request are not believed",
+                      asked.empty() ? "give the names with --san NAME" : "if they are right, give:" + asked);
+}
+
+}  // namespace
+
+json authority_root(Bench& bench, Call& call) {
+  const std::vector<Certificate> roots = certificates_in(bench.current(), "trust/federation/roots.pem");
+  if (roots.empty()) {
+    throw Failure({.code = "not-joined",
+                   .subject = bench.appliance.name,
+                   .cause = "this appliance is in no federation and knows no root",
+                   .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
+  }
+  const std::string pem = roots.front().to_pem();
+  call.reply_attachments.push_back(secret_copy(pem));
+  return {{"certificate", preflight::to_json(roots.front())}, {"sha256", roots.front().fingerprint()}, {"pem", pem}};
+}
+
+json authority_sign(Bench& bench, Call& call) {
+  const CertificateRequest request = request_in(call.file("file"));
+  const std::string purpose = call.text("purpose");
+  if (purpose != "client" && purpose != "server") {
+    throw bad_argument("purpose", "there is no purpose \"" + purpose + "\"", "the purposes are server and client");
+  }
+  std::vector<std::string> names;
+  for (const std::string& san : call.list("sans")) names.push_back(parse_name(san).value);
+  if (names.empty()) throw names_missing(request);
+  const Bench::Writer writer = bench.begin_change(call.who() + ", authority sign");
+  AuthorityDesk desk(bench);
+  desk.authority.permit_names(names);
+  const Certificate leaf = desk.authority.issue(
+      {.purpose = purpose == "client" ? authority::LeafPurpose::client : authority::LeafPurpose::server,
+       .names = names,
+       .member_uri = {},
+       .public_key_der = request.public_key_der(),
+       .issued_for = "authority sign, " + call.who()});
+  const std::string pem = pem_of({leaf, desk.authority.issuing()});
+  call.reply_attachments.push_back(secret_copy(pem));
+  return {{"outcome", "done"},
+          {"certificate", preflight::to_json(leaf)},
+          {"chain", {preflight::to_json(leaf), preflight::to_json(desk.authority.issuing())}},
+          {"pem", pem}};
+}
+
+}  // namespace chancery::manager

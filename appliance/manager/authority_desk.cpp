@@ -1,0 +1,43 @@
+#include "appliance/manager/authority_desk.h"
+
+#include "appliance/manager/federation_facts.h"
+
+namespace chancery::manager {
+namespace {
+
+constexpr std::size_t customer_key_limit = 4096;
+
+Folder authority_folder(Bench& bench) {
+  if (bench.appliance.role == Role::secondary) {
+    throw Failure({.code = "not-a-primary",
+                   .subject = bench.appliance.name,
+                   .cause = "this appliance is a secondary and has no authority",
+                   .hint = "run this on the primary of the federation"});
+  }
+  return bench.state.open_folder("authority");
+}
+
+federation::PrimaryFacts primary_facts(Bench& bench) {
+  const auto facts = FederationFacts::read(bench.current());
+  if (!facts) {
+    throw Failure({.code = "federation-damaged",
+                   .subject = FederationFacts::path,
+                   .cause = "it is missing in the generation in force",
+                   .hint = "go back to a generation that has it: chancery generation rollback N"});
+  }
+  return {.federation = facts->federation,
+          .portal_host = facts->portal_host,
+          .portal_port = facts->portal_port,
+          .portal_name = facts->portal_name};
+}
+
+}  // namespace
+
+AuthorityDesk::AuthorityDesk(Bench& bench)
+    : authority(authority::Authority::open(authority_folder(bench), bench.clock())),
+      admission(authority_folder(bench), authority,
+                PrivateKey::from_pem(view_of(bench.current().read_secret("identities/authority-tls/key.pem"))),
+                bench.state.read_secret("authority/customer.key", customer_key_limit), primary_facts(bench),
+                bench.clock()) {}
+
+}  // namespace chancery::manager

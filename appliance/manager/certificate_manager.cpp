@@ -1,0 +1,138 @@
+#include "appliance/manager/certificate_manager.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "appliance/manager/doctor.h"
+#include "appliance/manager/verbs.h"
+
+namespace chancery::manager {
+namespace {
+
+using nlohmann::json;
+
+enum class Access { reads, changes };
+
+struct Entry {
+  std::string_view name;
+  Access access;
+  Verb verb;
+  std::string_view arguments;  // those it takes, in words
+};
+
+constexpr std::array verbs{
+    Entry{"status", Access::reads, status, ""},
+    Entry{"resolve", Access::changes, resolve, ""},
+    Entry{"cert-list", Access::reads, cert_list, "probe"},
+    Entry{"cert-show", Access::reads, cert_show, "identity"},
+    Entry{"cert-check", Access::reads, cert_check, "files names at purpose passphrase accept keep_root"},
+    Entry{"cert-replace", Access::changes, cert_replace, "files passphrase identities accept keep_root dry_run"},
+    Entry{"cert-reset", Access::changes, cert_reset, "identity dry_run"},
+    Entry{"cert-csr", Access::changes, cert_csr, "identity sans key_type dry_run"},
+    Entry{"backup-list", Access::reads, backup_list, ""},
+    Entry{"backup-show", Access::reads, backup_show, "id"},
+    Entry{"backup-verify", Access::reads, backup_verify, "id"},
+    Entry{"backup-restore", Access::changes, backup_restore, "id components dry_run"},
+    Entry{"backup-export", Access::reads, backup_export, "id passphrase"},
+    Entry{"backup-import", Access::changes, backup_import, "file passphrase"},
+    Entry{"backup-prune", Access::changes, backup_prune, "keep"},
+    Entry{"generation-list", Access::reads, generation_list, ""},
+    Entry{"generation-diff", Access::reads, generation_diff, "a b"},
+    Entry{"generation-rollback", Access::changes, generation_rollback, "number dry_run"},
+    Entry{"generation-adopt", Access::changes, generation_adopt, "dry_run"},
+    Entry{"generation-purge", Access::changes, generation_purge, "key dry_run"},
+    Entry{"trust-list", Access::reads, trust_list, "store"},
+    Entry{"trust-append", Access::changes, trust_append, "store files dry_run"},
+    Entry{"trust-remove", Access::changes, trust_remove, "store fingerprint dry_run"},
+    Entry{"profile-set", Access::changes, profile_set, "name settings dry_run"},
+    Entry{"profile-show", Access::reads, profile_show, "name"},
+    Entry{"profile-list", Access::reads, profile_list, ""},
+    Entry{"profile-delete", Access::changes, profile_delete, "name dry_run"},
+    Entry{"endpoint-set", Access::changes, endpoint_set, "name settings dry_run"},
+    Entry{"endpoint-show", Access::reads, endpoint_show, "name"},
+    Entry{"endpoint-list", Access::reads, endpoint_list, ""},
+    Entry{"endpoint-delete", Access::changes, endpoint_delete, "name dry_run"},
+    Entry{"consumer-set", Access::changes, consumer_set, "name settings dry_run"},
+    Entry{"consumer-show", Access::reads, consumer_show, "name"},
+    Entry{"consumer-list", Access::reads, consumer_list, ""},
+    Entry{"consumer-delete", Access::changes, consumer_delete, "name dry_run"},
+    Entry{"federation-token", Access::changes, federation_token, "role name internal_name sans ttl_seconds"},
+    Entry{"federation-tokens-list", Access::reads, federation_tokens_list, ""},
+    Entry{"federation-tokens-revoke", Access::changes, federation_tokens_revoke, "id"},
+    Entry{"federation-list", Access::reads, federation_list, ""},
+    Entry{"federation-join", Access::changes, federation_join, "primary token"},
+    Entry{"authority-root", Access::reads, authority_root, ""},
+    Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans"},
+};
+
+const Entry* find_verb(std::string_view name) {
+  const auto found =
+      std::find_if(verbs.begin(), verbs.end(), [name](const Entry& entry) { return entry.name == name; });
+  return found == verbs.end() ? nullptr : &*found;
+}
+
+json parse_request(const std::string& text) {
+  json request = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (request.is_object() && request.contains("verb") && request["verb"].is_string()) return request;
+  throw Failure({.code = "bad-request",
+                 .subject = "request",
+                 .cause = "it is not a JSON object with a verb",
+                 .hint = "ask with chancery; docs/state.md describes the protocol"});
+}
+
+std::string to_text(const json& document) {
+  // File names in findings may hold any byte.
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+struct CertificateManager::State {
+  std::string state_path;
+  Clock clock;
+};
+
+CertificateManager::CertificateManager(std::string state_path, Clock clock)
+    : state_(std::make_unique<State>(State{std::move(state_path), std::move(clock)})) {
+  try {
+    static_cast<void>(Appliance::load(state_->state_path));
+  } catch (const Failure& failure) {
+    // A damaged setting must not keep the doctor from saying so.
+    if (failure.code() == "not-initialised") throw;
+  }
+}
+
+CertificateManager::~CertificateManager() = default;
+
+control::Message CertificateManager::handle(const control::Message& request, const std::string& who) {
+  const json document = parse_request(request.json);
+  const std::string verb = document["verb"].get<std::string>();
+  const json arguments = document.value("arguments", json::object());
+  Call call(arguments, request.attachments, who);
+  if (verb == "doctor") {
+    Examination examination;
+    examine(examination, state_->state_path, state_->clock);
+    return {.json = to_text(examination.to_json()), .attachments = {}};
+  }
+  const Entry* entry = find_verb(verb);
+  if (entry == nullptr) {
+    throw Failure({.code = "unknown-verb",
+                   .subject = verb,
+                   .cause = "there is no such command",
+                   .hint = "chancery help lists the commands; are both programs of the same version?"});
+  }
+  call.expect_only(std::string(entry->arguments));
+  Bench bench(state_->state_path, state_->clock);
+  const json reply = entry->verb(bench, call);
+  return {.json = to_text(reply), .attachments = std::move(call.reply_attachments)};
+}
+
+bool is_reading(const std::string& verb) {
+  if (verb == "doctor") return true;
+  const Entry* entry = find_verb(verb);
+  return entry != nullptr && entry->access == Access::reads;
+}
+
+}  // namespace chancery::manager

@@ -1,0 +1,75 @@
+// The doctor on the federation: Customer Key, join, members that are silent.
+#include "appliance/manager/authority_desk.h"
+#include "appliance/manager/doctor.h"
+#include "appliance/manager/federation_facts.h"
+#include "appliance/manager/heartbeats.h"
+
+namespace chancery::manager {
+namespace {
+
+constexpr const char* customer_key_path = "customer-key/customer.key";
+constexpr std::size_t customer_key_size = 32;
+constexpr std::chrono::minutes silence{5};
+
+void examine_customer_key(Examination& examination, Bench& bench) {
+  const std::string check = "customer-key";
+  const std::string hint = "bring it back from a backup set: chancery backup list; collectors are admitted by it";
+  if (!bench.current().has(customer_key_path)) return examination.critical(check, "the Customer Key is missing", hint);
+  const SecretBytes key = bench.current().read_secret(customer_key_path);
+  if (key.size() != customer_key_size) return examination.critical(check, "the Customer Key is damaged", hint);
+  if (bench.appliance.role != Role::secondary) {
+    const SecretBytes handed_out = bench.state.read_secret("authority/customer.key", 4096);
+    if (!secret_equal(view_of(key), view_of(handed_out))) {
+      return examination.critical(check, "the authority hands out another Customer Key than the one in force here",
+                                  "bring the right one back from a backup set: chancery backup list");
+    }
+  }
+  examination.ok(check, "is there");
+}
+
+void examine_membership(Examination& examination, Bench& bench) {
+  const auto facts = FederationFacts::read(bench.current());
+  if (facts) {
+    if (bench.state.status("secrets/join")) {
+      return examination.warning("federation", "keys of a finished join are still there",
+                                 "remove the folder " + bench.appliance.state + "/secrets/join");
+    }
+    return examination.ok("federation", "member of " + facts->federation + ", portal at " + facts->portal_host + ":" +
+                                            std::to_string(facts->portal_port));
+  }
+  const std::string begun = bench.state.status("secrets/join") ? "a join was begun and not finished" : "has not joined";
+  examination.warning("federation", begun + ": default certificates are self-signed, collectors cannot be admitted",
+                      "make a token on the primary (chancery federation token), then chancery federation join here");
+}
+
+void examine_members(Examination& examination, Bench& bench) {
+  AuthorityDesk desk(bench);
+  const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
+  std::size_t others = 0;
+  bool said = false;
+  for (const federation::Member& member : desk.admission.members()) {
+    if (member.name == bench.appliance.name) continue;
+    ++others;
+    Instant last = member.last_seen.value_or(member.joined);
+    if (const auto found = heard.find(member.name); found != heard.end()) last = std::max(last, found->second);
+    if (bench.now() - last <= silence) continue;
+    said = true;
+    examination.warning("member " + member.name, "was last heard of at " + to_rfc3339(last),
+                        "look at its engine (chancery status there), its network, and at the portal's log here");
+  }
+  if (!said) examination.ok("members", std::to_string(others) + " members besides this appliance");
+}
+
+}  // namespace
+
+void examine_federation(Examination& examination, Bench& bench) {
+  examination.attempt("federation", [&] { examine_membership(examination, bench); });
+  if (!bench.appliance.federation.empty()) {
+    examination.attempt("customer-key", [&] { examine_customer_key(examination, bench); });
+  }
+  if (bench.appliance.role != Role::secondary) {
+    examination.attempt("members", [&] { examine_members(examination, bench); });
+  }
+}
+
+}  // namespace chancery::manager

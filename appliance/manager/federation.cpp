@@ -1,0 +1,130 @@
+// The federation as its primary sees it: tokens and members.
+#include <nlohmann/json.hpp>
+
+#include "appliance/manager/authority_desk.h"
+#include "appliance/manager/federation_facts.h"
+#include "appliance/manager/heartbeats.h"
+#include "appliance/manager/knowledge.h"
+#include "appliance/manager/verbs.h"
+
+namespace chancery::manager {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t default_seconds = 600;
+constexpr std::int64_t longest_seconds = std::int64_t{24} * 3600;
+
+Role joining_role(const Call& call) {
+  const std::string role = call.text_or("role", "engine");
+  if (role == "engine" || role == "secondary") return Role::secondary;
+  throw Failure({.code = "bad-role",
+                 .subject = role,
+                 .cause = "nobody joins in this role",
+                 .hint = "secondaries join: --role engine"});
+}
+
+std::vector<std::string> token_names(const Call& call) {
+  Appliance joiner;
+  joiner.name = parse_name(call.text("name")).value;
+  const std::string internal = call.text_or("internal_name", "");
+  joiner.internal_name = internal.empty() ? joiner.name : parse_name(internal).value;
+  for (const std::string& san : call.list("sans")) joiner.sans.push_back(parse_name(san).value);
+  return joiner.all_names();
+}
+
+std::chrono::seconds time_to_live(const Call& call) {
+  const std::int64_t seconds = call.number("ttl_seconds").value_or(default_seconds);
+  if (seconds >= 1 && seconds <= longest_seconds) return std::chrono::seconds(seconds);
+  throw bad_argument("ttl_seconds", "is not between one second and one day", "give for example --ttl 10m");
+}
+
+json member_json(const federation::Member& member) {
+  json certificates = json::array();
+  for (const Certificate& certificate : member.certificates) certificates.push_back(preflight::to_json(certificate));
+  return {{"name", member.name},
+          {"role", member.role},
+          {"state", member.state},
+          {"joined", to_rfc3339(member.joined)},
+          {"last_seen", member.last_seen ? json(to_rfc3339(*member.last_seen)) : json(nullptr)},
+          {"certificates", std::move(certificates)}};
+}
+
+// A secondary knows itself and where its primary is; the roster is the primary's.
+json members_of_secondary(Bench& bench) {
+  json members = json::array();
+  json self{{"name", bench.appliance.name}, {"role", to_text(bench.appliance.role)},
+            {"state", "not-joined"},        {"joined", nullptr},
+            {"last_seen", nullptr},         {"certificates", json::array()}};
+  if (const auto facts = FederationFacts::read(bench.current())) {
+    self["state"] = "joined";
+    if (const auto member = change::read_identity(bench.current(), "identities/member")) {
+      self["joined"] = to_rfc3339(member->leaf.not_before());
+      self["certificates"].push_back(preflight::to_json(member->leaf));
+    }
+    members.push_back({{"name", facts->portal_name},
+                       {"role", "primary"},
+                       {"state", "joined"},
+                       {"joined", nullptr},
+                       {"last_seen", nullptr},
+                       {"certificates", json::array()}});
+  }
+  members.push_back(std::move(self));
+  return members;
+}
+
+}  // namespace
+
+json federation_token(Bench& bench, Call& call) {
+  const Role role = joining_role(call);
+  const std::vector<std::string> names = token_names(call);
+  const std::chrono::seconds ttl = time_to_live(call);
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation token");
+  AuthorityDesk desk(bench);
+  desk.authority.permit_names(names);
+  call.reply_attachments.push_back(desk.admission.make_token({.role = role, .names = names, .time_to_live = ttl}));
+  const auto facts = FederationFacts::read(bench.current());
+  return {{"outcome", "done"},
+          {"role", to_text(role)},
+          {"names", names},
+          {"expires", to_rfc3339(bench.now() + ttl)},
+          {"primary", facts->authority_host + ":" + std::to_string(facts->authority_port)}};
+}
+
+json federation_tokens_list(Bench& bench, Call&) {
+  AuthorityDesk desk(bench);
+  json tokens = json::array();
+  for (const federation::TokenSummary& token : desk.admission.tokens()) {
+    tokens.push_back({{"id", token.id},
+                      {"role", token.role},
+                      {"names", token.names},
+                      {"created", to_rfc3339(token.created)},
+                      {"expires", to_rfc3339(token.expires)},
+                      {"state", token.state}});
+  }
+  return {{"tokens", std::move(tokens)}};
+}
+
+json federation_tokens_revoke(Bench& bench, Call& call) {
+  const std::string id = call.text("id");
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation tokens revoke");
+  AuthorityDesk(bench).admission.revoke_token(id);
+  return {{"outcome", "done"}, {"id", id}};
+}
+
+json federation_list(Bench& bench, Call&) {
+  if (bench.appliance.role == Role::secondary) return {{"members", members_of_secondary(bench)}};
+  AuthorityDesk desk(bench);
+  json members = json::array();
+  const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
+  for (federation::Member& member : desk.admission.members()) {
+    const auto found = heard.find(member.name);
+    if (found != heard.end() && (!member.last_seen || *member.last_seen < found->second)) {
+      member.last_seen = found->second;
+    }
+    members.push_back(member_json(member));
+  }
+  return {{"federation", bench.appliance.federation}, {"members", std::move(members)}};
+}
+
+}  // namespace chancery::manager

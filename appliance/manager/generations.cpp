@@ -1,0 +1,81 @@
+// Generations: listed, compared, gone back to, and edits by hand adopted.
+#include <nlohmann/json.hpp>
+
+#include "appliance/manager/knowledge.h"
+#include "appliance/manager/verbs.h"
+
+namespace chancery::manager {
+namespace {
+
+using backup::Generation;
+using backup::GenerationNumber;
+using nlohmann::json;
+
+GenerationNumber number_argument(const Call& call, const std::string& name, GenerationNumber otherwise) {
+  const auto number = call.number(name);
+  if (!number) {
+    if (otherwise != 0) return otherwise;
+    throw bad_argument(name, "is missing", "name a generation; chancery generation list shows them");
+  }
+  if (*number < 1) throw bad_argument(name, "is not the number of a generation", "chancery generation list shows them");
+  return static_cast<GenerationNumber>(*number);
+}
+
+json entry(const Generation& generation, bool in_force) {
+  json out{{"number", generation.number()}, {"in_force", in_force}};
+  try {
+    const backup::Manifest& manifest = generation.manifest();
+    out["parent"] = manifest.parent;
+    out["reason"] = manifest.cause.reason;
+    out["who"] = manifest.cause.who;
+    out["when"] = to_rfc3339(manifest.cause.when);
+    out["drift"] = generation.drift().size();
+  } catch (const Failure& failure) {
+    out["problem"] = failure.cause();
+  }
+  return out;
+}
+
+}  // namespace
+
+json generation_list(Bench& bench, Call&) {
+  const GenerationNumber current = bench.generations.current_number();
+  json list = json::array();
+  for (const GenerationNumber number : bench.generations.list()) {
+    list.push_back(entry(bench.generations.open(number), number == current));
+  }
+  return {{"in_force", current}, {"generations", std::move(list)}};
+}
+
+json generation_diff(Bench& bench, Call& call) {
+  const GenerationNumber to = number_argument(call, "b", bench.generations.current_number());
+  const Generation newer = bench.generations.open(to);
+  const GenerationNumber from = number_argument(call, "a", newer.manifest().parent);
+  json differences = json::array();
+  for (const backup::Difference& difference : backup::difference(bench.generations.open(from), newer)) {
+    differences.push_back({{"kind", std::string(1, difference.kind)}, {"path", difference.path}});
+  }
+  return {{"a", from}, {"b", to}, {"differences", std::move(differences)}};
+}
+
+json generation_rollback(Bench& bench, Call& call) {
+  const GenerationNumber number = number_argument(call, "number", 0);
+  const Bench::Writer writer = bench.begin_change(call.who() + ", generation rollback " + std::to_string(number));
+  const Generation target = bench.generations.open(number);
+  return finish(bench, change::plan_rollback(bench.current(), bench.appliance, target, know(bench), bench.now()), call);
+}
+
+json generation_adopt(Bench& bench, Call& call) {
+  const Bench::Writer writer = bench.begin_change(call.who() + ", generation adopt");
+  const std::vector<backup::Drift> drift = bench.current().drift();
+  json adopted = json::array();
+  for (const backup::Drift& one : drift) adopted.push_back({{"path", one.path}, {"message", one.message}});
+  if (drift.empty()) {
+    return {{"outcome", "unchanged"}, {"generation", bench.current().number()}, {"adopted", std::move(adopted)}};
+  }
+  json reply = finish(bench, change::plan_adopt(bench.current(), bench.appliance, know(bench), bench.now()), call);
+  reply["adopted"] = std::move(adopted);
+  return reply;
+}
+
+}  // namespace chancery::manager

@@ -1,0 +1,184 @@
+// Making an appliance out of nothing.
+#include <sodium.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "appliance/federation/join.h"
+#include "appliance/manager/certificate_manager.h"
+#include "appliance/manager/founding.h"
+#include "appliance/manager/program_users.h"
+#include "appliance/manager/state_draft.h"
+#include "backup/generations/generations.h"
+#include "keystore/bytes/text_encoding.h"
+
+namespace chancery::manager {
+namespace {
+
+using authority::Authority;
+
+constexpr std::size_t generation_key_size = 32;
+constexpr std::size_t password_length = 24;  // of 32 letters: 120 bits
+constexpr int highest_port_base = 65531;     // five ports from there
+
+Appliance described(const InitialOptions& options) {
+  Appliance appliance;
+  appliance.role = options.role;
+  appliance.name = parse_name(options.name).value;
+  appliance.internal_name = options.internal_name.empty() ? appliance.name : parse_name(options.internal_name).value;
+  for (const std::string& san : options.sans) appliance.sans.push_back(parse_name(san).value);
+  for (const std::string& name : appliance.all_names()) {
+    const AlternativeName::Kind kind = parse_name(name).kind;
+    if (kind == AlternativeName::Kind::dns || kind == AlternativeName::Kind::ip) continue;
+    throw Failure({.code = "bad-name",
+                   .subject = name,
+                   .cause = "an appliance is called by a DNS name or an address",
+                   .hint = "give names like appliance.example.com or 192.0.2.1"});
+  }
+  if (appliance.name.starts_with("*")) {
+    throw Failure({.code = "bad-name",
+                   .subject = appliance.name,
+                   .cause = "a wildcard is not the name of an appliance",
+                   .hint = "give the name that browsers and collectors use for this appliance"});
+  }
+  if (options.port_base < 0 || options.port_base > highest_port_base) {
+    throw Failure({.code = "bad-port",
+                   .subject = std::to_string(options.port_base),
+                   .cause = "the first port must be from 1 to " + std::to_string(highest_port_base),
+                   .hint = "choose another --port-base, or leave it out for the default ports"});
+  }
+  appliance.separate_users = can_separate_users();
+  return appliance;
+}
+
+mode_t mode_of_state(const Appliance& appliance) { return appliance.separate_users ? 0755 : 0700; }
+
+FileAttributes of_root(const Appliance& appliance, mode_t mode) {
+  if (!appliance.separate_users) return {.mode = mode, .owner = {}, .group = {}};
+  return {.mode = mode, .owner = 0, .group = 0};
+}
+
+// One file a program, and SQLite makes more beside it: the folder belongs to those who have one. On a single appliance
+// that is two, and the sticky bit keeps the engine from the portal's.
+FileAttributes of_databases(const Appliance& appliance) {
+  if (!appliance.separate_users) return {.mode = 0700, .owner = {}, .group = {}};
+  FileAttributes attributes = owned_by(appliance, appliance.role == Role::secondary ? "engine" : "portal", 0750);
+  if (appliance.role == Role::single) {
+    attributes.mode = 01770;
+    attributes.group = owned_by(appliance, "engine", 0).group;
+  }
+  return attributes;
+}
+
+void make_folders(const Folder& state, const Appliance& appliance) {
+  const mode_t open_mode = appliance.separate_users ? 0755 : 0700;
+  state.make_folder("settings", of_root(appliance, open_mode));
+  state.make_folder("secrets", of_root(appliance, 0700));
+  state.make_folder("backups", of_root(appliance, 0700));
+  state.make_folder("databases", of_databases(appliance));
+  state.make_folder("run", of_root(appliance, open_mode));
+  state.make_folder("run/manager", of_root(appliance, open_mode));
+  for (const std::string& program : programs_of(appliance.role)) {
+    state.make_folder("run/" + program, owned_by(appliance, program, 0750));
+  }
+  if (appliance.role != Role::secondary) state.make_folder("authority", owned_by(appliance, "authority", 0700));
+}
+
+// Letters and digits that nobody mistakes for each other, read off a screen and typed.
+SecretBytes make_password() {
+  static constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyz23456789";
+  static_assert(letters.size() == 32);
+  SecretBytes password = random_secret(password_length);
+  for (std::uint8_t& byte : password) byte = static_cast<std::uint8_t>(letters[byte % letters.size()]);
+  return password;
+}
+
+SecretBytes make_administrator(const Folder& state, const Appliance& appliance) {
+  SecretBytes password = make_password();
+  std::array<char, crypto_pwhash_STRBYTES> hash{};
+  // The password has 120 random bits: what argon2id costs the attacker is a second line, what it costs us is each
+  // login.
+  if (sodium_init() < 0 ||
+      crypto_pwhash_str(hash.data(), reinterpret_cast<const char*>(password.data()), password.size(),
+                        crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0) {
+    throw Failure({.code = "out-of-memory",
+                   .subject = "settings/administrator.hash",
+                   .cause = "argon2id did not get the memory it needs",
+                   .hint = "free 64 MiB of memory and run chancery init again"});
+  }
+  // Readable for whoever serves the console, and nobody else: like a key of that identity.
+  state.write_atomically("settings/administrator.hash", view_of(std::string(hash.data()) + "\n"),
+                         file_attributes(appliance, "identities/console/key.pem"));
+  return password;
+}
+
+SecretBytes make_secrets(const Folder& state, const Appliance& appliance) {
+  SecretBytes generation_key = random_secret(generation_key_size);
+  const FileAttributes secret = of_root(appliance, 0600);
+  state.write_atomically("secrets/generation.key", view_of(generation_key), secret);
+  const PrivateKey repair = PrivateKey::generate(KeyType::ed25519);
+  state.write_atomically("secrets/repair.key", view_of(repair.to_pem()), secret);
+  return generation_key;
+}
+
+std::optional<Authority> make_authority(const Folder& state, const Appliance& appliance, const Clock& clock) {
+  if (appliance.role == Role::secondary) return std::nullopt;
+  return Authority::create(state.open_folder("authority"), owned_by(appliance, "authority", 0600),
+                           {.federation = appliance.federation, .names = appliance.all_names()}, clock);
+}
+
+void enter_in_roster(const Folder& state, const Appliance& appliance, Authority& authority, const Founding& founding,
+                     const Clock& clock) {
+  const Folder folder = state.open_folder("authority");
+  folder.write_atomically("customer.key", view_of(founding.customer_key), owned_by(appliance, "authority", 0600));
+  const FederationFacts& facts = *founding.facts;
+  federation::Admission admission(folder, authority, *founding.authority_tls_key, founding.customer_key,
+                                  {.federation = facts.federation,
+                                   .portal_host = facts.portal_host,
+                                   .portal_port = facts.portal_port,
+                                   .portal_name = facts.portal_name},
+                                  clock);
+  admission.enter_primary({.name = appliance.name,
+                           .role = to_text(appliance.role),
+                           .state = "joined",
+                           .joined = clock(),
+                           .last_seen = clock(),
+                           .certificates = founding.member_chain});
+}
+
+}  // namespace
+
+Initial initialise(const InitialOptions& options, const Clock& clock) {
+  Appliance appliance = described(options);
+  StateDraft draft(options.state, mode_of_state(appliance));
+  appliance.state = draft.path();
+  if (appliance.role != Role::secondary) appliance.federation = to_hex(view_of(random_secret(8)));
+  Initial initial;
+  initial.federation = appliance.federation;
+  {
+    const Folder state = Folder::open(draft.path());
+    make_folders(state, appliance);
+    const SecretBytes generation_key = make_secrets(state, appliance);
+    initial.administrator_password = make_administrator(state, appliance);
+    std::optional<Authority> authority = make_authority(state, appliance, clock);
+    const Founding founding = found(appliance, authority ? &*authority : nullptr,
+                                    {.host = options.listen_host, .port_base = options.port_base}, clock());
+    backup::Generations generations(Folder::open(draft.path()), generation_key);
+    generations.set_folder_attributes([&](const std::string& path) { return folder_attributes(appliance, path); });
+    const backup::Cause cause{.reason = "init",
+                              .who = user_name(::geteuid()) + " (uid " + std::to_string(::geteuid()) + ")",
+                              .when = clock()};
+    initial.generation = generations.stage(0, founding.edits, cause);
+    generations.switch_to(initial.generation);
+    if (authority) enter_in_roster(state, appliance, *authority, founding, clock);
+    state.write_atomically("settings/appliance.toml", view_of(appliance.to_toml()), of_root(appliance, 0644));
+    for (const std::string& name : state.list()) {
+      if (state.status(name)->kind == FileStatus::Kind::folder) state.open_folder(name).sync();
+    }
+    state.sync();
+  }
+  draft.land();
+  return initial;
+}
+
+}  // namespace chancery::manager

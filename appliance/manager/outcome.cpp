@@ -1,0 +1,67 @@
+#include <nlohmann/json.hpp>
+
+#include "appliance/manager/bench.h"
+
+namespace chancery::manager {
+namespace {
+
+using change::Step;
+using nlohmann::json;
+
+json proofs_json(const std::vector<change::Outcome::Proof>& proofs) {
+  json out = json::array();
+  for (const auto& proof : proofs) {
+    out.push_back(
+        {{"endpoint", proof.endpoint}, {"identity", proof.identity}, {"sha256", proof.sha256}, {"ok", proof.ok}});
+  }
+  return out;
+}
+
+json steps_json(const std::vector<std::pair<Step, double>>& steps) {
+  json out = json::object();
+  for (const auto& [step, milliseconds] : steps) out[change::to_text(step)] = milliseconds;
+  return out;
+}
+
+// The change is committed: housekeeping that fails is told and takes nothing back.
+void keep_house(Bench& bench, json& reply) {
+  try {
+    bench.retain();
+  } catch (const Failure& failure) {
+    reply["warnings"] = {"old generations and backup sets were not tidied: " + std::string(failure.what())};
+  }
+}
+
+}  // namespace
+
+json finish(Bench& bench, change::Plan plan, const Call& call) {
+  const backup::GenerationNumber before = bench.current().number();
+  json reply{{"reason", plan.reason},
+             {"identities", plan.identities},
+             {"generation", before},
+             {"report", preflight::to_json(plan.report)}};
+  if (plan.report.verdict() == preflight::Verdict::refuse) {
+    reply["outcome"] = "refused";
+    return reply;
+  }
+  if (plan.is_empty() && plan.adopt == backup::Adopt::no) {
+    reply["outcome"] = "unchanged";
+    return reply;
+  }
+  if (call.flag("dry_run")) {
+    reply["outcome"] = "planned";
+    reply["plan"] = change::describe(plan, bench.current(), bench.appliance);
+    return reply;
+  }
+  const backup::Cause cause{.reason = plan.reason, .who = call.who(), .when = bench.now()};
+  const change::Outcome outcome = change::Transaction(bench.workplace()).run(std::move(plan), cause);
+  reply["generation"] = outcome.generation;
+  reply["outcome"] = outcome.step == Step::committed ? "done" : "unchanged";
+  reply["backup_set"] = outcome.backup_set;
+  reply["proofs"] = proofs_json(outcome.proofs);
+  reply["milliseconds"] = steps_json(outcome.milliseconds);
+  if (outcome.step == Step::committed) keep_house(bench, reply);
+  return reply;
+}
+
+}  // namespace chancery::manager

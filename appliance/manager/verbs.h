@@ -1,0 +1,69 @@
+// The verbs behind CertificateManager::handle, one family per source file. Each takes the bench of this request and
+// the call, and returns the reply's JSON; failures are thrown. A changing verb takes the writer's lock itself, first.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "appliance/manager/bench.h"
+#include "appliance/manager/call.h"
+
+namespace chancery::manager {
+
+using Verb = nlohmann::json (*)(Bench&, Call&);
+
+// status.cpp
+nlohmann::json status(Bench&, Call&);
+nlohmann::json resolve(Bench&, Call&);
+// inventory.cpp
+nlohmann::json cert_list(Bench&, Call&);
+nlohmann::json cert_show(Bench&, Call&);
+// certificates.cpp
+nlohmann::json cert_check(Bench&, Call&);
+nlohmann::json cert_replace(Bench&, Call&);
+nlohmann::json cert_reset(Bench&, Call&);
+// requests.cpp
+nlohmann::json cert_csr(Bench&, Call&);
+// backups.cpp
+nlohmann::json backup_list(Bench&, Call&);
+nlohmann::json backup_show(Bench&, Call&);
+nlohmann::json backup_verify(Bench&, Call&);
+nlohmann::json backup_restore(Bench&, Call&);
+nlohmann::json backup_export(Bench&, Call&);
+nlohmann::json backup_import(Bench&, Call&);
+nlohmann::json backup_prune(Bench&, Call&);
+// generations.cpp
+nlohmann::json generation_list(Bench&, Call&);
+nlohmann::json generation_diff(Bench&, Call&);
+nlohmann::json generation_rollback(Bench&, Call&);
+nlohmann::json generation_adopt(Bench&, Call&);
+// purge.cpp
+nlohmann::json generation_purge(Bench&, Call&);
+// trust.cpp
+nlohmann::json trust_list(Bench&, Call&);
+nlohmann::json trust_append(Bench&, Call&);
+nlohmann::json trust_remove(Bench&, Call&);
+// policy.cpp
+nlohmann::json profile_set(Bench&, Call&);
+nlohmann::json profile_show(Bench&, Call&);
+nlohmann::json profile_list(Bench&, Call&);
+nlohmann::json profile_delete(Bench&, Call&);
+nlohmann::json endpoint_set(Bench&, Call&);
+nlohmann::json endpoint_show(Bench&, Call&);
+nlohmann::json endpoint_list(Bench&, Call&);
+nlohmann::json endpoint_delete(Bench&, Call&);
+nlohmann::json consumer_set(Bench&, Call&);
+nlohmann::json consumer_show(Bench&, Call&);
+nlohmann::json consumer_list(Bench&, Call&);
+nlohmann::json consumer_delete(Bench&, Call&);
+// federation.cpp
+nlohmann::json federation_token(Bench&, Call&);
+nlohmann::json federation_tokens_list(Bench&, Call&);
+nlohmann::json federation_tokens_revoke(Bench&, Call&);
+nlohmann::json federation_list(Bench&, Call&);
+// join.cpp
+nlohmann::json federation_join(Bench&, Call&);
+// authority.cpp
+nlohmann::json authority_root(Bench&, Call&);
+nlohmann::json authority_sign(Bench&, Call&);
+
+}  // namespace chancery::manager
