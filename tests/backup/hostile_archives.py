@@ -64,14 +64,22 @@ save("garbage", bytes(range(256)) * 20)
 dos = info("a"); dos.create_system = 0
 save("not-unix", archive([(dos, b"1")]))
 
-bomb = archive([(info("bomb"), b"\0" * (200 << 20))])  # 200 KiB that become 200 MiB
-save("bomb", bomb)
-save("many-bombs", archive([(info("bomb%d" % i), b"\0" * (40 << 20)) for i in range(7)]))
-lying = bytearray(archive([(info("bomb"), b"\0" * (60 << 20))]))
-at = lying.rfind(b"PK\x01\x02")
-struct.pack_into("<I", lying, at + 24, 100)  # says 100 bytes, in both places
-struct.pack_into("<I", lying, lying.find(b"PK\x03\x04") + 22, 100)
-save("bomb-that-lies", lying)
+def claims(data, index, size):
+    """Lets member `index` claim an unpacked size, in its local header and in the directory."""
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = -1
+        for _ in range(index + 1):
+            at = data.find(signature, at + 1)
+        struct.pack_into("<I", data, at + offset, size)
+    return data
+
+
+save("bomb", archive([(info("bomb"), b"\0" * (80 << 20))]))  # 80 KiB that become 80 MiB
+save("bomb-that-lies", claims(archive([(info("bomb"), b"\0" * (60 << 20))]), 0, 100))
+many = archive([(info("bomb%d" % i), b"\0" * 5000) for i in range(5)])
+for i in range(5):
+    claims(many, i, 60 << 20)
+save("many-bombs", many)
 
 good = archive([(info("a", method=zipfile.ZIP_STORED), b"some contents that are not packed"), (info("b"), b"x" * 9000)])
 save("good-two", good)
