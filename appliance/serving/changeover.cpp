@@ -42,8 +42,7 @@ std::map<std::string, BoundSocket> Changeover::bind(const tls::ServingSnapshot& 
     if (!endpoint.enabled) continue;
     BoundSocket socket{.host = endpoint.host, .port = endpoint.port, .descriptor = nullptr};
     for (const auto& [other, candidate] : open) {
-      const bool same = candidate.host == endpoint.host && candidate.port == endpoint.port;
-      if (same && (endpoint.port != 0 || other == name)) socket.descriptor = candidate.descriptor;
+      if (candidate.host == endpoint.host && candidate.port == endpoint.port) socket.descriptor = candidate.descriptor;
     }
     if (!socket.descriptor) {
       socket.descriptor = std::make_shared<tls::Descriptor>(tls::listen_tcp(endpoint.host, endpoint.port));

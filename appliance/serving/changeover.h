@@ -17,7 +17,7 @@ namespace chancery::serving {
 
 struct BoundSocket {
   std::string host;
-  int port = 0;  // as the endpoint says; 0: any, see the descriptor
+  int port = 0;
   std::shared_ptr<tls::Descriptor> descriptor;
 };
 

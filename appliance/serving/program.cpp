@@ -117,7 +117,7 @@ nlohmann::json HostedProgram::State::status() const {
     endpoints.push_back({{"endpoint", endpoint},
                          {"identity", found->second.endpoint.identity},
                          {"host", socket.host},
-                         {"port", tls::local_address(socket.descriptor->get()).port()},
+                         {"port", socket.port},
                          {"sha256", found->second.chain.front().fingerprint()}});
   }
   return {{"ok", true},
