@@ -11,6 +11,9 @@ namespace chancery::preflight {
 
 namespace {
 
+// Chains made in one go by a script end within seconds of each other.
+constexpr auto slack = std::chrono::days(1);
+
 Severity milder_when(bool mild) { return mild ? Severity::warning : Severity::error; }
 
 void judge_anchored_end(const Chain& chain, Report& report) {
@@ -45,10 +48,23 @@ void judge_open_end(const Chain& chain, const std::vector<NearMiss>& near_misses
                "the file was altered or damaged: fetch the certificate from the CA again");
     return;
   }
-  std::string message = chain.members.size() == 1
-                            ? "the issuer of the certificate, "
-                            : "the chain ends at " + short_name(top.certificate) + "; its issuer, ";
-  message += top.certificate.issuer() + ", is neither in the files nor known to this appliance";
+  // Above a CA, what is absent may as well be its root, which nobody would send. Then the error is that the root is
+  // unknown, and that something may be missing is only said.
+  const bool known_as_intermediate = miss != near_misses.end() && !miss->candidate.certificate.is_self_issued();
+  const bool may_be_root = chain.members.size() > 1 && !known_as_intermediate;
+  const std::string& issuer = top.certificate.issuer();
+  if (may_be_root) {
+    report.add_milder(
+        milder_when(setting.pinned), "untrusted-root", top.label(),
+        "the chain ends at " + short_name(top.certificate) + " and reaches no root that is " +
+            (setting.pile.only_these_anchors ? "among the certificates given by --trust" : "known here") +
+            "; the last issuer named is " + issuer,
+        "if that is the root of a private PKI, give its certificate with --also-trust, or accept it by name: "
+        "--accept untrusted-root");
+  }
+  std::string message = "the issuer of " + short_name(top.certificate) + ", " + issuer +
+                        ", is neither in the files nor known to this appliance";
+  if (may_be_root) message += ", so the chain lacks it unless it is a root that clients hold";
   if (miss != near_misses.end()) {
     message += " (" + miss->candidate.label() + ", SHA-256 " + short_fingerprint(miss->candidate.certificate) +
                "…, has that name but another key: the CA has changed its key)";
@@ -57,10 +73,10 @@ void judge_open_end(const Chain& chain, const std::vector<NearMiss>& near_misses
   if (const auto urls = issuer_urls(top.certificate); !urls.empty()) {
     hint = "fetch it and give it with --intermediate: curl -o issuer.crt " + urls.front();
   } else {
-    hint = "ask your CA for the certificate of " + top.certificate.issuer() + " and give it with --intermediate";
+    hint = "ask your CA for the certificate of " + issuer + " and give it with --intermediate";
   }
   hint += "; if that is the root of a private PKI, give it with --also-trust instead";
-  report.add_milder(milder_when(setting.pinned), "missing-intermediate", top.label(), std::move(message),
+  report.add_milder(milder_when(setting.pinned || may_be_root), "missing-intermediate", top.label(), std::move(message),
                     std::move(hint));
 }
 
@@ -157,7 +173,7 @@ void judge_end_of_life(const Chain& chain, Report& report) {
   const Member* first = nullptr;
   for (std::size_t i = 1; i < chain.members.size(); ++i) {
     const Member& issuer = chain.members[i];
-    if (issuer.certificate.not_after() >= leaf.not_after()) continue;
+    if (issuer.certificate.not_after() + slack > leaf.not_after()) continue;
     if (first == nullptr || issuer.certificate.not_after() < first->certificate.not_after()) first = &issuer;
   }
   if (first == nullptr) return;

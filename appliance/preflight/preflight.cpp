@@ -97,7 +97,8 @@ bool is_cross_certificate(const Certificate& certificate, const Chain& chain, In
   if (at < certificate.not_before() || at > certificate.not_after() || certificate.is_self_issued()) return false;
   return std::any_of(chain.members.begin() + 1, chain.members.end(), [&](const Member& member) {
     return member.certificate.subject_der() == certificate.subject_der() &&
-           member.certificate.key_digest() == certificate.key_digest();
+           member.certificate.key_digest() == certificate.key_digest() &&
+           member.certificate.issuer_der() != certificate.issuer_der();
   });
 }
 

@@ -6,10 +6,10 @@
 //   answer.identity->leaf, ->intermediates, ->key
 //
 // Builds the chain from what was given, what stood in the same files and what the appliance already knows; orders it;
-// leaves the root out (unless keep_root). Refuses what a careful client of any kind would refuse (RFC 5280, RFC 6125,
-// CA/Browser baseline), not only what OpenSSL refuses. Changes nothing, opens no connection, never throws for bad
-// input. Not checked: revocation beyond `knowledge.revoked`; what clients out there trust (rehearsal does).
-// Thread safety: pure functions.
+// leaves the root out (unless keep_root); a given cross certificate of a CA in the chain is sent as well. Refuses what
+// a careful client of any kind would refuse (RFC 5280, RFC 6125, CA/Browser baseline), not only what OpenSSL refuses.
+// Changes nothing, opens no connection, never throws for bad input. Not checked: revocation beyond `knowledge.revoked`;
+// what clients out there trust (rehearsal does). Thread safety: pure functions.
 #pragma once
 
 #include <map>
@@ -78,6 +78,7 @@ struct Answer {
   std::optional<Identity> identity;  // absent when no leaf could be told
 };
 
+// Throws only Failure("cannot-accept"), for a code in question.accepted that nobody may accept.
 [[nodiscard]] Answer check(const Question& question, const Knowledge& knowledge);
 
 // For trust stores (CA bundles): each certificate must be a CA or a certificate meant to be pinned; keys, garbage and

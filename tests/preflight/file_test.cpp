@@ -1,7 +1,6 @@
 // How certificates, keys and chains come in files: every container, mended or explained.
 #include <chrono>
-#include <fstream>
-#include <sstream>
+#include <ctime>
 
 #include "keystore/trust/os_trust.h"
 #include "tests/preflight/bench.h"
@@ -15,6 +14,12 @@ std::string with_crlf(const std::string& text) {
   std::string out;
   for (const char c : text) out += c == '\n' ? std::string("\r\n") : std::string(1, c);
   return out;
+}
+
+std::chrono::nanoseconds cpu_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 TEST_F(Files, WindowsLineEnds) {
@@ -129,11 +134,12 @@ TEST_F(Files, FastWithThePublicAnchorsKnown) {
   ask.question.trust.clear();
   ask.knowledge.anchors = pool;
   expect(ask.answer().report, {});  // warms OpenSSL up
-  auto best = std::chrono::steady_clock::duration::max();
+  // CPU time of this thread, the best of ten: the machine is shared, and wall time would measure the neighbours.
+  auto best = std::chrono::nanoseconds::max();
   for (int i = 0; i < 10; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = cpu_time();
     const Answer answer = ask.answer();
-    best = std::min(best, std::chrono::steady_clock::now() - start);
+    best = std::min(best, cpu_time() - start);
     ASSERT_TRUE(answer.identity);
   }
   RecordProperty("check_us", std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(best).count()));

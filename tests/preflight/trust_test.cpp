@@ -68,7 +68,7 @@ TEST_F(Trust, IdentityInForce) {
   expect(good, {});
   EXPECT_EQ(good.chain.size(), 4U);
   expect(check_identity(identity(*lab), knowing(*lab), {}, now + std::chrono::days(500)), {.warnings = "expired"});
-  expect(check_identity(identity(*lab), {}, {}, now), {.warnings = "missing-intermediate"});
+  expect(check_identity(identity(*lab), {}, {}, now), {.warnings = "missing-intermediate untrusted-root"});
 
   Knowledge knowledge = knowing(*lab);
   knowledge.revoked = {lab->value("leaf").fingerprint()};
