@@ -89,6 +89,13 @@ Failure relay_suspected(const std::string& peer) {
   reply_invalid(peer, "it refuses for a reason that nobody knows");
 }
 
+std::map<std::string, std::string> host_header(const tls::Connection& connection) {
+  for (const AlternativeName& name : connection.peer_chain().front().names()) {
+    if (name.kind == AlternativeName::Kind::dns) return {{"Host", name.value}};
+  }
+  return {};
+}
+
 Certificate one_certificate(const std::string& text, const std::string& peer) {
   pem::Scanner scanner(view_of(text));
   const auto block = scanner.next();
@@ -126,7 +133,9 @@ class Attempt {
             .path = "/join",
             .content_type = "application/json",
             .body = write_statement({statement_, signature}),
-            .headers = {}};
+            // The primary may be reached by an address it does not know (NAT); it answers to the names of its
+            // certificate.
+            .headers = host_header(connection)};
   }
 
   Joined check(const tls::Connection& connection, const http::Reply& reply) const {

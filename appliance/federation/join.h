@@ -80,6 +80,7 @@ struct PrimaryFacts {
   std::string portal_host;
   int portal_port = 0;
   std::string portal_name;
+  friend bool operator==(const PrimaryFacts&, const PrimaryFacts&) = default;
 };
 
 // The primary's side: tokens, roster, and the answer to POST /join. One SQLite file (STATE/authority/authority.db),
