@@ -21,7 +21,7 @@
 
 namespace chancery::backup {
 
-using GenerationNumber = std::uint64_t;  // 1, 2, 3 …; 0: none
+using GenerationNumber = std::uint64_t;                          // 1, 2, 3 …; 0: none
 [[nodiscard]] std::string folder_name(GenerationNumber number);  // "000012"
 
 // Why a change was made and by whom; kept in the manifest, the journal and the backup set.

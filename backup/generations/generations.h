@@ -52,11 +52,11 @@ class Generations {
   GenerationNumber stage(GenerationNumber parent, const Edits& edits, const Cause& cause, Adopt adopt = Adopt::no);
   void switch_to(GenerationNumber number);
   void remove(GenerationNumber number);  // never the current one: Failure("in-use")
-  // Removes leftovers of interrupted stages and removals: folders of a number without a manifest, except those in `keep`
-  // and the current one, and temporary names. A manifest that is there but damaged is drift, not a leftover.
+  // Removes leftovers of interrupted stages and removals: folders of a number without a manifest, except those in
+  // `keep` and the current one, and temporary names. A manifest that is there but damaged is drift, not a leftover.
   void sweep(const std::set<GenerationNumber>& keep);
-  // Keeps `keep`, the current one, its parent and the newest `count`; returns what was removed. Removes nothing while the
-  // manifest in force cannot be read.
+  // Keeps `keep`, the current one, its parent and the newest `count`; returns what was removed. Removes nothing while
+  // the manifest in force cannot be read.
   std::vector<GenerationNumber> retain(std::size_t count, const std::set<GenerationNumber>& keep);
 
  private:

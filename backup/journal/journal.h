@@ -31,7 +31,7 @@ struct ChangeInDoubt {
   std::vector<std::string> programs;    // that were told to prepare
   std::vector<std::string> consumers;
   std::vector<ForeignFile> foreign;
-  std::string backup_set;               // id of the set made for this change
+  std::string backup_set;  // id of the set made for this change
 };
 
 class Journal {
