@@ -19,8 +19,8 @@ struct Request {
   std::string method = "GET";
   std::string path = "/";
   std::string content_type = "application/json";
-  std::string body;
-  std::map<std::string, std::string> headers;
+  std::string body = {};
+  std::map<std::string, std::string> headers = {};
 };
 
 struct Reply {

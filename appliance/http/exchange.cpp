@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 
 #include "appliance/http/route.h"
 #include "appliance/http/tls_socket.h"
@@ -134,6 +135,7 @@ void set_head(HTTPServerResponseImpl& response, const Answer& answer, bool keep)
   for (const auto& [name, value] : answer.headers) {
     if (!has_control(name) && !has_control(value)) response.set(name, value);
   }
+  response.setDate(Poco::Timestamp());
   response.setKeepAlive(keep);
 }
 
@@ -155,6 +157,7 @@ class Exchange {
     try {
       bool keep = false;
       request_.emplace(response_, session_, params_.get());
+      response_.setVersion(request_->getVersion());
       introduce(request_->get("User-Agent", ""));
       const Answer answer = answer_of(*request_, keep);
       if (socket_->failed()) return After::drain;
@@ -217,9 +220,10 @@ class Exchange {
     socket_->set_deadline(tls::within(limits_.answer));
     set_head(response_, answer, keep);
     if (answer.stream) {
+      keep = keep && response_.getVersion() == Poco::Net::HTTPMessage::HTTP_1_1;
       stream(answer);
     } else {
-      response_.sendBuffer(answer.body.data(), answer.body.size());
+      write_whole(answer);
     }
     if (socket_->failed() || !keep) return After::drain;
     // Poco may have read on into the next request.
@@ -231,8 +235,21 @@ class Exchange {
     return After::resume;
   }
 
+  // Head and body in one write, so in one TLS record where they fit.
+  void write_whole(const Answer& answer) {
+    response_.setContentLength64(static_cast<Poco::Int64>(answer.body.size()));
+    std::ostringstream head;
+    response_.write(head);
+    std::string whole = head.str();
+    if (!request_ || request_->getMethod() != Poco::Net::HTTPRequest::HTTP_HEAD) whole += answer.body;
+    arrival_.connection.write_all(view_of(whole), tls::within(limits_.answer));
+  }
+
   void stream(const Answer& answer) {
-    response_.setChunkedTransferEncoding(true);
+    // Without chunks (HTTP/1.0) the end of the connection is the end of the body.
+    const bool chunked = response_.getVersion() == Poco::Net::HTTPMessage::HTTP_1_1;
+    response_.setChunkedTransferEncoding(chunked);
+    if (!chunked) response_.setKeepAlive(false);
     std::ostream& out = response_.send();
     while (!stopping_ && !socket_->failed()) {
       const std::string piece = answer.stream();

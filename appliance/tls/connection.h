@@ -33,7 +33,7 @@ using Deadline = std::chrono::steady_clock::time_point;
 struct Target {
   std::string host;  // where to connect: name or address
   int port = 0;
-  std::string name;  // what the certificate must answer to, and SNI unless it is an IP; empty: `host`
+  std::string name = {};  // what the certificate must answer to, and SNI unless it is an IP; empty: `host`
 };
 
 class Connection {

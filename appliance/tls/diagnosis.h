@@ -4,9 +4,9 @@
 //
 // Steps, in this order; a failed one ends the list where nothing can be seen behind it: "name resolution", "tcp",
 // "starttls" (where asked for), "tls", "client certificate", "chain", "trust", "names", "expiry".
-// One connection without a client certificate: where one is demanded, TLS 1.3 still shows the chain and the step "client
-// certificate" fails; TLS 1.2 fails at "tls". Nothing is changed and nothing believed: `trust_pem` decides trust.
-// Never throws. Thread safe.
+// One connection without a client certificate: where one is demanded, TLS 1.3 still shows the chain and the step
+// "client certificate" fails; TLS 1.2 fails at "tls". Nothing is changed and nothing believed: `trust_pem` decides
+// trust. Never throws. Thread safe.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ namespace chancery::tls {
 
 struct DiagnosisRequest {
   ProbeAddress address;
-  std::string name;  // what the certificate must answer to; empty: the host
-  Bytes trust_pem;   // anchors; empty: the "trust" step says that nothing was compared
+  std::string name = {};  // what the certificate must answer to; empty: the host
+  Bytes trust_pem = {};   // anchors; empty: the "trust" step says that nothing was compared
   std::chrono::milliseconds deadline{10'000};
 };
 
