@@ -74,6 +74,7 @@ void check_request(const IdentityRequest& wanted, const TokenRecord& token) {
 void check_requests(const JoinStatement& statement, const TokenRecord& token) {
   if (statement.role != token.role) refuse("it asks for another role than the token's");
   if (!same_names(statement.names, token.names)) refuse("it asks for other names than the token's");
+  if (statement.names.front() != token.names.front()) refuse("the token calls this member by another of its names");
   if (statement.requests.empty()) refuse("it has no CSR");
   std::set<std::string> identities;
   std::set<Sha256> keys;

@@ -33,7 +33,7 @@ struct JoinIdentity {
 struct JoinRequest {
   tls::Target primary;  // HOST:PORT of the join endpoint
   Role role = Role::secondary;
-  std::vector<std::string> names;  // must equal the token's, 1:1
+  std::vector<std::string> names;  // must equal the token's, 1:1; the first is the member's name
   std::vector<JoinIdentity> identities;
   std::chrono::milliseconds deadline{15000};
 };
