@@ -16,7 +16,8 @@ namespace chancery::testing {
 
 class Primary {
  public:
-  Primary() {
+  // `endpoint_port` is what the generation says, for the real program; the server in this process takes any port.
+  explicit Primary(int endpoint_port = 8444) : endpoint_port_(endpoint_port) {
     authority_.emplace(authority::Authority::create(Folder::create(folder.file("authority"), {.mode = 0700}),
                                                     {.mode = 0600}, {.federation = federation, .names = {name}},
                                                     time.clock()));
@@ -96,7 +97,7 @@ class Primary {
     put("profiles/join.toml", view_of(to_toml(profile)));
     put("endpoints/join.toml", view_of(to_toml(Endpoint{.name = "join",
                                                         .host = "127.0.0.1",
-                                                        .port = 8444,
+                                                        .port = endpoint_port_,
                                                         .enabled = true,
                                                         .profile = "join",
                                                         .identity = "authority-tls"})));
@@ -129,6 +130,7 @@ class Primary {
     listener_->serve({{"join", socket}});
   }
 
+  int endpoint_port_;
   std::optional<authority::Authority> authority_;
   std::optional<federation::Admission> admission_;
   std::optional<tls::Live> live_;

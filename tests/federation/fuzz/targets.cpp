@@ -1,0 +1,48 @@
+#include "tests/federation/fuzz/targets.h"
+
+#include <cstdlib>
+
+#include "appliance/federation/join_wire.h"
+#include "appliance/federation/token.h"
+#include "keystore/fault.h"
+
+namespace chancery::fuzz {
+namespace {
+
+// Anything but a value or a Failure is a finding.
+template <typename Work>
+void only_failures(Work work) {
+  try {
+    work();
+  } catch (const Failure&) {
+    (void)0;
+  }
+}
+
+// What was read once is written and read the same again.
+template <typename Read, typename Write>
+void stable(ByteView input, Read read, Write write) {
+  only_failures([&] {
+    const std::string once = write(read(text_of(input)));
+    if (write(read(once)) != once) std::abort();
+  });
+}
+
+}  // namespace
+
+void join_request(ByteView input) { stable(input, federation::read_statement, federation::write_statement); }
+
+void join_reply(ByteView input) {
+  stable(input, federation::read_signed_reply, federation::write_signed_reply);
+  stable(input, federation::read_reply_text, federation::write_reply_text);
+  stable(input, federation::read_refusal, federation::write_refusal);
+}
+
+void join_token(ByteView input) {
+  only_failures([&] {
+    const SecretBytes once = federation::write_token(federation::read_token(input));
+    if (federation::write_token(federation::read_token(view_of(once))) != once) std::abort();
+  });
+}
+
+}  // namespace chancery::fuzz
