@@ -1,0 +1,129 @@
+// What the doctor says of healthy and of damaged appliances; it never throws.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/manager/fixture.h"
+
+namespace chancery::manager::testing {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+// "critical" where any check of this name is.
+std::string grade(const json& reply, const std::string& check) {
+  std::string worst = "absent";
+  for (const json& one : reply["checks"]) {
+    if (one["check"] != check) continue;
+    const std::string status = one["status"];
+    if (worst == "absent" || status == "critical" || (status == "warning" && worst == "ok")) worst = status;
+  }
+  return worst;
+}
+
+void expect_hints(const json& reply) {
+  for (const json& one : reply["checks"]) {
+    if (one["status"] == "ok") continue;
+    EXPECT_FALSE(one.value("hint", "").empty()) << one;
+  }
+}
+
+json doctor(const Desk& desk) {
+  json reply = desk.ask("doctor");
+  expect_hints(reply);
+  return reply;
+}
+
+TEST(Doctor, AFreshApplianceOnlyLacksItsPrograms) {
+  for (const Role role : {Role::primary, Role::single}) {
+    const Desk desk(role);
+    const json reply = doctor(desk);
+    EXPECT_EQ(reply["status"], 1) << reply.dump(2);
+    for (const json& one : reply["checks"]) {
+      const std::string check = one["check"];
+      const bool is_stopped = check == "manager" || check.starts_with("program ");
+      EXPECT_EQ(one["status"], is_stopped ? "warning" : "ok") << one;
+    }
+  }
+}
+
+TEST(Doctor, ASecondaryIsToldToJoin) {
+  const json reply = doctor(Desk(Role::secondary));
+  EXPECT_EQ(reply["status"], 1) << reply.dump(2);
+  EXPECT_EQ(grade(reply, "federation"), "warning");
+  EXPECT_EQ(grade(reply, "identity engine"), "ok");
+}
+
+TEST(Doctor, OpenKeysAreCritical) {
+  const Desk desk(Role::primary);
+  fs::permissions(desk.current("identities/portal/key.pem"), fs::perms(0644));
+  const json reply = doctor(desk);
+  EXPECT_EQ(reply["status"], 2);
+  EXPECT_EQ(grade(reply, "permissions"), "critical");
+  EXPECT_NE(reply.dump().find("chmod 0600 "), std::string::npos);
+}
+
+TEST(Doctor, AKeyThatDoesNotFitIsCriticalAndDrift) {
+  const Desk desk(Role::primary);
+  const std::string other = read_text(desk.current("identities/console/key.pem"));
+  write_text(desk.current("identities/portal/key.pem"), other);
+  const json reply = doctor(desk);
+  EXPECT_EQ(grade(reply, "identity portal"), "critical");
+  EXPECT_EQ(grade(reply, "identity console"), "ok");
+  EXPECT_EQ(grade(reply, "drift"), "warning");
+}
+
+TEST(Doctor, TimeIsGraded) {
+  const Desk desk(Role::primary);
+  const auto at = [&](std::chrono::hours shift) {
+    CertificateManager manager(desk.state(), [shift] { return system_now() + shift; });
+    json reply = json::parse(manager.handle({.json = R"({"verb":"doctor"})", .attachments = {}}, "tester").json);
+    expect_hints(reply);
+    return reply;
+  };
+  EXPECT_EQ(grade(at(std::chrono::hours(24 * (397 - 20))), "identity portal"), "warning");
+  EXPECT_EQ(grade(at(std::chrono::hours(24 * (397 - 3))), "identity portal"), "critical");
+  EXPECT_EQ(grade(at(std::chrono::hours(24 * 400)), "identity portal"), "critical");
+  const json early = at(std::chrono::hours(-24 * 30));
+  EXPECT_EQ(grade(early, "clock"), "critical");
+  EXPECT_EQ(grade(early, "identity portal"), "critical");
+}
+
+TEST(Doctor, DamagedStatesAreExplained) {
+  struct Case {
+    const char* check;
+    void (*damage)(const Desk& desk);
+  };
+  const std::vector<Case> cases{
+      {"change", [](const Desk& desk) { write_text(desk.state() + "/change.json", "{ half"); }},
+      {"generation", [](const Desk& desk) { write_text(desk.current("manifest.json"), "{}"); }},
+      {"generation", [](const Desk& desk) { fs::remove(desk.state() + "/current"); }},
+      {"settings",
+       [](const Desk& desk) { write_text(desk.state() + "/settings/appliance.toml", "role = \"king\"\n"); }},
+      {"settings", [](const Desk& desk) { fs::remove(desk.state() + "/secrets/generation.key"); }},
+      {"identity portal", [](const Desk& desk) { fs::remove(desk.current("identities/portal/certificate.pem")); }},
+      {"identity portal", [](const Desk& desk) { write_text(desk.current("identities/portal/certificate.pem"), "x"); }},
+      {"trust portal", [](const Desk& desk) { write_text(desk.current("trust/portal/ca-bundle.crt"), ""); }},
+      {"customer-key", [](const Desk& desk) { fs::remove(desk.current("customer-key/customer.key")); }},
+      {"authority", [](const Desk& desk) { fs::remove_all(desk.state() + "/authority"); }},
+      {"profile default", [](const Desk& desk) { write_text(desk.current("profiles/default.toml"), "no = 1\n"); }},
+      {"federation", [](const Desk& desk) { write_text(desk.current("federation/federation.json"), "[]"); }}};
+  for (const Case& one : cases) {
+    const Desk desk(Role::primary);
+    one.damage(desk);
+    const json reply = doctor(desk);
+    EXPECT_EQ(reply["status"], 2) << one.check;
+    EXPECT_EQ(grade(reply, one.check), "critical") << one.check << ": " << reply.dump(2);
+  }
+}
+
+TEST(Doctor, PlainTextAndMissingLinesAreSaid) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.ask("profile-set", {{"name", "default"}, {"settings", {{"required-level", "None"}}}})["outcome"],
+            "done");
+  EXPECT_EQ(grade(doctor(desk), "profile default"), "warning");
+}
+
+}  // namespace
+}  // namespace chancery::manager::testing

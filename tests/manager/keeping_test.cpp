@@ -1,0 +1,214 @@
+// Backup sets, generations, trust, policy and requests: everything but replacing.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/manager/fixture.h"
+
+namespace chancery::manager::testing {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+const Pki& pki() { return Pki::instance(); }
+
+std::string key_digest(const std::string& key) {
+  return shell("openssl pkey -in " + pki().path(key + ".key") +
+               " -pubout -outform DER | sha256sum | cut -c1-64 | tr -d '\\n'")
+      .output;
+}
+
+TEST(Backups, LeaveAndComeBackEncrypted) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.replace("first")["outcome"], "done");
+  const std::string id = desk.ask("backup-list")["sets"][0]["id"];
+  const Place place;
+  write_text(place / "passphrase", "correct horse battery staple");
+  CertificateManager manager(desk.state(), system_now);
+  const control::Message exported =
+      manager.handle(desk.request("backup-export", {{"id", id}}, {{"passphrase", place / "passphrase"}}), "tester");
+  ASSERT_EQ(exported.attachments.size(), 1U);
+  write_text(place / "set", std::string(chancery::text_of(view_of(exported.attachments[0]))));
+  const Desk::Files files{{"file", place / "set"}, {"passphrase", place / "passphrase"}};
+  EXPECT_EQ(desk.refusal("backup-import", json::object(), files), "already-exists");
+  fs::remove(desk.state() + "/backups/" + id + ".zip");
+  EXPECT_TRUE(desk.ask("backup-list")["sets"].empty());
+  EXPECT_EQ(desk.ask("backup-import", json::object(), files)["id"], id);
+  EXPECT_TRUE(desk.ask("backup-verify", {{"id", id}})["verified"].get<bool>());
+  EXPECT_FALSE(desk.ask("backup-show", {{"id", id}})["files"].empty());
+}
+
+TEST(Backups, ATamperedSetIsRefusedAndChangesNothing) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.replace("first")["outcome"], "done");
+  const std::string before = desk.in_force();
+  const std::string id = desk.ask("backup-list")["sets"][0]["id"];
+  const std::string path = desk.state() + "/backups/" + id + ".zip";
+  std::string bytes = read_text(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_text(path, bytes);
+  EXPECT_EQ(desk.refusal("backup-restore", {{"id", id}}), "backup-damaged");
+  EXPECT_FALSE(desk.ask("backup-list")["sets"][0]["verified"].get<bool>());
+  for (const char* name : {"../../etc/passwd", "/etc/passwd", "", "20260101T000000Z-000001"}) {
+    EXPECT_EQ(desk.refusal("backup-restore", {{"id", name}}), "unknown-backup") << name;
+  }
+  EXPECT_EQ(desk.in_force(), before);
+}
+
+TEST(Trust, AppendsOnceAndRemoves) {
+  const Desk desk(Role::secondary);
+  const std::size_t before = desk.ask("trust-list")["certificates"].size();
+  const json added = desk.ask("trust-append", json::object(), {{"files", pki().path("root.pem")}});
+  ASSERT_EQ(added["outcome"], "done") << added.dump(2);
+  ASSERT_EQ(added["added"].size(), 1U);
+  const json list = desk.ask("trust-list");
+  EXPECT_EQ(list["store"], "engine");
+  EXPECT_EQ(list["certificates"].size(), before + 1);
+  EXPECT_EQ(list["certificates"].back()["source"], "added");
+  const std::string in_force = desk.in_force();
+  EXPECT_EQ(desk.ask("trust-append", json::object(), {{"files", pki().path("root.pem")}})["outcome"], "unchanged");
+  const json refused = desk.ask("trust-append", json::object(), {{"files", pki().path("root.key")}});
+  EXPECT_EQ(refused["outcome"], "refused") << refused.dump(2);
+  EXPECT_EQ(desk.refusal("trust-list", {{"store", "nowhere"}}), "bad-argument");
+  EXPECT_EQ(desk.in_force(), in_force);
+  ASSERT_EQ(desk.ask("trust-remove", {{"fingerprint", added["added"][0]["sha256"]}})["outcome"], "done");
+  EXPECT_EQ(desk.ask("trust-list")["certificates"].size(), before);
+}
+
+TEST(Drift, AnEditByHandIsSeenRefusedAndAdopted) {
+  const Desk desk(Role::primary);
+  const std::string path = desk.current("trust/portal/ca-bundle.crt");
+  write_text(path, read_text(path) + read_text(pki().path("root.pem")));
+  EXPECT_EQ(desk.ask("status")["drift"], 1);
+  EXPECT_EQ(desk.refusal("cert-reset", {{"identity", "portal"}}), "");  // already default: nothing to do
+  EXPECT_EQ(desk.ask("generation-list")["in_force"], 1);
+  try {
+    static_cast<void>(desk.replace("first"));
+    FAIL() << "a change buried an edit by hand";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), "drift");
+  }
+  const json adopted = desk.ask("generation-adopt");
+  ASSERT_EQ(adopted["outcome"], "done") << adopted.dump(2);
+  EXPECT_EQ(desk.ask("status")["drift"], 0);
+  EXPECT_NE(read_text(path).find(read_text(pki().path("root.pem"))), std::string::npos);
+  EXPECT_EQ(desk.replace("first")["outcome"], "done");
+}
+
+TEST(Purge, ACompromisedKeyIsFoundNowhereAnyMore) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.replace("first")["outcome"], "done");
+  const std::string digest = key_digest("first");
+  EXPECT_EQ(desk.refusal("generation-purge", {{"key", digest}}), "in-use");
+  ASSERT_EQ(desk.replace("second")["outcome"], "done");
+  const std::string leaf = desk.served_leaf("portal");
+  const json planned = desk.ask("generation-purge", {{"key", digest}, {"dry_run", true}});
+  EXPECT_EQ(planned["removed_generations"], json({2}));
+  EXPECT_EQ(desk.ask("generation-list")["generations"].size(), 3U);
+  const json purged = desk.ask("generation-purge", {{"key", digest}});
+  EXPECT_EQ(purged["outcome"], "done");
+  EXPECT_EQ(purged["removed_generations"], json({2}));
+  EXPECT_EQ(purged["removed_sets"].size(), 1U);
+  EXPECT_EQ(desk.served_leaf("portal"), leaf);
+  EXPECT_EQ(desk.ask("generation-list")["generations"].size(), 2U);
+  EXPECT_EQ(desk.ask("generation-purge", {{"key", digest}})["outcome"], "unchanged");
+  EXPECT_EQ(desk.refusal("generation-purge", {{"key", "abc"}}), "bad-argument");
+}
+
+TEST(Policy, IsSetShownAndGuarded) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.ask("profile-set", {{"name", "strict"}, {"settings", {{"minimum-protocol", "TLSv1.3"}}}})["outcome"],
+            "done");
+  EXPECT_EQ(desk.ask("profile-show", {{"name", "strict"}})["minimum-protocol"], "TLSv1.3");
+  ASSERT_EQ(desk.ask("endpoint-set",
+                     {{"name", "portal"}, {"settings", {{"profile", "strict"}, {"port", "20011"}}}})["outcome"],
+            "done");
+  EXPECT_EQ(desk.ask("endpoint-show", {{"name", "portal"}})["port"], 20011);
+  const std::string before = desk.in_force();
+  EXPECT_EQ(desk.refusal("profile-delete", {{"name", "strict"}}), "in-use");
+  EXPECT_EQ(desk.refusal("endpoint-delete", {{"name", "portal"}}), "in-use");
+  EXPECT_EQ(desk.refusal("endpoint-set", {{"name", "portal"}, {"settings", {{"port", "20000"}}}}), "in-use");
+  EXPECT_EQ(
+      desk.refusal("endpoint-set", {{"name", "engine"}, {"settings", {{"port", "20030"}, {"identity", "portal"}}}}),
+      "bad-endpoint");
+  EXPECT_EQ(desk.refusal("endpoint-set", {{"name", "portal"}, {"settings", {{"prot", "1"}}}}), "bad-setting");
+  EXPECT_EQ(desk.refusal("profile-set", {{"name", "../x"}, {"settings", {{"minimum-protocol", "TLSv1.3"}}}}),
+            "bad-name");
+  EXPECT_EQ(desk.in_force(), before);
+  EXPECT_EQ(desk.ask("endpoint-list")["endpoints"].size(), 4U);
+  EXPECT_EQ(desk.ask("profile-list")["profiles"].size(), 3U);
+}
+
+TEST(Authority, SignsForNamesThatAPersonGives) {
+  const Desk desk(Role::primary);
+  const Place place;
+  ASSERT_EQ(
+      shell("cd " + (place / "") +
+            " && openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+            "k -subj /CN=evil -addext subjectAltName=DNS:evil.example.test -addext basicConstraints=CA:TRUE -out c")
+          .exit,
+      0);
+  const Desk::Files files{{"file", place / "c"}};
+  EXPECT_EQ(desk.refusal("authority-sign", {{"purpose", "server"}}, files), "bad-argument");
+  const json signed_one = desk.ask("authority-sign", {{"purpose", "server"}, {"sans", {"good.example.test"}}}, files);
+  EXPECT_EQ(signed_one["certificate"]["sans"], json({"good.example.test"}));
+  write_text(place / "chain.pem", signed_one["pem"]);
+  write_text(place / "root.pem", desk.ask("authority-root")["pem"]);
+  const ShellResult verified =
+      shell("openssl verify -x509_strict -purpose sslserver -verify_hostname good.example.test -CAfile " +
+            (place / "root.pem") + " -untrusted " + (place / "chain.pem") + " " + (place / "chain.pem"));
+  EXPECT_EQ(verified.exit, 0) << verified.output;
+}
+
+TEST(Federation, TokensAreMadeListedAndRevoked) {
+  const Desk desk(Role::primary);
+  CertificateManager manager(desk.state(), system_now);
+  const control::Message made = manager.handle(
+      desk.request("federation-token", {{"role", "engine"}, {"name", "engine.example.test"}}, {}), "tester");
+  ASSERT_EQ(made.attachments.size(), 1U);
+  const std::string token(chancery::text_of(view_of(made.attachments[0])));
+  EXPECT_TRUE(token.starts_with("chancery-join-1."));
+  EXPECT_EQ(made.json.find(token), std::string::npos);
+  EXPECT_EQ(json::parse(made.json)["names"], json({"engine.example.test"}));
+  json tokens = desk.ask("federation-tokens-list")["tokens"];
+  ASSERT_EQ(tokens.size(), 1U);
+  EXPECT_EQ(tokens[0]["state"], "open");
+  desk.ask("federation-tokens-revoke", {{"id", tokens[0]["id"]}});
+  EXPECT_EQ(desk.ask("federation-tokens-list")["tokens"][0]["state"], "revoked");
+  EXPECT_EQ(desk.refusal("federation-token", {{"role", "portal"}, {"name", "x.example.test"}}), "bad-role");
+  EXPECT_EQ(desk.refusal("federation-token", {{"name", "x.example.test"}, {"ttl_seconds", 0}}), "bad-argument");
+}
+
+TEST(Federation, AJoinThatFailsChangesNothingAndKeepsItsKeys) {
+  const Desk desk(Role::secondary);
+  const std::string before = desk.in_force();
+  const Place place;
+  write_text(place / "token", "chancery-join-1." + std::string(107, 'A'));
+  const Desk::Files files{{"token", place / "token"}};
+  // Nobody listens on this port.
+  EXPECT_NE(desk.refusal("federation-join", {{"primary", "127.0.0.1:1"}}, files), "");
+  EXPECT_EQ(desk.in_force(), before);
+  const std::string keys = "cat " + desk.state() + "/secrets/join/*.key | sha256sum";
+  const std::string first = shell(keys).output;
+  EXPECT_NE(desk.refusal("federation-join", {{"primary", "127.0.0.1:1"}}, files), "");
+  EXPECT_EQ(shell(keys).output, first) << "a retry asks with the same keys";
+  EXPECT_EQ(desk.ask("status")["federation"]["state"], "join-unfinished");
+  EXPECT_EQ(Desk(Role::primary).refusal("federation-join", {{"primary", "127.0.0.1:1"}}, files), "not-a-secondary");
+}
+
+TEST(Requests, NonsenseIsRefused) {
+  const Desk desk(Role::primary);
+  CertificateManager manager(desk.state(), system_now);
+  for (const char* text :
+       {"", "[]", "{}", "{\"verb\":1}", "{\"verb\":\"no-such\"}", "{\"verb\":\"status\",\"arguments\":3}",
+        "{\"verb\":\"cert-show\",\"arguments\":{\"identity\":7}}",
+        "{\"verb\":\"status\",\"arguments\":{\"surplus\":1}}",
+        "{\"verb\":\"cert-check\",\"arguments\":{\"files\":{\"certificate\":[{\"attachment\":5}]}}}"}) {
+    EXPECT_THROW(static_cast<void>(manager.handle({.json = text, .attachments = {}}, "tester")), Failure) << text;
+  }
+  EXPECT_THROW(CertificateManager("/nonexistent/state", system_now), Failure);
+}
+
+}  // namespace
+}  // namespace chancery::manager::testing
