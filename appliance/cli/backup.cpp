@@ -1,0 +1,334 @@
+// chancery backup …: the sets that every change leaves behind.
+#include <nlohmann/json.hpp>
+
+#include "appliance/cli/command.h"
+#include "appliance/cli/human_time.h"
+#include "appliance/cli/outcome_view.h"
+#include "appliance/cli/report_view.h"
+#include "appliance/cli/secret_input.h"
+#include "appliance/cli/table.h"
+#include "keystore/files/folder.h"
+
+namespace chancery::cli {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kLargestSet = 64u << 20;
+
+Text verified_text(const Json& set) {
+  if (set.value("verified", false)) return painted(Colour::green, "ok");
+  return painted(Colour::red, "DAMAGED");
+}
+
+int run_list(Session& session) {
+  const Json reply = session.ask(Ask("backup-list"));
+  Terminal& terminal = session.terminal();
+  if (session.json()) {
+    terminal.document(reply);
+    return 0;
+  }
+  Table table({{.title = "ID"},
+               {.title = "MADE"},
+               {.title = "COMPONENT", .may_shrink = true},
+               {.title = "BEFORE", .may_shrink = true},
+               {.title = "CERTIFICATE", .may_shrink = true},
+               {.title = "SET"}});
+  bool damaged = false;
+  for (const Json& set : reply.value("sets", Json::array())) {
+    const Json certificate = set.value("certificate", Json());
+    table.add({text_at(set, "id"), relative(text_at(set, "created"), session.now()), text_at(set, "component"),
+               text_at(set, "reason"), certificate.is_object() ? called(certificate) : "-", verified_text(set)});
+    damaged = damaged || !set.value("verified", false);
+  }
+  if (table.is_empty()) {
+    terminal.note("no backup sets yet: every change makes one before it does anything");
+    return 0;
+  }
+  table.print(terminal);
+  if (damaged) terminal.hint("`chancery backup verify ID` says what is wrong with a damaged set");
+  return 0;
+}
+
+int run_show(Session& session) {
+  Ask ask("backup-show");
+  ask.put_text("id", session.arguments().value("ID"));
+  const Json reply = session.ask(std::move(ask));
+  Terminal& terminal = session.terminal();
+  if (session.json()) {
+    terminal.document(reply);
+    return 0;
+  }
+  Sheet sheet;
+  sheet.add("id", text_at(reply, "id"));
+  sheet.add("made", dated(text_at(reply, "created"), session.now()));
+  sheet.add("holds", "generation " + text_at(reply, "generation"));
+  sheet.add("before", text_at(reply, "reason") + " by " + text_at(reply, "who"));
+  sheet.add("restores", text_at(reply, "component"));
+  sheet.add("set", verified_text(reply));
+  sheet.print(terminal);
+  Table identities({{.title = "IDENTITY"},
+                    {.title = "NAMES", .may_shrink = true},
+                    {.title = "ISSUER", .may_shrink = true},
+                    {.title = "ENDS"},
+                    {.title = "SHA256", .may_shrink = true}});
+  for (const Json& each : reply.value("identities", Json::array())) {
+    const Json certificate = each.value("certificate", Json::object());
+    identities.add(
+        {text_at(each, "identity"), text_at(certificate, "sans"), called({{"subject", text_at(certificate, "issuer")}}),
+         ending(text_at(certificate, "not_after"), session.now()), text_at(certificate, "sha256").substr(0, 16)});
+  }
+  if (!identities.is_empty()) {
+    terminal.line();
+    identities.print(terminal);
+  }
+  return 0;
+}
+
+int run_verify(Session& session) {
+  Ask ask("backup-verify");
+  ask.put_text("id", session.arguments().value("ID"));
+  const Json reply = session.ask(std::move(ask));
+  const bool verified = reply.value("verified", false);
+  if (verified) {
+    if (session.json()) {
+      session.terminal().document(reply);
+    } else if (!session.terminal().quiet()) {
+      session.terminal().line(Text() << painted(Colour::green, "verified") << ": every file of " << text_at(reply, "id")
+                                     << " is as it was");
+    }
+    return 0;
+  }
+  throw Failure({.code = "backup-damaged",
+                 .subject = text_at(reply, "id"),
+                 .cause = text_at(reply, "problem").empty() ? "the set is damaged" : text_at(reply, "problem"),
+                 .hint = "restore another set: `chancery backup list` shows those that are whole"});
+}
+
+int run_restore(Session& session) {
+  const Arguments& arguments = session.arguments();
+  const std::string id = arguments.value("ID");
+  Ask ask("backup-restore");
+  ask.put_text("id", id)
+      .put_texts("components", arguments.values("--component"))
+      .put_flag("dry_run", arguments.has("--dry-run"));
+  return show_outcome(session, session.ask(std::move(ask)), "backup set " + id + " is in force again");
+}
+
+std::optional<SecretBytes> export_passphrase(const Arguments& arguments) {
+  if (arguments.has("--ask-passphrase")) return prompted_secret_twice("passphrase for the exported set: ");
+  return given_secret(arguments, "--passphrase");
+}
+
+int run_export(Session& session) {
+  const Arguments& arguments = session.arguments();
+  const std::string output = arguments.value("--output");
+  Ask ask("backup-export");
+  ask.put_text("id", arguments.value("ID"));
+  const std::optional<SecretBytes> passphrase = export_passphrase(arguments);
+  if (passphrase) ask.put_secret("passphrase", *passphrase);
+  std::vector<SecretBytes> attachments;
+  Json reply = session.ask(std::move(ask), &attachments);
+  if (attachments.empty()) {
+    throw Failure({.code = "reply-invalid",
+                   .subject = "chancery-manager",
+                   .cause = "its reply holds no set",
+                   .hint = "are `chancery` and `chancery-manager` of the same version?"});
+  }
+  Terminal& terminal = session.terminal();
+  if (output == "-") {
+    if (session.json()) {
+      throw Failure({.code = "usage",
+                     .subject = "",
+                     .cause = "--output - and --json both want stdout",
+                     .hint = "give --output a file"});
+    }
+    terminal.secret(view_of(attachments.front()));
+    return 0;
+  }
+  const std::size_t slash = output.rfind('/');
+  const Folder folder = Folder::open(slash == std::string::npos ? "." : slash == 0 ? "/" : output.substr(0, slash));
+  const std::string name = slash == std::string::npos ? output : output.substr(slash + 1);
+  if (folder.status(name)) {
+    throw Failure({.code = "already-exists",
+                   .subject = output,
+                   .cause = "there is such a file",
+                   .hint = "remove it, or give another name to --output"});
+  }
+  folder.write_atomically(name, view_of(attachments.front()), {.mode = 0600});
+  reply["output"] = output;
+  if (session.json()) {
+    terminal.document(reply);
+    return 0;
+  }
+  if (!terminal.quiet()) {
+    terminal.line(Text() << painted(Colour::green, "done") << ": written to " << output
+                         << (passphrase ? ", encrypted" : ""));
+  }
+  if (!passphrase) terminal.hint("it holds private keys in clear: --passphrase-file encrypts it");
+  return 0;
+}
+
+int run_import(Session& session) {
+  const Arguments& arguments = session.arguments();
+  Ask ask("backup-import");
+  preflight::SourceFile file{.name = arguments.value("FILE"),
+                             .bytes = read_secret_file(arguments.value("FILE"), kLargestSet)};
+  std::optional<SecretBytes> passphrase = given_secret(arguments, "--passphrase");
+  const bool is_zip = file.bytes.size() >= 2 && file.bytes[0] == 'P' && file.bytes[1] == 'K';
+  if (!passphrase && !is_zip && can_prompt()) passphrase = prompted_secret("passphrase of " + file.name + ": ");
+  ask.put_file("file", std::move(file));
+  if (passphrase) ask.put_secret("passphrase", std::move(*passphrase));
+  const Json reply = session.ask(std::move(ask));
+  if (session.json()) {
+    session.terminal().document(reply);
+  } else if (!session.terminal().quiet()) {
+    session.terminal().line(Text() << painted(Colour::green, "done") << ": imported as " << text_at(reply, "id"));
+    session.terminal().line("  to put it in force: chancery backup restore " + text_at(reply, "id"));
+  }
+  return 0;
+}
+
+// What pruning would remove: the list is newest first.
+Json beyond(const Json& sets, long keep) {
+  Json ids = Json::array();
+  long at = 0;
+  for (const Json& set : sets) {
+    if (at++ >= keep) ids.push_back(text_at(set, "id"));
+  }
+  return ids;
+}
+
+int run_prune(Session& session) {
+  const long keep = session.arguments().number("--keep", 20, 1, 100000);
+  const bool planned = session.arguments().has("--dry-run");
+  Json reply;
+  if (planned) {
+    const Json removed = beyond(session.ask(Ask("backup-list")).value("sets", Json::array()), keep);
+    reply = {{"outcome", "planned"}, {"removed", removed}};
+  } else {
+    Ask ask("backup-prune");
+    ask.put("keep", keep);
+    reply = session.ask(std::move(ask));
+  }
+  Terminal& terminal = session.terminal();
+  if (session.json()) {
+    terminal.document(reply);
+    return 0;
+  }
+  if (terminal.quiet()) return 0;
+  const Json removed = reply.value("removed", Json::array());
+  const std::string count = std::to_string(removed.size()) + (removed.size() == 1 ? " set" : " sets");
+  if (planned) {
+    terminal.line("planned: " + count + " would be removed (--dry-run)");
+  } else {
+    terminal.line(removed.empty() ? "unchanged: there are no more sets than that" : "done: " + count + " removed");
+  }
+  for (const Json& id : removed) terminal.line("  " + (id.is_string() ? id.get<std::string>() : id.dump()));
+  return 0;
+}
+
+constexpr Positional kId[] = {{.name = "ID", .help = "as `backup list` shows it"}};
+constexpr Option kPassphraseFile{
+    .name = "--passphrase-file", .value = "FILE", .help = "the passphrase (- is stdin)", .kind = "file"};
+constexpr Option kPassphraseEnv{
+    .name = "--passphrase-env", .value = "VARIABLE", .help = "the same from the environment"};
+constexpr Option kDryRun{
+    .name = "--dry-run", .value = "", .help = "print the plan (files, endpoints, findings); change nothing"};
+
+constexpr Example kListExamples[] = {
+    {"chancery backup list", "newest first; each was made before the change it names"}};
+constexpr Example kShowExamples[] = {{"chancery backup show 20261121T101500Z-000012", "what is in a set"}};
+constexpr Example kVerifyExamples[] = {{"chancery backup verify 20261121T101500Z-000012", "is every byte as it was?"}};
+constexpr Option kRestoreOptions[] = {{.name = "--component",
+                                       .value = "NAME",
+                                       .help = "only this of the set: an identity, trust/engine, profiles, …",
+                                       .kind = "identity",
+                                       .repeated = true},
+                                      kDryRun};
+constexpr Example kRestoreExamples[] = {
+    {"chancery backup restore 20261121T101500Z-000012",
+     "certificate, key and intermediates as they were, served at once"},
+    {"chancery backup restore 20261121T101500Z-000012 --dry-run", "what would change"}};
+constexpr Option kExportOptions[] = {
+    {.name = "--output", .value = "FILE", .help = "a new file, 0600 (- is stdout)", .kind = "file", .required = true},
+    kPassphraseFile,
+    kPassphraseEnv,
+    {.name = "--ask-passphrase", .value = "", .help = "ask for one, twice"}};
+constexpr Example kExportExamples[] = {
+    {"chancery backup export 20261121T101500Z-000012 --output set.bin --passphrase-file pass",
+     "encrypted, to keep elsewhere"}};
+constexpr Positional kFile[] = {{.name = "FILE", .help = "what `backup export` wrote (- is stdin)", .kind = "file"}};
+constexpr Option kImportOptions[] = {kPassphraseFile, kPassphraseEnv};
+constexpr Example kImportExamples[] = {
+    {"chancery backup import set.bin --passphrase-file pass", "takes it among the sets again"}};
+constexpr Option kPruneOptions[] = {{.name = "--keep", .value = "N", .help = "keep the newest N sets (20)"},
+                                    {.name = "--dry-run", .value = "", .help = "print what would be removed"}};
+constexpr Example kPruneExamples[] = {{"chancery backup prune --keep 5", "removes all but the newest five"}};
+
+constexpr Command kCommands[] = {
+    {.path = "backup list",
+     .doing = "list backup sets",
+     .summary = "the sets, newest first",
+     .description = "Every change makes a set of what was in force before it. SET says whether all of it is as it was.",
+     .positionals = {},
+     .options = {},
+     .examples = kListExamples,
+     .run = run_list},
+    {.path = "backup show",
+     .doing = "show the backup set",
+     .summary = "what is in a set",
+     .description = "Which certificates it holds and what restoring it brings back. Shows no key.",
+     .positionals = kId,
+     .options = {},
+     .examples = kShowExamples,
+     .run = run_show},
+    {.path = "backup verify",
+     .doing = "verify the backup set",
+     .summary = "check every byte of a set",
+     .description = "Checks the seal of the set and the hash of every file in it.",
+     .positionals = kId,
+     .options = {},
+     .examples = kVerifyExamples,
+     .run = run_verify},
+    {.path = "backup restore",
+     .doing = "restore the backup set",
+     .summary = "put a set in force again",
+     .description = "Through the same transaction as every change, so it has a backup set of its own. Works when no "
+                    "program runs. Revoked certificates and retired roots are refused.",
+     .positionals = kId,
+     .options = kRestoreOptions,
+     .examples = kRestoreExamples,
+     .run = run_restore},
+    {.path = "backup export",
+     .doing = "export the backup set",
+     .summary = "copy a set to a file",
+     .description = "For keeping it elsewhere; encrypted where a passphrase is given.",
+     .positionals = kId,
+     .options = kExportOptions,
+     .examples = kExportExamples,
+     .run = run_export},
+    {.path = "backup import",
+     .doing = "import the backup set",
+     .summary = "take an exported set in again",
+     .description = "Only sets that this appliance made are taken. Nothing changes until it is restored.",
+     .positionals = kFile,
+     .options = kImportOptions,
+     .examples = kImportExamples,
+     .run = run_import},
+    {.path = "backup prune",
+     .doing = "prune backup sets",
+     .summary = "remove old sets",
+     .description = "Keeps the newest; what is in force is not touched.",
+     .positionals = {},
+     .options = kPruneOptions,
+     .examples = kPruneExamples,
+     .run = run_prune},
+};
+
+}  // namespace
+
+std::span<const Command> backup_commands() { return kCommands; }
+
+}  // namespace chancery::cli

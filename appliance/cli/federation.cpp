@@ -1,0 +1,217 @@
+// chancery federation …: tokens, joining, members.
+#include <nlohmann/json.hpp>
+
+#include "appliance/cli/command.h"
+#include "appliance/cli/human_time.h"
+#include "appliance/cli/outcome_view.h"
+#include "appliance/cli/secret_input.h"
+#include "appliance/cli/table.h"
+#include "keystore/bytes/text_encoding.h"
+
+namespace chancery::cli {
+
+using Json = nlohmann::json;
+
+namespace {
+
+// People name an appliance by what it runs; the roster by its role.
+std::string role_named(const std::string& word) { return word == "engine" ? "secondary" : word; }
+
+// The first 16 bytes of a token name it (join.h); what follows them is secret.
+std::string token_id(ByteView token) {
+  constexpr std::size_t kIdSize = 16;
+  constexpr std::size_t kIdText = 24;  // base64url of 18 bytes: whole groups of four characters
+  const std::string_view text = text_of(token);
+  const std::size_t dot = text.rfind('.');
+  if (dot == std::string_view::npos || text.size() < dot + 1 + kIdText) return {};
+  const SecretBytes head = from_base64url_secret(view_of(text.substr(dot + 1, kIdText)));
+  return to_hex(view_of(head).first(kIdSize));
+}
+
+int run_token(Session& session) {
+  const Arguments& arguments = session.arguments();
+  Ask ask("federation-token");
+  ask.put_text("role", role_named(arguments.value("--role")))
+      .put_text("name", arguments.value("--name"))
+      .put_texts("sans", arguments.values("--san"))
+      .put("ttl_seconds", seconds_from(arguments.value("--ttl", "10m"), "--ttl"));
+  std::vector<SecretBytes> attachments;
+  Json reply = session.ask(std::move(ask), &attachments);
+  if (attachments.empty()) {
+    throw Failure({.code = "reply-invalid",
+                   .subject = "chancery-manager",
+                   .cause = "its reply holds no token",
+                   .hint = "are `chancery` and `chancery-manager` of the same version?"});
+  }
+  Terminal& terminal = session.terminal();
+  const ByteView token = view_of(attachments.front());
+  if (session.json()) {
+    // The token goes from its wiping memory to stdout; it is base64url, which JSON takes as it is.
+    reply.erase("token");
+    if (!reply.contains("id")) reply["id"] = token_id(token);
+    std::string rest = reply.dump(2);
+    rest.erase(0, rest.find_first_not_of("{\n "));
+    terminal.raw("{\n  \"token\": \"");
+    terminal.secret(token);
+    terminal.raw(rest == "}" || rest.empty() ? "\"\n}\n" : "\",\n  " + rest + "\n");
+    return 0;
+  }
+  terminal.secret(token);
+  terminal.raw("\n");
+  terminal.note("good for one key, until " + dated(text_at(reply, "expires"), session.now()));
+  terminal.hint("on the new appliance: chancery federation join --primary HOST:PORT --token-file FILE");
+  return 0;
+}
+
+int run_tokens_list(Session& session) {
+  const Json reply = session.ask(Ask("federation-tokens-list"));
+  if (session.json()) {
+    session.terminal().document(reply);
+    return 0;
+  }
+  Table table({{.title = "ID"},
+               {.title = "ROLE"},
+               {.title = "NAMES", .may_shrink = true},
+               {.title = "STATE"},
+               {.title = "EXPIRES"}});
+  for (const Json& each : reply.value("tokens", Json::array())) {
+    table.add({text_at(each, "id"), text_at(each, "role"), text_at(each, "names"), text_at(each, "state"),
+               relative(text_at(each, "expires"), session.now())});
+  }
+  if (table.is_empty()) {
+    session.terminal().note("no tokens");
+  } else {
+    table.print(session.terminal());
+  }
+  return 0;
+}
+
+int run_tokens_revoke(Session& session) {
+  const std::string id = session.arguments().value("ID");
+  Ask ask("federation-tokens-revoke");
+  ask.put_text("id", id);
+  const Json reply = session.ask(std::move(ask));
+  if (session.json()) {
+    session.terminal().document(reply);
+  } else if (!session.terminal().quiet()) {
+    session.terminal().line(Text() << painted(Colour::green, "done") << ": token " << id
+                                   << " lets nobody join any more");
+  }
+  return 0;
+}
+
+int run_list(Session& session) {
+  const Json reply = session.ask(Ask("federation-list"));
+  if (session.json()) {
+    session.terminal().document(reply);
+    return 0;
+  }
+  Table table({{.title = "NAME", .may_shrink = true},
+               {.title = "ROLE"},
+               {.title = "STATE"},
+               {.title = "JOINED"},
+               {.title = "LAST SEEN"}});
+  for (const Json& each : reply.value("members", Json::array())) {
+    const std::string seen = text_at(each, "last_seen");
+    table.add({text_at(each, "name"), text_at(each, "role"), text_at(each, "state"),
+               relative(text_at(each, "joined"), session.now()), seen.empty() ? "-" : relative(seen, session.now())});
+  }
+  if (table.is_empty()) {
+    session.terminal().note("no members yet");
+    session.terminal().hint("chancery federation token --role engine --name DNS lets one join");
+  } else {
+    table.print(session.terminal());
+  }
+  return 0;
+}
+
+int run_join(Session& session) {
+  const Arguments& arguments = session.arguments();
+  std::optional<SecretBytes> token = given_secret(arguments, "--token");
+  if (!token) token = prompted_secret("join token: ");
+  Ask ask("federation-join");
+  ask.put_text("primary", arguments.value("--primary")).put_secret("token", std::move(*token));
+  return show_outcome(session, session.ask(std::move(ask)), "this appliance is a member of the federation");
+}
+
+constexpr Option kTokenOptions[] = {
+    {.name = "--role",
+     .value = "ROLE",
+     .help = "what the new appliance runs",
+     .kind = "engine|secondary",
+     .required = true},
+    {.name = "--name", .value = "DNS", .help = "its name, exactly as its `init` was told", .required = true},
+    {.name = "--san", .value = "NAME", .help = "its other names (internal name, addresses)", .repeated = true},
+    {.name = "--ttl", .value = "TIME", .help = "good for so long (10m; at most as the primary allows)"}};
+constexpr Example kTokenExamples[] = {
+    {"chancery federation token --role engine --name engine1.example.com --san engine1.lan > token",
+     "a token for one appliance, good for one key and ten minutes"},
+    {"chancery federation token --role engine --name engine2.example.com --ttl 24h --json", "for scripts"}};
+
+constexpr Example kTokensListExamples[] = {
+    {"chancery federation tokens list", "open, used, expired and revoked tokens"}};
+constexpr Positional kTokenId[] = {{.name = "ID", .help = "as `federation tokens list` shows it"}};
+constexpr Example kTokensRevokeExamples[] = {
+    {"chancery federation tokens revoke 3f2a9c", "a token that went astray is good for nothing"}};
+
+constexpr Option kJoinOptions[] = {
+    {.name = "--primary", .value = "HOST:PORT", .help = "the primary's join endpoint (port 8444)", .required = true},
+    {.name = "--token-file", .value = "FILE", .help = "the token (- is stdin)", .kind = "file"},
+    {.name = "--token-env", .value = "VARIABLE", .help = "the same from an environment variable"}};
+constexpr Example kJoinExamples[] = {
+    {"chancery federation join --primary portal.example.com:8444 --token-file token",
+     "gets this appliance's certificates; own ones already in force stay"},
+    {"chancery federation join --primary portal.example.com:8444", "asks for the token"}};
+constexpr Example kListExamples[] = {{"chancery federation list", "members, and when they were last seen"}};
+
+constexpr Command kCommands[] = {
+    {.path = "federation token",
+     .doing = "make a join token",
+     .summary = "print a token that lets one appliance join",
+     .description =
+         "On the primary. Only the token stands on stdout. It pins the authority's key, is bound to role and "
+         "names, and is good for one key; the primary keeps no copy that would let anybody join.",
+     .positionals = {},
+     .options = kTokenOptions,
+     .examples = kTokenExamples,
+     .run = run_token},
+    {.path = "federation tokens list",
+     .doing = "list tokens",
+     .summary = "the tokens that were made",
+     .description = "Shows ids and what became of them, never the tokens.",
+     .positionals = {},
+     .options = {},
+     .examples = kTokensListExamples,
+     .run = run_tokens_list},
+    {.path = "federation tokens revoke",
+     .doing = "revoke the token",
+     .summary = "make a token good for nothing",
+     .description = "Who has joined with it stays a member.",
+     .positionals = kTokenId,
+     .options = {},
+     .examples = kTokensRevokeExamples,
+     .run = run_tokens_revoke},
+    {.path = "federation join",
+     .doing = "join the federation",
+     .summary = "make this appliance a member",
+     .description = "Proves the token to the primary and the primary's key to us before anything is written; then puts "
+                    "the federation's certificates in force through the same transaction as every change.",
+     .positionals = {},
+     .options = kJoinOptions,
+     .examples = kJoinExamples,
+     .run = run_join},
+    {.path = "federation list",
+     .doing = "list members",
+     .summary = "the appliances of the federation",
+     .description = "Known in full on the primary.",
+     .positionals = {},
+     .options = {},
+     .examples = kListExamples,
+     .run = run_list},
+};
+
+}  // namespace
+
+std::span<const Command> federation_commands() { return kCommands; }
+
+}  // namespace chancery::cli

@@ -1,0 +1,164 @@
+// chancery init: makes the state of an appliance.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "appliance/cli/command.h"
+#include "appliance/cli/session.h"
+#include "appliance/cli/table.h"
+#include "appliance/manager/certificate_manager.h"
+
+namespace chancery::cli {
+
+using Json = nlohmann::json;
+
+namespace {
+
+// The file for the password, made before anything else is: an appliance whose password could not be written down would
+// have to be made anew. It is removed again when nothing came of it.
+class PasswordFile {
+ public:
+  explicit PasswordFile(std::string path) : path_(std::move(path)) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) throw system_failure(errno, "create", path_);
+  }
+  PasswordFile(const PasswordFile&) = delete;
+  PasswordFile& operator=(const PasswordFile&) = delete;
+  ~PasswordFile() {
+    ::close(descriptor_);
+    if (!kept_) ::unlink(path_.c_str());
+  }
+
+  void keep(const SecretBytes& password) {
+    SecretBytes line = password;
+    line.push_back('\n');
+    kept_ = true;  // from here on the appliance is made: half a file is better than none
+    for (ByteView rest = view_of(line); !rest.empty();) {
+      const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw system_failure(errno, "write", path_);
+      rest = rest.subspan(static_cast<std::size_t>(count));
+    }
+    if (::fsync(descriptor_) != 0) throw system_failure(errno, "sync", path_);
+  }
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  bool kept_ = false;
+};
+
+manager::InitialOptions options_of(Session& session) {
+  const Arguments& arguments = session.arguments();
+  return {.state = session.state(),
+          .role = role_from_name(arguments.value("--role")),
+          .name = arguments.value("--name"),
+          .internal_name = arguments.value("--internal-name"),
+          .sans = arguments.values("--san"),
+          .listen_host = arguments.value("--listen", "0.0.0.0"),
+          .port_base = static_cast<int>(arguments.number("--port-base", 0, 1, 65000))};
+}
+
+void print_json(Session& session, const manager::InitialOptions& options, const manager::Initial& initial) {
+  Json document = {{"state", options.state},
+                   {"role", to_text(options.role)},
+                   {"name", options.name},
+                   {"federation", initial.federation.empty() ? Json(nullptr) : Json(initial.federation)},
+                   {"generation", initial.generation}};
+  Terminal& terminal = session.terminal();
+  if (session.arguments().has("--password-file")) {
+    document["password_file"] = session.arguments().value("--password-file");
+    terminal.document(document);
+    return;
+  }
+  // The password goes from its wiping memory to stdout; it is made of letters and digits that JSON takes as they are.
+  std::string text = document.dump(2);
+  text.resize(text.find_last_not_of("\n}") + 1);
+  terminal.raw(text + ",\n  \"administrator_password\": \"");
+  terminal.secret(view_of(initial.administrator_password));
+  terminal.raw("\"\n}\n");
+}
+
+void print_words(Session& session, const manager::InitialOptions& options, const manager::Initial& initial) {
+  Terminal& terminal = session.terminal();
+  const std::string role = to_text(options.role);
+  if (!terminal.quiet()) {
+    terminal.line(Text() << painted(Colour::green, "done") << ": " << options.name << " is a " << role
+                         << " appliance now");
+    Sheet sheet;
+    sheet.add("state", options.state);
+    if (!initial.federation.empty()) sheet.add("federation", initial.federation);
+    sheet.print(terminal, 2);
+  }
+  if (session.arguments().has("--password-file")) {
+    terminal.note("the administrator's password is in " + session.arguments().value("--password-file"));
+  } else {
+    terminal.raw("administrator password: ");
+    terminal.secret(view_of(initial.administrator_password));
+    terminal.raw("\n");
+    terminal.note("it is shown this once: keep it in a safe place");
+  }
+  if (options.role == Role::secondary) {
+    terminal.hint("on the primary: chancery federation token --role engine --name " + options.name);
+    terminal.hint("then here: chancery federation join --primary HOST:PORT --token-file FILE");
+  } else {
+    terminal.hint("look around: chancery status; chancery cert list; chancery doctor");
+  }
+}
+
+int run_init(Session& session) {
+  manager::InitialOptions options = options_of(session);
+  std::optional<PasswordFile> file;
+  if (session.arguments().has("--password-file")) file.emplace(session.arguments().value("--password-file"));
+  const manager::Initial initial = manager::initialise(options, system_now);
+  if (file) file->keep(initial.administrator_password);
+  if (session.json()) {
+    print_json(session, options, initial);
+  } else {
+    print_words(session, options, initial);
+  }
+  return 0;
+}
+
+constexpr Option kInitOptions[] = {
+    {.name = "--role",
+     .value = "ROLE",
+     .help = "primary: console + portal; secondary: console + engine; single: all three",
+     .kind = "primary|secondary|single",
+     .required = true},
+    {.name = "--name", .value = "DNS", .help = "the name that browsers, finder and collectors use", .required = true},
+    {.name = "--internal-name", .value = "DNS", .help = "the name that the portal uses towards the engine, if another"},
+    {.name = "--san", .value = "NAME", .help = "one more name or address", .repeated = true},
+    {.name = "--listen", .value = "HOST", .help = "the address to listen at (0.0.0.0)"},
+    {.name = "--port-base", .value = "N", .help = "ports N, N+1, … instead of 99, 443, … (several on one machine)"},
+    {.name = "--password-file",
+     .value = "FILE",
+     .help = "write the administrator's password there (new, 0600), not to stdout",
+     .kind = "file"}};
+constexpr Example kInitExamples[] = {
+    {"chancery init --role primary --name portal.example.com", "the first appliance of a federation, with its own PKI"},
+    {"chancery init --role secondary --name engine1.example.com --internal-name engine1.lan",
+     "an engine; it serves self-signed certificates until it joins"},
+    {"chancery --state /tmp/try init --role single --name localhost --listen 127.0.0.1 --port-base 20000",
+     "everything on one machine, for trying out"}};
+
+constexpr Command kCommands[] = {
+    {.path = "init",
+     .doing = "initialise the appliance",
+     .summary = "make this machine an appliance",
+     .description = "Makes the state, complete or not at all. A primary and a single get their own PKI, default "
+                    "certificates, a Customer Key, a repair key and an administrator, whose password is printed once.",
+     .positionals = {},
+     .options = kInitOptions,
+     .examples = kInitExamples,
+     .run = run_init}};
+
+}  // namespace
+
+std::span<const Command> init_commands() { return kCommands; }
+
+}  // namespace chancery::cli
