@@ -47,7 +47,7 @@ struct ListenerHandlers {
 };
 
 struct ListenerLimits {
-  std::chrono::milliseconds handshake{10'000};
+  std::chrono::milliseconds handshake{9'000};  // so that a peer is gone within 10 s
   std::chrono::milliseconds head{10'000};
   std::chrono::milliseconds idle{75'000};  // between two requests
   std::chrono::milliseconds drain{2'000};  // after a last answer, until the peer has closed
