@@ -17,8 +17,14 @@ void Changeover::begin() { put_in_force(make(generation(), live_->get())); }
 
 void Changeover::serve_with(tls::Listener* listener) {
   std::lock_guard turn(turn_);
+  if (listener == nullptr) {
+    if (listener_ != nullptr) listener_->serve({});
+    listener_ = nullptr;
+    std::lock_guard guard(mutex_);
+    sockets_.clear();
+    return;
+  }
   listener_ = listener;
-  if (listener_ == nullptr) return;
   std::map<std::string, std::shared_ptr<tls::Descriptor>> open;
   for (const auto& [endpoint, socket] : sockets()) open[endpoint] = socket.descriptor;
   listener_->serve(open);

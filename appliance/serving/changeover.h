@@ -29,7 +29,7 @@ class Changeover {
   void add(Program::Prepare prepare);
   // Runs every Prepare on the generation at hand and binds its sockets: once, before the listener starts.
   void begin();
-  void serve_with(tls::Listener* listener);  // nullptr: no listener any more
+  void serve_with(tls::Listener* listener);  // nullptr: closes every socket, callers are refused from then on
 
   void prepare(backup::GenerationNumber number);
   void activate(backup::GenerationNumber number);

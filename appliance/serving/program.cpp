@@ -208,7 +208,6 @@ void HostedProgram::stop() {
   state.control.reset();
   state.changeover.serve_with(nullptr);
   state.receiver.reset();
-  if (state.listener) state.listener->serve({});
   if (state.web) state.web->stop(grace);
   state.listener.reset();
   for (std::thread& thread : state.threads) thread.join();
