@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -92,10 +92,12 @@ bool await_exit(int process, int pipe, std::string& output) {
     if (left.count() <= 0) return false;
     std::array<pollfd, 2> waits{pollfd{process, POLLIN, 0}, pollfd{reading ? pipe : -1, POLLIN, 0}};
     if (::poll(waits.data(), waits.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
-    if (waits[1].revents != 0)
-      reading = drain(pipe, output);
-    else if (waits[0].revents != 0)
-      return true;
+    const bool has_ended = waits[0].revents != 0;
+    if (waits[1].revents != 0) reading = drain(pipe, output);
+    if (!has_ended) continue;
+    // What it said last may still be in the pipe, at most as much as a pipe holds.
+    for (int block = 0; block < 16 && reading && ::poll(&waits[1], 1, 0) > 0; ++block) reading = drain(pipe, output);
+    return true;
   }
 }
 
@@ -105,9 +107,11 @@ class OutsideConsumers final : public Consumers {
     const std::vector<std::string> words = split_command(consumer.reload);
     if (words.empty()) return;  // one that watches its files by itself
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) throw system_failure(errno, "make a pipe for", words[0]);
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw system_failure(errno, "make a pipe for", words[0]);
     const Descriptor output_read(ends[0]);
     Descriptor output_write(ends[1]);
+    // Only our end: the command expects one that takes all it writes.
+    ::fcntl(output_read.get(), F_SETFL, O_NONBLOCK);
 
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -123,7 +127,7 @@ class OutsideConsumers final : public Consumers {
                                      environment.data());
     if (error != 0) throw reload_failed(consumer, "cannot be started: " + std::generic_category().message(error));
     output_write.close(words[0]);
-    const Descriptor process(::pidfd_open(child, 0));
+    const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     std::string output;
     const bool ended = process.is_open() && await_exit(process.get(), output_read.get(), output);
     if (!ended) ::kill(-child, SIGKILL);

@@ -62,16 +62,25 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
                                      const std::string& store, const preflight::BundleAnswer& answer);
 [[nodiscard]] Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance,
                                      const std::string& store, const std::string& fingerprint);
-// Components "": those of the set. Files of the components that the set does not have are removed (P17). Customer key,
-// federation and retired anchors never go back. Preflighted against the present.
+// Components empty: all that `files` holds (callers pass those of the set). Files of the components that the set does
+// not have are removed (P17). Customer key, federation/, trust/federation/ and waiting keys never go back: asked for,
+// they are a warning ("never-goes-back"). Preflighted against the present: revoked leaves, retired anchors and keys that
+// do not match refuse, everything else warns. Edits by hand in what is overwritten are undone by it; elsewhere staging
+// says "drift".
 [[nodiscard]] Plan plan_restore(const backup::Generation& base, const Appliance& appliance,
                                 const std::string& set_id, const std::map<std::string, backup::NewFile>& files,
                                 const std::vector<std::string>& components, const preflight::Knowledge& knowledge,
                                 Instant now);
+// A new generation with the content of `target`, but for what never goes back (above) and the identities and defaults of
+// member and authority-tls, whose present keys the other appliances know. A target edited by hand is Failure("drift").
 [[nodiscard]] Plan plan_rollback(const backup::Generation& base, const Appliance& appliance,
                                  const backup::Generation& target, const preflight::Knowledge& knowledge, Instant now);
+// path: "profiles/NAME.toml", "endpoints/…", "consumers/…"; no toml deletes. Failure for names, values and references
+// that cannot be ("in-use" for a profile that an endpoint uses).
 [[nodiscard]] Plan plan_policy(const backup::Generation& base, const Appliance& appliance, const std::string& path,
                                const std::optional<std::string>& toml);
+// The edits by hand of `base` as they are now; unsound ones are errors in the report. certificate.pem, key.pem and
+// intermediate.crt lead, derived files are made anew, files that no generation has are left out. Empty without drift.
 [[nodiscard]] Plan plan_adopt(const backup::Generation& base, const Appliance& appliance,
                               const preflight::Knowledge& knowledge, Instant now);
 

@@ -121,16 +121,25 @@ Plan plan_restore(const backup::Generation& base, const Appliance& appliance, co
   Plan plan;
   plan.reason = "restore " + set_id;
   const std::vector<std::string> wanted = components.empty() ? components_in(files) : components;
+  bool is_anything_left = false;
   for (const std::string& component : wanted) {
     const std::string prefix = prefix_of_component(component);
     if (never_goes_back(prefix)) {
-      if (components.empty()) continue;
-      throw unknown_component(component, "this never goes back: others rely on what it is now");
+      plan.report.findings.push_back({.code = "never-goes-back",
+                                      .severity = preflight::Severity::warning,
+                                      .subject = component,
+                                      .message = "is left as it is: others rely on what it is now",
+                                      .hint = "nothing to do"});
+      continue;
     }
+    is_anything_left = true;
     const auto first = files.lower_bound(prefix);
     const bool is_in_set = first != files.end() && first->first.starts_with(prefix);
-    const bool is_policy = prefix == "consumers/" || prefix == "profiles/" || prefix == "endpoints/";
-    if (!is_in_set && !is_policy) throw unknown_component(component, "the set does not hold this component");
+    // An appliance without these serves or trusts nothing; of anything else, none may have been what there was.
+    static const std::set<std::string> may_be_empty{"trust/appliance/", "profiles/", "endpoints/", "consumers/"};
+    if (!is_in_set && !may_be_empty.contains(prefix)) {
+      throw unknown_component(component, "the set does not hold this component");
+    }
     for (const std::string& path : base.files(prefix)) {
       if (!never_goes_back(path)) plan.edits[path] = std::nullopt;
     }
@@ -140,6 +149,7 @@ Plan plan_restore(const backup::Generation& base, const Appliance& appliance, co
           backup::NewFile{.bytes = secret_copy(view_of(file->second.bytes)), .attributes = file->second.attributes};
     }
   }
+  if (!is_anything_left) throw unknown_component(set_id, "nothing that was asked for can go back");
   finish(plan, base, appliance, knowledge, now);
   return plan;
 }

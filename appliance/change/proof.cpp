@@ -17,6 +17,9 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds one_look{2'000};
 constexpr milliseconds between_looks{25};
+// An outside service may answer from old workers for a moment after the first new one did: it is proven once it has
+// presented nothing else for this long.
+constexpr milliseconds consumer_settles{200};
 
 struct Expected {
   std::vector<Certificate> chain;
@@ -58,6 +61,7 @@ struct Look {
   bool may_add_certificates = false;  // outside services may send their root as well
   bool may_refuse_us = false;         // an endpoint that demands a client certificate: we have none to show
   milliseconds patience{};
+  milliseconds settles{0};
 };
 
 std::string chain_problem(const tls::ProbeResult& seen, const Expected& expected, const Look& look) {
@@ -77,12 +81,16 @@ std::string chain_problem(const tls::ProbeResult& seen, const Expected& expected
 
 void look_until_seen(SeenProof& result, const Expected& expected, const Look& look) {
   const auto deadline = steady_clock::now() + look.patience;
+  auto right_since = steady_clock::now();
   for (;;) {
     const tls::ProbeResult seen = tls::probe(look.address, expected.name, std::min(one_look, look.patience));
     result.problem = chain_problem(seen, expected, look);
     result.proof.sha256 = seen.chain.empty() ? "" : seen.chain.front().fingerprint();
     result.proof.ok = result.problem.empty();
-    if (result.proof.ok || steady_clock::now() + between_looks >= deadline) return;
+    if (!result.proof.ok) right_since = steady_clock::now();
+    if (result.proof.ok && steady_clock::now() >= right_since + look.settles) return;
+    // Without an answer in time it fails; one that has begun to settle may finish.
+    if (!result.proof.ok && steady_clock::now() + between_looks >= deadline) return;
     std::this_thread::sleep_for(between_looks);
   }
 }
@@ -130,7 +138,8 @@ class Prover {
     for (const ProbeAddress& address : consumer.probe) {
       const Look look{.address = {reachable(address.host), address.port, address.starttls},
                       .may_add_certificates = true,
-                      .patience = workplace_.consumer_patience};
+                      .patience = workplace_.consumer_patience,
+                      .settles = consumer_settles};
       start(result_for("consumer " + consumer.name + " " + text_of(address), consumer.identity,
                        "consumer " + consumer.name),
             [expected, look](SeenProof& result) { look_until_seen(result, expected, look); });
