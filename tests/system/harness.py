@@ -250,7 +250,8 @@ class Appliance:
         self.logs[program] = log
         with open(log, "ab") as out:
             process = subprocess.Popen([os.path.join(BIN, f"chancery-{program}"), "--state", self.state],
-                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(env or {})})
+                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                       env={**os.environ, "CHANCERY_ENGINE_HEARTBEAT_INTERVAL": "1", **(env or {})})
         self.processes[program] = process
         self.test.processes.append(process)
 
@@ -279,16 +280,12 @@ class Appliance:
                 os.close(folder)
 
     def stop(self, *programs, how=signal.SIGTERM):
-        for program in programs or list(self.processes):
-            process = self.processes.pop(program, None)
-            if process and process.poll() is None:
+        stopped = [self.processes.pop(program) for program in programs or list(self.processes)]
+        for process in stopped:
+            if process.poll() is None:
                 process.send_signal(how)
-        return self.wait_stopped()
-
-    def wait_stopped(self):
-        for process in self.test.processes:
-            if process not in self.processes.values():
-                process.wait(timeout=PATIENCE)
+        for process in stopped:
+            process.wait(timeout=PATIENCE)
         return self
 
     def log(self, program):

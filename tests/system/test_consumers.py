@@ -24,7 +24,8 @@ class Consumers(SystemTest):
         self.pid_file = os.path.join(self.folder, "service.pid")
 
     def _start(self, command):
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(os.path.join(self.folder, "service.log"), "ab"))
+        with open(os.path.join(self.folder, "service.log"), "ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
         self.processes.append(process)
         await_condition(lambda: served_chain(self.port), "the service serves")
         return process
@@ -91,14 +92,14 @@ ssl.ca-file = "{identity}/intermediate.crt"
     def test_a_reload_that_is_refused_rolls_everything_back(self):
         """Threat 19: the old one is still in force and served by our programs and by the service."""
         self.nginx()
-        self.declare(f"nginx -c {self.conf} -e {self.folder}/nginx.log -s reload")
-        leaf = self.assert_followed()
-        before = self.primary.in_force()
         flag = os.path.join(self.folder, "fail")
         # Fails once, for the new generation, and works again on the way back.
-        self.declare(f"sh -c 'test -e {flag} || {{ touch {flag}; exit 1; }}; nginx -c {self.conf} -e {self.folder}/nginx.log -s reload'")
+        self.declare(f"sh -c 'if rm {flag}; then exit 1; fi; nginx -c {self.conf} -e {self.folder}/nginx.log -s reload'")
+        leaf = self.assert_followed()
         before = self.primary.in_force()
+        open(flag, "w").close()
         _, done = self.replace()
+        self.assertFalse(os.path.exists(flag), "the reload was asked for")
         self.assertEqual(1, done.code, done)
         self.assertEqual("reload-failed", done.json()["error"]["code"], done)
         self.assertEqual(before, self.primary.in_force())
@@ -119,7 +120,9 @@ ssl.ca-file = "{identity}/intermediate.crt"
 
     def test_a_failing_reload_on_the_way_back_too_needs_a_person(self):
         self.nginx()
-        self.declare("false")
+        flag = os.path.join(self.folder, "fail")
+        self.declare(f"sh -c 'test ! -e {flag}'")
+        open(flag, "w").close()
         before = self.primary.in_force()
         before_served = served_chain(self.primary.portal)
         _, done = self.replace()
@@ -131,7 +134,11 @@ ssl.ca-file = "{identity}/intermediate.crt"
     def test_a_missing_line_is_a_finding_and_stops_the_change(self):
         self.lighttpd()
         identity = os.path.join(self.primary.state, "current", "identities", "portal")
-        self.declare(f"sh -c 'kill -USR1 $(cat {self.pid_file})'", "--requires", f'{self.conf}:ssl.ca-file = "{identity}/other.crt"')
+        self.declare(f"sh -c 'kill -USR1 $(cat {self.pid_file})'", "--requires", f'{self.conf}:ssl.ca-file = "{identity}/intermediate.crt"')
+        with open(self.conf) as file:
+            text = file.read()
+        with open(self.conf, "w") as file:
+            file.write(text.replace("ssl.ca-file", "#ssl.ca-file"))
         before = self.primary.in_force()
         _, done = self.replace()
         self.assertEqual(1, done.code, done)
@@ -140,6 +147,14 @@ ssl.ca-file = "{identity}/intermediate.crt"
         doctor = self.primary.cli("--json", "doctor")
         self.assertIn("consumer", doctor.out)
         self.assertNotEqual(0, doctor.code)
+
+    def test_a_consumer_that_cannot_be_reloaded_is_not_taken(self):
+        before = self.primary.in_force()
+        done = self.primary.cli("--json", "consumer", "set", "web", "--reload", "false", "--probe", f"127.0.0.1:{self.primary.portal}",
+                                "--identity", "portal")
+        self.assertEqual(1, done.code, done)
+        self.assertEqual("reload-failed", done.json()["error"]["code"])
+        self.assertEqual(before, self.primary.in_force())
 
     def test_an_xml_element_can_be_required(self):
         self.nginx()

@@ -68,7 +68,8 @@ class UnderLoad(SystemTest):
             for path in (primary.root(), pki.root):
                 with open(path) as part:
                     file.write(part.read())
-        allowed = {file_fingerprints(pki.path(leaf + ".crt"))[0] for leaf in leaves} | set(served_chain(primary.portal)[:1])
+        allowed = {file_fingerprints(pki.path(leaf + ".crt"))[0] for leaf in leaves}
+        allowed |= {served_chain(port)[0] for port in (primary.portal, primary.console)}
         workers = [Handshaker(port, roots, allowed) for port in (primary.portal, primary.console) for _ in range(HANDSHAKERS // 2)]
         workers += [LongLived(port, roots) for port in (primary.portal, primary.console) for _ in range(LONG_LIVED // 2)]
         for worker in workers:
