@@ -85,8 +85,7 @@ std::vector<Text> chain_lines(const Json& chain, Instant now, std::size_t width)
   for (const Json& certificate : chain) {
     Text line(depth == 0 ? "chain    " : std::string(kMargin + 3 * (depth - 1), ' ') + "└─ ");
     line << painted(depth == 0 ? Colour::bold : Colour::plain, text_at(certificate, "subject")) << "  (";
-    const Text ends = ending(text_at(certificate, "not_after"), now);
-    for (const Painted& piece : ends.pieces()) line << piece;
+    line << ending(text_at(certificate, "not_after"), now);
     const bool is_root = certificate.value("self_issued", false);
     line << (is_root ? ", root)" : ")");
     lines.push_back(line.cut_to(width));

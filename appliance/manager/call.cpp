@@ -27,6 +27,10 @@ Call::Call(const json& arguments, const std::vector<SecretBytes>& attachments, s
   if (!arguments.is_object()) throw wrong_type("arguments", "a JSON object");
 }
 
+double Call::milliseconds() const {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun_).count();
+}
+
 const json* Call::find(const std::string& name) const {
   const auto found = arguments_.find(name);
   return found == arguments_.end() || found->is_null() ? nullptr : &*found;

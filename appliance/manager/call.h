@@ -7,6 +7,7 @@
 // stands in the JSON. Not checked: what the values mean; each verb does that. Thread safety: one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -24,6 +25,7 @@ class Call {
   Call(const nlohmann::json& arguments, const std::vector<SecretBytes>& attachments, std::string who);
 
   const std::string& who() const noexcept { return who_; }
+  double milliseconds() const;  // since the request came
 
   [[nodiscard]] std::string text(const std::string& name) const;
   [[nodiscard]] std::string text_or(const std::string& name, const std::string& otherwise) const;
@@ -53,6 +55,7 @@ class Call {
   const nlohmann::json& arguments_;
   const std::vector<SecretBytes>& attachments_;
   std::string who_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
 [[nodiscard]] Failure bad_argument(const std::string& name, const std::string& cause, const std::string& hint);

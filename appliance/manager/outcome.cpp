@@ -54,12 +54,16 @@ json finish(Bench& bench, change::Plan plan, const Call& call) {
     return reply;
   }
   const backup::Cause cause{.reason = plan.reason, .who = call.who(), .when = bench.now()};
+  const double planned = call.milliseconds();
   const change::Outcome outcome = change::Transaction(bench.workplace()).run(std::move(plan), cause);
   reply["generation"] = outcome.generation;
   reply["outcome"] = outcome.step == Step::committed ? "done" : "unchanged";
   reply["backup_set"] = outcome.backup_set;
   reply["proofs"] = proofs_json(outcome.proofs);
   reply["milliseconds"] = steps_json(outcome.milliseconds);
+  // From the request to the plan (waiting for the lock included), and to the commit.
+  reply["milliseconds"]["planned"] = planned;
+  reply["milliseconds"]["total"] = call.milliseconds();
   if (outcome.step == Step::committed) keep_house(bench, reply);
   return reply;
 }

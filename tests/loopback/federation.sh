@@ -99,7 +99,7 @@ up() {
   if [ ! -e "$dir/secondary/current" ]; then
     say "making the secondary"
     "$bin/chancery" --state "$dir/secondary" --quiet init --role secondary --name secondary.localhost --san localhost --san 127.0.0.1 \
-      --listen 127.0.0.1 --port-base $((base + 10)) --password-file "$dir/administrator.password"
+      --listen 127.0.0.1 --port-base $((base + 10)) --password-file "$dir/administrator-secondary.password"
   fi
   if [ ! -e "$dir/secondary/current/federation/federation.json" ]; then
     say "joining it"

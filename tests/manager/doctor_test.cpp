@@ -95,6 +95,9 @@ TEST(Doctor, DamagedStatesAreExplained) {
     const char* check;
     void (*damage)(const Desk& desk);
   };
+  const Desk desk(Role::primary);
+  const Place place;
+  ASSERT_EQ(shell("cp -a " + desk.state() + " " + (place / "whole")).exit, 0);
   const std::vector<Case> cases{
       {"change", [](const Desk& desk) { write_text(desk.state() + "/change.json", "{ half"); }},
       {"generation", [](const Desk& desk) { write_text(desk.current("manifest.json"), "{}"); }},
@@ -110,7 +113,7 @@ TEST(Doctor, DamagedStatesAreExplained) {
       {"profile default", [](const Desk& desk) { write_text(desk.current("profiles/default.toml"), "no = 1\n"); }},
       {"federation", [](const Desk& desk) { write_text(desk.current("federation/federation.json"), "[]"); }}};
   for (const Case& one : cases) {
-    const Desk desk(Role::primary);
+    ASSERT_EQ(shell("rm -rf " + desk.state() + " && cp -a " + (place / "whole") + " " + desk.state()).exit, 0);
     one.damage(desk);
     const json reply = doctor(desk);
     EXPECT_EQ(reply["status"], 2) << one.check;

@@ -1,5 +1,10 @@
 #include "tests/manager/fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,8 +15,10 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 #include "keystore/fault.h"
+#include "keystore/files/descriptor.h"
 #include "keystore/files/folder.h"
 
 namespace chancery::manager::testing {
@@ -107,16 +114,65 @@ void Pki::sign(const std::string& name, const std::string& request_pem, const st
   if (made.exit != 0) throw std::runtime_error(made.output);
 }
 
-Desk::Desk(Role role, Clock given_clock) : clock(std::move(given_clock)), state_(place_ / "state") {
+Process::Process(const std::string& program, const std::string& state, const std::string& log) {
+  std::string shell_name = "sh";
+  std::string option = "-c";
+  std::string text = "exec " + (std::string(CHANCERY_BIN_DIR) + "/" + program) + " --state " + state + " 2>" + log;
+  char* arguments[] = {shell_name.data(), option.data(), text.data(), nullptr};
+  if (::posix_spawn(&pid_, "/bin/sh", nullptr, nullptr, arguments, environ) != 0) throw std::runtime_error("spawn");
+}
+
+Process::~Process() {
+  if (pid_ > 0) end(SIGKILL);
+}
+
+int Process::end(int signal) {
+  ::kill(pid_, signal);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+control::Message ask_program(const std::string& state, const std::string& program, const control::Message& request) {
+  const std::string socket = state + "/run/" + program + "/control.sock";
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return control::ask(socket, request, std::chrono::seconds(30));
+    } catch (const Failure& failure) {
+      if (failure.code() != "not-running" || attempt > 2000) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+}
+
+int free_port_base() {
+  const auto is_free = [](int port) {
+    const files::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  };
+  for (int base = 21000 + ::getpid() % 500 * 10; base < 31000; base += 10) {
+    bool all = true;
+    for (int offset = 0; offset < 5; ++offset) all = all && is_free(base + offset);
+    if (all) return base;
+  }
+  throw std::runtime_error("no free ports");
+}
+
+Desk::Desk(Role role, const Naming& naming) : state_(place_ / "state") {
   InitialOptions options;
   options.state = state_;
   options.role = role;
-  options.name = appliance_name;
-  options.internal_name = internal_name;
+  options.name = naming.name;
+  options.internal_name = naming.internal;
   options.sans = {"127.0.0.1"};
   options.listen_host = "127.0.0.1";
-  options.port_base = 20000;
-  initial = initialise(options, clock);
+  options.port_base = naming.port_base;
+  initial = initialise(options, system_now);
 }
 
 control::Message Desk::request(const std::string& verb, json arguments, const Files& files) const {
@@ -138,7 +194,7 @@ control::Message Desk::request(const std::string& verb, json arguments, const Fi
 }
 
 json Desk::ask(const std::string& verb, json arguments, const Files& files) const {
-  CertificateManager manager(state_, clock);
+  CertificateManager manager(state_, system_now);
   return json::parse(manager.handle(request(verb, std::move(arguments), files), "tester (uid 0)").json);
 }
 

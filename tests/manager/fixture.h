@@ -53,10 +53,35 @@ class Pki {
 inline constexpr const char* appliance_name = "portal.example.test";
 inline constexpr const char* internal_name = "portal.internal.test";
 
+// One of our programs, running on a state; killed when the object goes.
+class Process {
+ public:
+  Process(const std::string& program, const std::string& state, const std::string& log);
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+  int end(int signal);  // exit code; 128 + N when it died of signal N
+
+ private:
+  int pid_ = 0;
+};
+
+// Asks run/<program>/control.sock until somebody answers: the program is up when it does.
+control::Message ask_program(const std::string& state, const std::string& program, const control::Message& request);
+
+// Five free ports on the loopback, one after the other: the first of them.
+int free_port_base();
+
+struct Naming {
+  std::string name = appliance_name;
+  std::string internal = internal_name;
+  int port_base = 20000;  // nobody listens unless a test starts a program
+};
+
 // An appliance of a role in a place of its own, and the verbs.
 class Desk {
  public:
-  explicit Desk(Role role, Clock clock = system_now);
+  explicit Desk(Role role, const Naming& naming = {});
 
   const std::string& state() const { return state_; }
   std::string current(const std::string& path) const { return state_ + "/current/" + path; }
@@ -75,8 +100,6 @@ class Desk {
   // Generation number, and the SHA-256 of every file in force.
   std::string in_force() const;
   std::string served_leaf(const std::string& identity) const;  // fingerprint of identities/<identity>
-
-  Clock clock;
 
  private:
   Place place_;

@@ -1,73 +1,32 @@
 // The program: answers over its socket, resolves a change in doubt at start, ends at SIGTERM.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "appliance/control/message.h"
 #include "backup/journal/journal.h"
 #include "keystore/fault.h"
 #include "tests/manager/fixture.h"
 
-extern char** environ;
-
 namespace chancery::manager::testing {
 namespace {
 
 using nlohmann::json;
-using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 const std::string program = std::string(CHANCERY_BIN_DIR) + "/chancery-manager";
 
-class Process {
- public:
-  explicit Process(const std::string& state, const std::string& log) {
-    const std::string command = "exec " + program + " --state " + state + " 2>" + log;
-    std::string shell_name = "sh";
-    std::string option = "-c";
-    std::string text = command;
-    char* arguments[] = {shell_name.data(), option.data(), text.data(), nullptr};
-    if (posix_spawn(&pid_, "/bin/sh", nullptr, nullptr, arguments, environ) != 0) throw std::runtime_error("spawn");
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-  ~Process() {
-    if (pid_ > 0) end(SIGKILL);
-  }
-  int end(int signal) {
-    ::kill(pid_, signal);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = 0;
-};
-
 // Asks until somebody answers: the program is up when it does.
 json ask(const Desk& desk, const std::string& verb, const json& arguments = json::object()) {
-  const std::string socket = desk.state() + "/run/manager/control.sock";
-  for (int attempt = 0;; ++attempt) {
-    try {
-      return json::parse(control::ask(socket, desk.request(verb, arguments, {}), 30s).json);
-    } catch (const Failure& failure) {
-      if (failure.code() != "not-running" || attempt > 1000) throw;
-      std::this_thread::sleep_for(10ms);
-    }
-  }
+  return json::parse(ask_program(desk.state(), "manager", desk.request(verb, arguments, {})).json);
 }
 
 TEST(Process, AnswersChangesAndEndsAtSigterm) {
   const Desk desk(Role::primary);
   const Place place;
-  Process process(desk.state(), place / "log");
+  Process process("chancery-manager", desk.state(), place / "log");
   const json status = ask(desk, "status");
   EXPECT_EQ(status["generation"], 1);
   EXPECT_TRUE(status["manager"]["running"].get<bool>());
@@ -104,7 +63,7 @@ TEST(Process, AChangeInDoubtIsResolvedBeforeAnythingIsAnswered) {
   leave_in_doubt(desk);
   EXPECT_EQ(desk.ask("doctor")["status"], 2);
   const Place place;
-  Process process(desk.state(), place / "log");
+  Process process("chancery-manager", desk.state(), place / "log");
   const json status = ask(desk, "status");
   EXPECT_TRUE(status["in_doubt"].is_null());
   EXPECT_FALSE(status["last_resolution"].is_null());
@@ -132,7 +91,7 @@ TEST(Process, AnotherUserMayOnlyLook) {
   // The state of one user is closed to others by its folders; here they are opened so that the door itself is tested.
   shell("chmod 0755 " + (place / "") + " && d=" + desk.state() +
         " && chmod 0755 $(dirname $d) $d $d/run $d/run/manager");
-  Process process(desk.state(), place / "log");
+  Process process("chancery-manager", desk.state(), place / "log");
   ask(desk, "status");
   const std::string client = R"PY(
 import json,socket,struct,sys
