@@ -90,7 +90,8 @@ Failure relay_suspected(const std::string& peer) {
 }
 
 std::map<std::string, std::string> host_header(const tls::Connection& connection) {
-  for (const AlternativeName& name : connection.peer_chain().front().names()) {
+  const Certificate leaf = connection.peer_chain().front();  // keeps its names alive while they are looked through
+  for (const AlternativeName& name : leaf.names()) {
     if (name.kind == AlternativeName::Kind::dns) return {{"Host", name.value}};
   }
   return {};
