@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "appliance/cli/command.h"
+#include "appliance/cli/secret_input.h"
 #include "appliance/cli/session.h"
 #include "appliance/cli/table.h"
 #include "appliance/manager/certificate_manager.h"
@@ -114,6 +115,7 @@ int run_init(Session& session) {
   manager::InitialOptions options = options_of(session);
   std::optional<PasswordFile> file;
   if (session.arguments().has("--password-file")) file.emplace(session.arguments().value("--password-file"));
+  options.administrator_password = given_secret(session.arguments(), "--administrator-password");
   const manager::Initial initial = manager::initialise(options, system_now);
   if (file) file->keep(initial.administrator_password);
   if (session.json()) {
@@ -138,6 +140,10 @@ constexpr Option kInitOptions[] = {
     {.name = "--password-file",
      .value = "FILE",
      .help = "write the administrator's password there (new, 0600), not to stdout",
+     .kind = "file"},
+    {.name = "--administrator-password-file",
+     .value = "FILE",
+     .help = "use the password in that file (- is stdin) instead of making one",
      .kind = "file"}};
 constexpr Example kInitExamples[] = {
     {"chancery init --role primary --name portal.example.com", "the first appliance of a federation, with its own PKI"},

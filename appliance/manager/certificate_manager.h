@@ -35,6 +35,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "appliance/control/message.h"
@@ -66,10 +67,12 @@ struct InitialOptions {
   std::vector<std::string> sans;
   std::string listen_host = "0.0.0.0";
   int port_base = 0;  // 0: the default ports
+  // Absent: one is made. Shorter than 12 bytes is Failure("password-weak").
+  std::optional<SecretBytes> administrator_password = {};
 };
 struct Initial {
   std::string federation;                // "" on a secondary
-  SecretBytes administrator_password;    // shown once
+  SecretBytes administrator_password;    // the one made or given; shown once
   backup::GenerationNumber generation = 0;
 };
 // Makes STATE: keys, authority (primary, single), default certificates, Customer Key, repair key, administrator, and

@@ -18,6 +18,7 @@ namespace {
 using authority::Authority;
 
 constexpr std::size_t generation_key_size = 32;
+constexpr std::size_t shortest_password = 12;
 constexpr std::size_t password_length = 24;  // of 32 letters: 120 bits
 constexpr int highest_port_base = 65531;     // five ports from there
 
@@ -93,10 +94,17 @@ SecretBytes make_password() {
   return password;
 }
 
-SecretBytes make_administrator(const Folder& state, const Appliance& appliance) {
-  SecretBytes password = make_password();
+SecretBytes make_administrator(const Folder& state, const Appliance& appliance,
+                               const std::optional<SecretBytes>& given) {
+  if (given && given->size() < shortest_password) {
+    throw Failure({.code = "password-weak",
+                   .subject = "the administrator's password",
+                   .cause = "it is shorter than " + std::to_string(shortest_password) + " characters",
+                   .hint = "give a longer one, or none: then chancery init makes one"});
+  }
+  SecretBytes password = given ? *given : make_password();
   std::array<char, crypto_pwhash_STRBYTES> hash{};
-  // The password has 120 random bits: what argon2id costs the attacker is a second line, what it costs us is each
+  // A password we made has 120 random bits: what argon2id costs the attacker is a second line, what it costs us is each
   // login.
   if (sodium_init() < 0 ||
       crypto_pwhash_str(hash.data(), reinterpret_cast<const char*>(password.data()), password.size(),
@@ -159,7 +167,7 @@ Initial initialise(const InitialOptions& options, const Clock& clock) {
     const Folder state = Folder::open(draft.path());
     make_folders(state, appliance);
     const SecretBytes generation_key = make_secrets(state, appliance);
-    initial.administrator_password = make_administrator(state, appliance);
+    initial.administrator_password = make_administrator(state, appliance, options.administrator_password);
     std::optional<Authority> authority = make_authority(state, appliance, clock);
     const Founding founding = found(appliance, authority ? &*authority : nullptr,
                                     {.host = options.listen_host, .port_base = options.port_base}, clock());

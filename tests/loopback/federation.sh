@@ -91,7 +91,7 @@ up() {
   if [ ! -e "$dir/primary/current" ]; then
     say "making the primary"
     "$bin/chancery" --state "$dir/primary" --quiet init --role primary --name primary.localhost --san localhost --san 127.0.0.1 \
-      --listen 127.0.0.1 --port-base "$base" --password-file "$dir/administrator.password"
+      --listen 127.0.0.1 --port-base "$base" --password-file "$dir/administrator.password" >/dev/null
     echo "$base" >"$dir/port-base"
   fi
   base=$(cat "$dir/port-base")
@@ -99,7 +99,7 @@ up() {
   if [ ! -e "$dir/secondary/current" ]; then
     say "making the secondary"
     "$bin/chancery" --state "$dir/secondary" --quiet init --role secondary --name secondary.localhost --san localhost --san 127.0.0.1 \
-      --listen 127.0.0.1 --port-base $((base + 10)) --password-file "$dir/administrator-secondary.password"
+      --listen 127.0.0.1 --port-base $((base + 10)) --administrator-password-file "$dir/administrator.password" >/dev/null
   fi
   if [ ! -e "$dir/secondary/current/federation/federation.json" ]; then
     say "joining it"
@@ -149,7 +149,7 @@ A federation runs on loopback.
 
   primary    console https://primary.localhost:$base/          portal https://primary.localhost:$((base + 1))/
   secondary  console https://secondary.localhost:$((base + 10))/        engine https://secondary.localhost:$((base + 11))/api/v1/status
-  sign in    administrator, password in $short/administrator.password
+  sign in    administrator, password $(cat "$dir/administrator.password") (also in $short/administrator.password)
   root       $short/primary/current/trust/federation/roots.pem
 
 Try:
