@@ -48,7 +48,7 @@ Appliance described(const InitialOptions& options) {
                    .cause = "the first port must be from 1 to " + std::to_string(highest_port_base),
                    .hint = "choose another --port-base, or leave it out for the default ports"});
   }
-  appliance.separate_users = can_separate_users();
+  appliance.separate_users = can_separate_users(appliance.role);
   return appliance;
 }
 
@@ -80,7 +80,11 @@ void make_folders(const Folder& state, const Appliance& appliance) {
   state.make_folder("run", of_root(appliance, open_mode));
   state.make_folder("run/manager", of_root(appliance, open_mode));
   for (const std::string& program : programs_of(appliance.role)) {
-    state.make_folder("run/" + program, owned_by(appliance, program, 0750));
+    FileAttributes attributes = owned_by(appliance, program, 0750);
+    // The portal of a single appliance hands collectors over through a socket there.
+    const bool is_shared = appliance.separate_users && appliance.role == Role::single && program == "engine";
+    if (is_shared) attributes.group = member_group(appliance);
+    state.make_folder("run/" + program, attributes);
   }
   if (appliance.role != Role::secondary) state.make_folder("authority", owned_by(appliance, "authority", 0700));
 }

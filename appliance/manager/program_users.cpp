@@ -1,5 +1,6 @@
 #include "appliance/manager/program_users.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -14,6 +15,14 @@ namespace {
 
 constexpr std::size_t buffer_size = std::size_t{16} * 1024;
 
+bool has_group(const std::string& name) {
+  group entry{};
+  group* found = nullptr;
+  std::vector<char> buffer(buffer_size);
+  getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr;
+}
+
 }  // namespace
 
 std::optional<ProgramUser> program_user(const std::string& program) {
@@ -26,10 +35,13 @@ std::optional<ProgramUser> program_user(const std::string& program) {
   return ProgramUser{.uid = found->pw_uid, .gid = found->pw_gid};
 }
 
-bool can_separate_users() {
+bool can_separate_users(Role role) {
   static constexpr std::array programs{"console", "portal", "engine", "authority"};
-  return ::geteuid() == 0 && std::all_of(programs.begin(), programs.end(),
-                                         [](const char* program) { return program_user(program).has_value(); });
+  // What portal and engine of a single appliance share is readable by a group that both are in.
+  const bool can_share = role != Role::single || has_group("chancery-member");
+  return ::geteuid() == 0 && can_share && std::all_of(programs.begin(), programs.end(), [](const char* program) {
+           return program_user(program).has_value();
+         });
 }
 
 std::string user_name(uid_t uid) {

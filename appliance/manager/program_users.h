@@ -17,7 +17,7 @@ struct ProgramUser {
 };
 [[nodiscard]] std::optional<ProgramUser> program_user(const std::string& program);
 // True for root where all four users exist.
-[[nodiscard]] bool can_separate_users();
+[[nodiscard]] bool can_separate_users(Role role);
 // "alice"; "uid 1000" where the user has no name.
 [[nodiscard]] std::string user_name(uid_t uid);
 

@@ -99,19 +99,20 @@ TEST(Doctor, DamagedStatesAreExplained) {
   const Place place;
   ASSERT_EQ(shell("cp -a " + desk.state() + " " + (place / "whole")).exit, 0);
   const std::vector<Case> cases{
-      {"change", [](const Desk& desk) { write_text(desk.state() + "/change.json", "{ half"); }},
-      {"generation", [](const Desk& desk) { write_text(desk.current("manifest.json"), "{}"); }},
-      {"generation", [](const Desk& desk) { fs::remove(desk.state() + "/current"); }},
+      {"change", [](const Desk& broken) { write_text(broken.state() + "/change.json", "{ half"); }},
+      {"generation", [](const Desk& broken) { write_text(broken.current("manifest.json"), "{}"); }},
+      {"generation", [](const Desk& broken) { fs::remove(broken.state() + "/current"); }},
       {"settings",
-       [](const Desk& desk) { write_text(desk.state() + "/settings/appliance.toml", "role = \"king\"\n"); }},
-      {"settings", [](const Desk& desk) { fs::remove(desk.state() + "/secrets/generation.key"); }},
-      {"identity portal", [](const Desk& desk) { fs::remove(desk.current("identities/portal/certificate.pem")); }},
-      {"identity portal", [](const Desk& desk) { write_text(desk.current("identities/portal/certificate.pem"), "x"); }},
-      {"trust portal", [](const Desk& desk) { write_text(desk.current("trust/portal/ca-bundle.crt"), ""); }},
-      {"customer-key", [](const Desk& desk) { fs::remove(desk.current("customer-key/customer.key")); }},
-      {"authority", [](const Desk& desk) { fs::remove_all(desk.state() + "/authority"); }},
-      {"profile default", [](const Desk& desk) { write_text(desk.current("profiles/default.toml"), "no = 1\n"); }},
-      {"federation", [](const Desk& desk) { write_text(desk.current("federation/federation.json"), "[]"); }}};
+       [](const Desk& broken) { write_text(broken.state() + "/settings/appliance.toml", "role = \"king\"\n"); }},
+      {"settings", [](const Desk& broken) { fs::remove(broken.state() + "/secrets/generation.key"); }},
+      {"identity portal", [](const Desk& broken) { fs::remove(broken.current("identities/portal/certificate.pem")); }},
+      {"identity portal",
+       [](const Desk& broken) { write_text(broken.current("identities/portal/certificate.pem"), "x"); }},
+      {"trust portal", [](const Desk& broken) { write_text(broken.current("trust/portal/ca-bundle.crt"), ""); }},
+      {"customer-key", [](const Desk& broken) { fs::remove(broken.current("customer-key/customer.key")); }},
+      {"authority", [](const Desk& broken) { fs::remove_all(broken.state() + "/authority"); }},
+      {"profile default", [](const Desk& broken) { write_text(broken.current("profiles/default.toml"), "no = 1\n"); }},
+      {"federation", [](const Desk& broken) { write_text(broken.current("federation/federation.json"), "[]"); }}};
   for (const Case& one : cases) {
     ASSERT_EQ(shell("rm -rf " + desk.state() + " && cp -a " + (place / "whole") + " " + desk.state()).exit, 0);
     one.damage(desk);
