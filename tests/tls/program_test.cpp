@@ -143,10 +143,11 @@ TEST_F(RunningProgram, RunsOnceAndEndsItsBackgroundTasks) {
 
 TEST(Handover, OnASingleThePortalGivesCollectorsToTheEngine) {
   StateOnDisk state({.role = "single", .profile = ""});
-  HostedProgram engine(state.path(), "engine");
+  // Outlive the engine, whose loop writes them.
   std::mutex mutex;
   std::vector<tls::Connection> collectors;
   std::string endpoint;
+  HostedProgram engine(state.path(), "engine");
   engine.on_channel("chancery-collector/1", [&](tls::Connection connection, const std::string& from) {
     std::lock_guard guard(mutex);
     endpoint = from;
@@ -171,7 +172,10 @@ TEST(Handover, OnASingleThePortalGivesCollectorsToTheEngine) {
     const std::size_t count = link.read(block, tls::within(5s));
     EXPECT_EQ(text_of({block, count}), "hello collector");
   }
-  EXPECT_EQ(endpoint, "engine");
+  {
+    std::lock_guard guard(mutex);
+    EXPECT_EQ(endpoint, "engine");
+  }
   EXPECT_EQ(http::request(target, trusting(), {}, 5s).body, "portal");
   EXPECT_EQ(std::filesystem::status(state.path() + "/run/engine/handover.sock").permissions(),
             std::filesystem::perms(0660));
