@@ -36,6 +36,29 @@ void split_ciphers(const std::string& ciphers, std::string& older, std::string& 
   }
 }
 
+// "eNULL", "aNULL" and "@SECLEVEL=0" are lists to OpenSSL, and no protection to anybody.
+void expect_protection(ssl_ctx_st* context, int level_before, const std::string& ciphers, const std::string& subject) {
+  std::string cause;
+  if (SSL_CTX_get_security_level(context) < level_before) {
+    cause = "ciphers \"" + ciphers + "\" lowers OpenSSL's security level, which admits weak keys and signatures";
+  }
+  const STACK_OF(SSL_CIPHER)* list = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(list); ++i) {
+    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(list, i);
+    const bool is_clear = SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
+    if (!is_clear && SSL_CIPHER_get_auth_nid(cipher) != NID_auth_null) continue;
+    cause = "ciphers \"" + ciphers + "\" holds " + SSL_CIPHER_get_name(cipher) + ", which " +
+            (is_clear ? "encrypts nothing" : "proves no server");
+    break;
+  }
+  if (cause.empty()) return;
+  throw Failure({.code = "bad-profile",
+                 .subject = subject,
+                 .cause = cause,
+                 .hint = "name suites with encryption and a certificate (`openssl ciphers -v 'HIGH:!aNULL'`), or leave "
+                         "the key out for the built-in list"});
+}
+
 }  // namespace
 
 void apply_defaults(ssl_ctx_st* context) {
@@ -62,9 +85,17 @@ void apply_lists(ssl_ctx_st* context, const ProtocolLists& lists, const std::str
   if (SSL_CTX_set_min_proto_version(context, protocol_version(lists.minimum_protocol, subject)) != 1) {
     throw bad_profile(subject, "minimum-protocol", lists.minimum_protocol);
   }
+  const int level = SSL_CTX_get_security_level(context);
   if (SSL_CTX_set_cipher_list(context, older.c_str()) != 1) throw bad_profile(subject, "ciphers", older);
   if (SSL_CTX_set_ciphersuites(context, suites.c_str()) != 1) throw bad_profile(subject, "ciphers", suites);
   if (SSL_CTX_set1_groups_list(context, groups.c_str()) != 1) throw bad_profile(subject, "groups", groups);
+  expect_protection(context, level, lists.ciphers, subject);
+}
+
+void expect_lists(const ProtocolLists& lists, const std::string& subject) {
+  const ossl::SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
+  if (!context) throw ossl::openssl_failure("out-of-memory", "TLS", "free some memory and try again");
+  apply_lists(context.get(), lists, subject);
 }
 
 }  // namespace chancery::tls

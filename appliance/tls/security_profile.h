@@ -13,7 +13,8 @@ namespace chancery::tls {
 void apply_defaults(ssl_ctx_st* context);
 
 // OpenSSL lists; `ciphers` may mix TLS 1.2 names and TLS 1.3 suites (TLS_…); empty keeps the built-in list.
-// Failure("bad-profile") with `subject` for what OpenSSL does not know. A cipher list that names only suites of one
+// Failure("bad-profile") with `subject` for what OpenSSL does not know, for suites without encryption or without a
+// certificate, and for a lower security level. A cipher list that names only suites of one
 // protocol keeps the built-in list of the other.
 struct ProtocolLists {
   std::string minimum_protocol = "TLSv1.2";
@@ -21,6 +22,8 @@ struct ProtocolLists {
   std::string groups;
 };
 void apply_lists(ssl_ctx_st* context, const ProtocolLists& lists, const std::string& subject);
+// The same judgement, where nothing is to be set yet.
+void expect_lists(const ProtocolLists& lists, const std::string& subject);
 
 // 0x0303 or 0x0304; Failure("bad-profile") for anything else.
 int protocol_version(const std::string& name, const std::string& subject);

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "appliance/tls/native_snapshot.h"
+#include "appliance/tls/security_profile.h"
 #include "appliance/tls/tickets.h"
+#include "keystore/x509/certificate_pool.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::tls {
@@ -106,6 +108,25 @@ std::shared_ptr<const ServingSnapshot> ServingSnapshot::build(const backup::Gene
   native->trust_and_policy = sha256(policies);
   snapshot->native = std::move(native);
   return snapshot;
+}
+
+void expect_servable(const SecurityProfile& profile, const backup::Generation& generation) {
+  check_profile(profile);
+  expect_lists({.minimum_protocol = profile.minimum_protocol, .ciphers = profile.ciphers, .groups = profile.groups},
+               "profile " + profile.name);
+  if (profile.trusted.empty()) return;
+  std::string cause = "there is no certificate in \"" + profile.trusted + "\"";
+  try {
+    CertificatePool trusted;
+    trusted.add_pem(read_trusted(generation, profile));
+    if (!trusted.all().empty()) return;
+  } catch (const Failure& failure) {
+    cause = "its trusted certificates cannot be read: " + std::string(failure.what());
+  }
+  throw Failure({.code = "bad-profile",
+                 .subject = "profile " + profile.name,
+                 .cause = cause,
+                 .hint = "name files of the generation, for example trusted=trust/federation/roots.pem"});
 }
 
 Live::Tickets::Tickets() { renew(); }

@@ -42,6 +42,10 @@ struct ServingSnapshot {
                                                                     const std::string& program);
 };
 
+// Whether any endpoint could serve by `profile` in `generation`; Failure("bad-profile") for lists that OpenSSL refuses or
+// that protect nothing, for plain text, and for trusted files that are not there or hold no certificate.
+void expect_servable(const SecurityProfile& profile, const backup::Generation& generation);
+
 // The pointer. A small mutex, not std::atomic<shared_ptr> (which trips ThreadSanitizer with g++ 12).
 class Live {
  public:
