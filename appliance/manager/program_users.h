@@ -16,7 +16,7 @@ struct ProgramUser {
   gid_t gid;
 };
 [[nodiscard]] std::optional<ProgramUser> program_user(const std::string& program);
-// True for root where all four users exist.
+// True for root where all four users exist, and on a single appliance the group chancery-member too.
 [[nodiscard]] bool can_separate_users(Role role);
 // "alice"; "uid 1000" where the user has no name.
 [[nodiscard]] std::string user_name(uid_t uid);

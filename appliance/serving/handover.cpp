@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -133,8 +134,11 @@ HandoverReceiver::HandoverReceiver(const Folder& state, std::function<void(tls::
   folder.remove(socket_name);  // left by an engine that was killed; the run lock says that no other one lives
   const sockaddr_un address = address_in(folder.descriptor());
   const int listening = state_->listening.get();
-  if (listening < 0 || !state_->wake ||
+  struct stat home {};
+  // The group of its folder: the portal's user is in it, and no other program's.
+  if (listening < 0 || !state_->wake || ::fstat(folder.descriptor(), &home) != 0 ||
       ::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      (home.st_gid != ::getegid() && ::lchown(address.sun_path, static_cast<uid_t>(-1), home.st_gid) != 0) ||
       ::chmod(address.sun_path, 0660) != 0 || ::listen(listening, 8) != 0) {
     throw system_failure(errno, "listen on", folder.path() + "/" + socket_name);
   }

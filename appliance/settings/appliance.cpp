@@ -48,12 +48,17 @@ bool is_secret_name(const std::string& file) {
   return std::find(secrets.begin(), secrets.end(), file) != secrets.end();
 }
 
-// Who besides root reads this folder of a generation; "" when everybody may, "root" when nobody else does.
+// The member identity and the Customer Key: of whoever speaks to other appliances and admits collectors. On a single
+// appliance that is both portal and engine, and a group of the two.
+std::string members_of(Role role) { return role == Role::single ? "member" : program_of_identity("member", role); }
+
+// Whose group besides root reads this folder of a generation; "" when everybody may, "root" when nobody else does.
 std::string reader_of(const Appliance& appliance, const std::vector<std::string>& parts) {
   if (parts.empty()) return "";
-  if (parts[0] == "identities" && parts.size() > 1) return program_of_identity(parts[1], appliance.role);
-  // Who admits collectors and passes the key on at a join is who speaks to the other appliances.
-  if (parts[0] == "customer-key") return program_of_identity("member", appliance.role);
+  if (parts[0] == "identities" && parts.size() > 1) {
+    return parts[1] == "member" ? members_of(appliance.role) : program_of_identity(parts[1], appliance.role);
+  }
+  if (parts[0] == "customer-key") return members_of(appliance.role);
   if (parts[0] == "defaults" || parts[0] == "pending") return "root";
   return "";
 }
@@ -174,6 +179,8 @@ std::string program_of_identity(const std::string& identity, Role role) {
                  .cause = "no identity has this name",
                  .hint = "chancery cert list shows the identities of this appliance"});
 }
+
+gid_t member_group(const Appliance& appliance) { return group_of(members_of(appliance.role)); }
 
 FileAttributes file_attributes(const Appliance& appliance, const std::string& path) {
   const std::vector<std::string> parts = parts_of(path);

@@ -44,5 +44,7 @@ struct Appliance {
 // Modes and owners of every path in a generation, by docs/state.md. Looks the users up when separate_users is set.
 [[nodiscard]] FileAttributes file_attributes(const Appliance& appliance, const std::string& path);
 [[nodiscard]] FileAttributes folder_attributes(const Appliance& appliance, const std::string& path);
+// The group that reads the member identity and the Customer Key. Failure("unknown-user") when it does not exist.
+[[nodiscard]] gid_t member_group(const Appliance& appliance);
 
 }  // namespace chancery

@@ -44,8 +44,18 @@ Bytes Generation::read(const std::string& path) const { return folder_->read(pat
 SecretBytes Generation::read_secret(const std::string& path) const { return folder_->read_secret(path, kMaximumFile); }
 
 std::vector<std::string> Generation::files(const std::string& prefix) const {
+  // Only below the folder that the prefix names: a program may not look into the others.
+  const std::size_t slash = prefix.rfind('/');
+  const std::string above = slash == std::string::npos ? "" : prefix.substr(0, slash);
+  if (!above.empty()) {
+    const std::optional<FileStatus> there = folder_->status(above);
+    if (!there || there->kind != FileStatus::Kind::folder) {
+      return {};
+    }
+  }
   std::vector<std::string> paths;
-  for (const auto& [path, status] : list_tree(*folder_)) {
+  for (const auto& [below, status] : above.empty() ? list_tree(*folder_) : list_tree(folder_->open_folder(above))) {
+    const std::string path = above.empty() ? below : above + "/" + below;
     if (status.kind == FileStatus::Kind::file && path.starts_with(prefix)) {
       paths.push_back(path);
     }

@@ -249,7 +249,7 @@ class Appliance:
         log = os.path.join(self.test.folder, f"{os.path.basename(self.state)}-{program}.log")
         self.logs[program] = log
         with open(log, "ab") as out:
-            process = subprocess.Popen([os.path.join(BIN, f"chancery-{program}"), "--state", self.state],
+            process = subprocess.Popen([*self.launcher(program), os.path.join(BIN, f"chancery-{program}"), "--state", self.state, *self.options],
                                        stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                        env={**os.environ, "CHANCERY_ENGINE_HEARTBEAT_INTERVAL": "1", **(env or {})})
         self.processes[program] = process
@@ -261,6 +261,12 @@ class Appliance:
             return self.answers(program)
 
         await_condition(ready, f"chancery-{program} answers")
+
+    # What every program of this appliance is started with besides --state, and by what: `setpriv …` in test_users.py.
+    options = ()
+
+    def launcher(self, program):
+        return []
 
     def answers(self, program):
         path = os.path.join(self.state, "run", program, "control.sock")
