@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/cli/cert_commands.h"
+#include "appliance/cli/given_files.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/report_view.h"
@@ -86,13 +87,16 @@ int run_replace(Session& session) {
   const Arguments& arguments = session.arguments();
   std::vector<std::pair<const char*, preflight::SourceFile>> files;
   const auto read = [&](const char* option, const char* kind) {
-    for (const std::string& path : arguments.values(option)) files.emplace_back(kind, read_source(path));
+    for (const std::string& path : arguments.values(option)) {
+      for (preflight::SourceFile& file : read_given(path)) files.emplace_back(kind, std::move(file));
+    }
   };
   read("--certificate", "certificate");
   read("--key", "key");
   std::vector<const preflight::SourceFile*> with_key;
   for (const auto& [kind, file] : files) with_key.push_back(&file);
   std::optional<SecretBytes> passphrase = passphrase_for(arguments, with_key);
+  const std::vector<std::string> keys = key_paths(with_key);
   read("--intermediate", "intermediate");
   read("--also-trust", "also_trust");
   Ask ask("cert-replace");
@@ -102,7 +106,8 @@ int run_replace(Session& session) {
       .put_texts("accept", arguments.values("--accept"))
       .put_flag("keep_root", arguments.has("--keep-root"))
       .put_flag("dry_run", arguments.has("--dry-run"));
-  const Json reply = session.ask(std::move(ask));
+  Json reply = session.ask(std::move(ask));
+  if (reply.contains("report")) add_key_permissions(reply["report"], keys, "");
   std::string done = "the certificate is replaced";
   if (reply.contains("identities") && reply["identities"].is_array() && !reply["identities"].empty()) {
     std::vector<std::string> names;
@@ -184,15 +189,15 @@ constexpr Option kCheckOptions[] = {
     {.name = "--name", .value = "NAME", .help = "a name that clients will use", .repeated = true},
     {.name = "--at", .value = "TIME", .help = "check as of then (RFC 3339), not now"},
     {.name = "--purpose", .value = "WHAT", .help = "server where nothing is said", .kind = "server|client"},
+    {.name = "--service-user", .value = "USER", .help = "who shall be able to read the key file (else you)"},
     kPassphraseFile,
     kPassphraseEnv};
 constexpr Example kCheckExamples[] = {
-    {"chancery cert check --certificate portal.pem --key portal.key --intermediate chain.pem",
+    {"chancery cert check --certificate new.pem --key new.key --intermediate ca.pem",
      "everything that is wrong or odd with these files, and what to do"},
-    {"chancery cert check --certificate new.p12 --passphrase-file pass --name portal.example.com",
-     "a PKCS#12 delivery, and whether it answers to the name"},
-    {"openssl s_client -connect host:443 -showcerts </dev/null | chancery cert check --certificate -",
-     "what a server sends, without its key"}};
+    {"chancery cert check --certificate new.p12 --name portal.example.com",
+     "a PKCS#12 delivery (asks for its passphrase), and whether it answers to the name"},
+    {"ssh web cat /etc/ssl/web.pem | chancery cert check --certificate -", "from stdin, without its key"}};
 
 constexpr Option kReplaceOptions[] = {
     {.name = "--certificate",
@@ -231,11 +236,10 @@ constexpr Option kReplaceOptions[] = {
     kPassphraseEnv,
     kDryRun};
 constexpr Example kReplaceExamples[] = {
-    {"chancery cert replace --certificate portal.pem --key portal.key --intermediate chain.pem",
+    {"chancery cert replace --certificate new.pem --key new.key --intermediate ca.pem",
      "console + portal (primary) or console + engine (secondary) serve it at once, or nothing changes"},
     {"chancery cert replace --certificate signed.pem", "the answer to `chancery cert csr`"},
-    {"chancery cert replace --certificate new.p12 --identity portal-collector --dry-run",
-     "the plan for the collectors' custom port alone"}};
+    {"chancery cert replace --certificate new.p12 --identity engine --dry-run", "the plan for the engine alone"}};
 
 constexpr Option kResetOptions[] = {kDryRun};
 constexpr Example kResetExamples[] = {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/cli/cert_commands.h"
+#include "appliance/cli/given_files.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/session.h"
@@ -22,11 +23,14 @@ struct Files {
   std::vector<SourceFile> intermediate;
   std::vector<SourceFile> trust;
   std::optional<SecretBytes> passphrase;
+  std::vector<std::string> key_paths;
 };
 
 std::vector<SourceFile> read_sources(const std::vector<std::string>& paths) {
   std::vector<SourceFile> files;
-  for (const std::string& path : paths) files.push_back(read_source(path));
+  for (const std::string& path : paths) {
+    for (SourceFile& file : read_given(path)) files.push_back(std::move(file));
+  }
   return files;
 }
 
@@ -35,12 +39,14 @@ Files read_files(const Arguments& arguments) {
               .key = read_sources(arguments.values("--key")),
               .intermediate = read_sources(arguments.values("--intermediate")),
               .trust = read_sources(arguments.values("--trust")),
-              .passphrase = std::nullopt};
+              .passphrase = std::nullopt,
+              .key_paths = {}};
   std::vector<const SourceFile*> with_key;
   for (const std::vector<SourceFile>* list : {&files.certificate, &files.key}) {
     for (const SourceFile& file : *list) with_key.push_back(&file);
   }
   files.passphrase = passphrase_for(arguments, with_key);
+  files.key_paths = key_paths(with_key);
   return files;
 }
 
@@ -91,8 +97,10 @@ int run_cert_check(Session& session) {
   if (session.is_initialised() && !by_appliance) {
     terminal.note("note: " + session.state() + " is not readable for you: only the system's roots are known here");
   }
-  const Json report = by_appliance ? checked_by_appliance(session, std::move(files))
-                                   : checked_here(session.arguments(), std::move(files), session.now());
+  const std::vector<std::string> keys = files.key_paths;
+  Json report = by_appliance ? checked_by_appliance(session, std::move(files))
+                             : checked_here(session.arguments(), std::move(files), session.now());
+  add_key_permissions(report, keys, session.arguments().value("--service-user"));
   const bool refused = text_at(report, "verdict") == "refuse";
   if (session.json()) {
     terminal.document(report);

@@ -18,9 +18,9 @@ std::string padded(std::string_view text, std::size_t columns) {
 
 // "  left      right, wrapped under itself"
 std::string entry(std::string_view left, std::string_view right, std::size_t column, std::size_t width) {
-  std::string out = "  " + padded(left, column) + "  ";
   const std::string margin(column + 4, ' ');
-  if (width_of(left) > column) out += "\n" + margin;
+  const bool is_long = width_of(left) > column;
+  std::string out = is_long ? "  " + std::string(left) + "\n" + margin : "  " + padded(left, column) + "  ";
   bool first = true;
   for (const std::string& part : wrapped(right, std::max<std::size_t>(width - column - 4, 20))) {
     out += (first ? "" : margin) + part + "\n";
@@ -50,6 +50,25 @@ std::string with_choices(std::string_view help, std::string_view kind) {
   return text + " (" + choices + ")";
 }
 
+// An example that is too long for a line goes on behind a backslash, so that it can be copied as it stands. It is broken
+// only before an option or a redirection, never inside quotes.
+std::string example_text(std::string_view command, std::size_t width) {
+  std::string out = "  ";
+  std::size_t used = 2;
+  while (!command.empty()) {
+    const std::size_t next = std::min({command.find(" --", 1), command.find(" > ", 1), command.size()});
+    const std::string_view part = command.substr(0, next);
+    if (used > 2 && used + width_of(part) + 2 > width) {
+      out += " \\\n     ";
+      used = 5;
+    }
+    out += part;
+    used += width_of(part);
+    command.remove_prefix(next);
+  }
+  return out + "\n";
+}
+
 std::string options_text(std::string_view title, std::span<const Option> options, std::size_t width) {
   if (options.empty()) return {};
   std::string out = "\n" + std::string(title) + "\n";
@@ -72,7 +91,7 @@ std::string command_help(const Command& command, std::size_t width) {
   out += options_text("options of every command", global_options(), width);
   if (!command.examples.empty()) out += "\nexamples\n";
   for (const Example& example : command.examples) {
-    out += "  " + std::string(example.command) + "\n";
+    out += example_text(example.command, width);
     for (const std::string& part : wrapped(example.effect, width - 6)) out += "      " + part + "\n";
   }
   return out;
@@ -82,8 +101,8 @@ std::string overview(std::string_view words, std::size_t width) {
   std::string out;
   if (words.empty()) {
     out =
-        "chancery: certificates of a fleet of appliances, who trusts whom, and how both are\n"
-        "changed without locking anybody out\n\nusage: chancery [options] NOUN VERB …\n";
+        "chancery: certificates of a fleet of appliances, who trusts whom, and how both\n"
+        "are changed without locking anybody out\n\nusage: chancery [options] NOUN VERB …\n";
   } else {
     out = "usage: chancery " + std::string(words) + " VERB …\n";
   }
@@ -98,7 +117,8 @@ std::string overview(std::string_view words, std::size_t width) {
   out +=
       "\n`chancery help NOUN VERB` tells more, with examples.\n"
       "exit: 0 done; 1 refused or failed, the old state is in force; 2 wrong usage;\n"
-      "      3 failed and a person is needed; doctor: 0 fine, 1 warning, 2 critical, 3 unknown\n";
+      "      3 failed and a person is needed\n"
+      "doctor exits as monitoring plugins do: 0 fine, 1 warning, 2 critical, 3 unknown\n";
   return out;
 }
 

@@ -17,10 +17,12 @@ std::string span_of(long long total) {
   constexpr long long kMinute = 60;
   constexpr long long kHour = 60 * kMinute;
   constexpr long long kDay = 24 * kHour;
+  // Rounded: a certificate for 300 days ends in 300 days also a second after it was made.
+  const auto rounded = [total](long long unit) { return (total + unit / 2) / unit; };
   if (total < 2 * kMinute) return counted(total, "second");
-  if (total < 2 * kHour) return counted(total / kMinute, "minute");
-  if (total < 2 * kDay) return counted(total / kHour, "hour");
-  if (total < 730 * kDay) return counted(total / kDay, "day");
+  if (total < 2 * kHour) return counted(rounded(kMinute), "minute");
+  if (total < 2 * kDay) return counted(rounded(kHour), "hour");
+  if (total < 730 * kDay) return counted(rounded(kDay), "day");
   return counted(total / (365 * kDay), "year");
 }
 

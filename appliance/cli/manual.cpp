@@ -17,6 +17,8 @@ std::string troff(std::string_view text) {
       out += byte;
     }
   }
+  // The only character beyond ASCII in the table; troff wants it by number.
+  for (std::size_t at = 0; (at = out.find("…", at)) != std::string::npos;) out.replace(at, 3, "\\[u2026]");
   if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
   return out;
 }

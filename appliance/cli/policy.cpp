@@ -208,7 +208,7 @@ constexpr Example kConsumerSetExamples[] = {
     {"chancery consumer set nginx --identity portal --reload 'systemctl reload nginx' --probe localhost:8080",
      "from now on nginx is reloaded, probed and rolled back like our own programs"},
     {"chancery consumer set web --identity portal --reload 'nginx -s reload' --probe [::1]:443 "
-     "--requires /etc/nginx/tls.conf:ssl_protocols TLSv1.3;",
+     "--requires '/etc/nginx/tls.conf:ssl_protocols TLSv1.3;'",
      "and its configuration is checked as well"}};
 constexpr Example kConsumerShowExamples[] = {{"chancery consumer show nginx", "all its settings"}};
 constexpr Example kConsumerListExamples[] = {

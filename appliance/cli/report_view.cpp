@@ -64,10 +64,16 @@ std::vector<Text> finding_lines(const Json& report, std::size_t width) {
     const std::string severity = text_at(finding, "severity");
     std::string label = severity == "info" ? "note" : severity;
     label.resize(kMargin, ' ');
+    const std::string code = text_at(finding, "code");
+    const std::string subject = text_at(finding, "subject");
     Text head;
-    head << painted(colour_of(severity), label) << painted(Colour::bold, text_at(finding, "code"));
-    if (const std::string subject = text_at(finding, "subject"); !subject.empty()) head << "  " << subject;
+    head << painted(colour_of(severity), label) << painted(Colour::bold, code);
+    const bool fits = head.width() + 2 + Text(subject).width() <= width;
+    if (fits && !subject.empty()) head << "  " << subject;
     lines.push_back(std::move(head));
+    if (!fits) {
+      for (const std::string& part : folded(escaped(subject), width - kMargin)) lines.emplace_back(margin + part);
+    }
     for (const std::string& part : wrapped(text_at(finding, "message"), width - kMargin))
       lines.emplace_back(margin + part);
     if (const std::string hint = text_at(finding, "hint"); !hint.empty()) {

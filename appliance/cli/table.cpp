@@ -82,13 +82,23 @@ void Sheet::add(std::string label, Text value) { rows_.emplace_back(std::move(la
 void Sheet::print(Terminal& terminal, std::size_t indent) const {
   std::size_t widest = 0;
   for (const auto& [label, value] : rows_) widest = std::max(widest, width_of(label));
+  const std::size_t margin = indent + widest + kGap;
+  const std::size_t room = terminal.width() > margin + kNarrowest ? terminal.width() - margin : kNarrowest;
   for (const auto& [label, value] : rows_) {
     Text line;
     append_blanks(line, indent);
     line << painted(Colour::dim, label);
     append_blanks(line, widest - width_of(label) + kGap);
-    line << value;
-    terminal.line(line);
+    if (value.width() <= room) {
+      terminal.line(line << value);
+      continue;
+    }
+    std::string whole;
+    for (const Painted& piece : value.pieces()) whole += piece.text;
+    for (const std::string& part : folded(whole, room)) {
+      terminal.line(line << painted(value.pieces().front().colour, part));
+      line = Text(std::string(margin, ' '));
+    }
   }
 }
 

@@ -81,7 +81,7 @@ std::string escaped(std::string_view text) {
     } else {
       for (std::size_t at = 0; at < symbol.size; ++at) {
         char hex[5];
-        std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned>(static_cast<unsigned char>(text[at])));
+        std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(text[at])));
         out += hex;
       }
     }
@@ -98,6 +98,35 @@ std::size_t width_of(std::string_view text) {
     text.remove_prefix(symbol.size);
   }
   return columns;
+}
+
+namespace {
+
+// The longest beginning of `text` within `columns`; at least one character.
+std::size_t fitting(std::string_view text, std::size_t columns) {
+  std::size_t taken = 0;
+  std::size_t used = 0;
+  while (taken < text.size()) {
+    const Symbol symbol = next_symbol(text.substr(taken));
+    used += symbol.valid ? columns_of(symbol.code) : 1;
+    if (used > columns && taken > 0) break;
+    taken += symbol.size;
+  }
+  return taken;
+}
+
+}  // namespace
+
+std::vector<std::string> folded(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines;
+  for (const std::string& line : wrapped(text, columns)) {
+    for (std::string_view rest = line; !rest.empty();) {
+      const std::size_t taken = fitting(rest, columns);
+      lines.emplace_back(rest.substr(0, taken));
+      rest.remove_prefix(taken);
+    }
+  }
+  return lines;
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {

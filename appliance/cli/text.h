@@ -51,5 +51,7 @@ class Text {
 [[nodiscard]] std::size_t width_of(std::string_view text);
 // Broken at blanks into lines of at most `columns`; a longer word stands alone on its line.
 [[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+// The same, with longer words broken wherever the line ends.
+[[nodiscard]] std::vector<std::string> folded(std::string_view text, std::size_t columns);
 
 }  // namespace chancery::cli
