@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/membership/membership.h"
+#include "appliance/settings/appliance.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
@@ -27,6 +28,14 @@ std::size_t number_in_query(const http::Call& call, const char* key, std::size_t
                    .hint = "ask for instance /api/v1/devices?offset=0&limit=100"});
   }
   return value;
+}
+
+// The portal of this federation asks as a member and needs no password; other engines have no business here.
+bool is_portal(const http::Call& call) {
+  if (call.connection.alpn() != member_protocol) return false;
+  const auto chain = call.connection.peer_chain();
+  const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
+  return member && (member->role == to_text(Role::primary) || member->role == to_text(Role::single));
 }
 
 json to_json(const Device& device) {
@@ -60,7 +69,7 @@ void add_web_api(serving::Program& program, const Devices& devices, Administrato
                                     {"connected", devices.connected()}}));
   });
   program.routes().add("GET", "/api/v1/devices", [&devices, &administrator](const http::Call& call) {
-    if (call.connection.alpn() != member_protocol) {
+    if (!is_portal(call)) {
       if (auto refusal = administrator.refusal(call)) return *refusal;
     }
     json page = json::array();

@@ -9,6 +9,7 @@
 
 #include "appliance/http/client.h"
 #include "appliance/membership/membership.h"
+#include "appliance/settings/appliance.h"
 #include "appliance/storage/database.h"
 #include "keystore/fault.h"
 
@@ -97,6 +98,12 @@ struct Engines::State {
   void take_heartbeat(const http::Call& call) {
     const auto chain = call.connection.peer_chain();
     if (chain.empty()) throw bad_heartbeat("it came without a member certificate");
+    if (const auto member = member_name(chain.front()); !member || member->role == to_text(Role::primary)) {
+      throw Failure({.code = "forbidden",
+                     .subject = chain.front().subject(),
+                     .cause = "a primary runs no engine, so it has no heartbeat to give",
+                     .hint = "let the engine of a secondary or single appliance ask"});
+    }
     EngineView fresh = parse_heartbeat(call, chain.front());
     fresh.last_seen = system_now();
     {

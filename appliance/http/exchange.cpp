@@ -67,7 +67,10 @@ void check_host(const HTTPServerRequestImpl& request, const Routes& routes, cons
   if (hosts > 1 || (hosts == 0 && request.getVersion() != Poco::Net::HTTPMessage::HTTP_1_0)) {
     reject(400, "bad-request", "the request must name one host");
   }
-  if (connection.alpn() == tls::member_protocol) return;
+  if (connection.alpn() == tls::member_protocol) {
+    if (routes.is_member(connection)) return;
+    reject(403, "forbidden", "this certificate is not that of a member of the federation");
+  }
   if (!routes.answers_host(request.get("Host", ""), connection)) {
     reject(421, "misdirected", "this server does not answer for the host that was asked for");
   }

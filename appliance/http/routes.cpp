@@ -16,6 +16,7 @@ bool covers(const Routes::Route& route, const std::string& path) {
 struct Routes::State {
   std::vector<Route> routes;
   HostRule host_rule;
+  MemberRule member_rule;
 
   void add(Route route) {
     if (route.path.ends_with("/*")) {
@@ -52,6 +53,12 @@ void Routes::set_host_rule(HostRule rule) { state_->host_rule = std::move(rule);
 
 bool Routes::answers_host(const std::string& host, const tls::Connection& connection) const {
   return !state_->host_rule || state_->host_rule(host, connection);
+}
+
+void Routes::set_member_rule(MemberRule rule) { state_->member_rule = std::move(rule); }
+
+bool Routes::is_member(const tls::Connection& connection) const {
+  return !state_->member_rule || state_->member_rule(connection);
 }
 
 const Routes::Route* Routes::find(const std::string& method, const std::string& path, bool* path_known) const {

@@ -61,11 +61,16 @@ class Routes {
   // every host is answered. See serving/host_rule.h for the rule that serving programs use.
   using HostRule = std::function<bool(const std::string& host, const tls::Connection& connection)>;
   void set_host_rule(HostRule rule);
+  // Which peers of ALPN chancery-member/1 are members, by their certificate, whose chain the handshake has verified;
+  // others get 403 whatever they ask. Without one every such peer is.
+  using MemberRule = std::function<bool(const tls::Connection& connection)>;
+  void set_member_rule(MemberRule rule);
 
   // For the server (exchange.h). HEAD finds the route of GET. `path_known`: some method has this path.
   struct Route;
   const Route* find(const std::string& method, const std::string& path, bool* path_known) const;
   bool answers_host(const std::string& host, const tls::Connection& connection) const;
+  bool is_member(const tls::Connection& connection) const;
   Routes();
   ~Routes();
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "appliance/manager/federation_facts.h"
+#include "appliance/settings/guarded.h"
 
 namespace chancery::manager {
 namespace {
@@ -48,10 +49,12 @@ const backup::Generation& Bench::current() {
 }
 
 Bench::Writer Bench::begin_change(const std::string& holder) {
+  expect_guarded(state);
   return started(FileLock::take(appliance.state + "/lock", with_pid(holder), patience));
 }
 
 std::optional<Bench::Writer> Bench::try_begin_change(const std::string& holder) {
+  expect_guarded(state);
   auto lock = FileLock::try_take(appliance.state + "/lock", with_pid(holder));
   if (!lock) return std::nullopt;
   return started(std::move(*lock));

@@ -21,6 +21,7 @@
 #include "appliance/manager/door.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
+#include "appliance/settings/guarded.h"
 
 namespace chancery::manager {
 namespace {
@@ -103,6 +104,7 @@ int serve(const Options& options) {
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const Appliance appliance = Appliance::load(options.state);
+  expect_guarded(Folder::open(appliance.state));
   const std::string run = appliance.state + "/run/manager";
   const auto lock = FileLock::try_take(run + "/lock", "chancery-manager (pid " + std::to_string(::getpid()) + ")");
   if (!lock) {

@@ -9,9 +9,11 @@
 
 #include "appliance/control/message.h"
 #include "appliance/http/web_server.h"
+#include "appliance/membership/membership.h"
 #include "appliance/serving/changeover.h"
 #include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
+#include "appliance/settings/guarded.h"
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
 #include "keystore/files/lock.h"
@@ -24,6 +26,12 @@ constexpr auto grace = std::chrono::seconds(5);
 constexpr auto background_pause = std::chrono::seconds(5);
 
 void log_line(const std::string& line) { spdlog::info("{}", line); }
+
+Folder open_guarded(const std::string& path) {
+  Folder state = Folder::open(path);
+  expect_guarded(state);
+  return state;
+}
 
 FileLock take_run_lock(const Folder& run, const std::string& name) {
   const std::string path = run.path() + "/lock";
@@ -53,7 +61,7 @@ struct HostedProgram::State {
   State(const std::string& path, std::string program_name)
       : name(std::move(program_name)),
         appliance(Appliance::load(path)),
-        folder(Folder::open(appliance.state)),
+        folder(open_guarded(appliance.state)),
         run(make_run_folder(folder, appliance, name)),
         lock(take_run_lock(run, name)),
         changeover(folder, name) {}
@@ -68,6 +76,7 @@ struct HostedProgram::State {
   std::map<std::string, Channel> channels;
   std::vector<Background> background;
   std::vector<std::thread> threads;
+  std::string federation;  // of the generation in force; under the mutex
   mutable std::mutex mutex;
   mutable std::condition_variable stopped;
   std::atomic<bool> stopping = false;
@@ -79,6 +88,7 @@ struct HostedProgram::State {
   std::unique_ptr<control::Server> control;
 
   void make_listener();
+  void admit_members();
   control::Message answer(const control::Message& request, const control::Caller& caller);
   nlohmann::json status() const;
   void keep_running(const Background& task);
@@ -106,6 +116,28 @@ void HostedProgram::State::make_listener() {
     receiver = std::make_unique<HandoverReceiver>(
         folder, [this](tls::Descriptor connected) { listener->take(std::move(connected), "engine"); });
   }
+}
+
+// The authority signs other client certificates too: what makes a member is the URI that only its join gives.
+void HostedProgram::State::admit_members() {
+  changeover.add([this](const backup::Generation& generation) {
+    std::string id;
+    try {
+      if (const auto membership = read_membership(generation)) id = membership->federation;
+    } catch (const Failure& failure) {
+      spdlog::warn("no member is admitted: {}", failure.what());
+    }
+    return [this, id] {
+      const std::lock_guard guard(mutex);
+      federation = id;
+    };
+  });
+  routes.set_member_rule([this](const tls::Connection& connection) {
+    const auto chain = connection.peer_chain();
+    const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
+    const std::lock_guard guard(mutex);
+    return member && !federation.empty() && member->federation == federation;
+  });
 }
 
 nlohmann::json HostedProgram::State::status() const {
@@ -174,6 +206,7 @@ void HostedProgram::State::keep_running(const Background& task) {
 
 HostedProgram::HostedProgram(const std::string& state_path, const std::string& name)
     : state_(std::make_unique<State>(state_path, name)) {
+  state_->admit_members();
   state_->routes.set_host_rule([state = state_.get()](const std::string& host, const tls::Connection& connection) {
     return answers_host(host, tls::local_address(connection.descriptor()).address(), state->appliance.all_names(),
                         *state->changeover.live().get());
