@@ -42,6 +42,13 @@ int run_list(Session& session) {
   bool differs = false;
   for (const Json& each : reply.value("identities", Json::array())) {
     const Json certificate = each.value("certificate", Json::object());
+    const std::string problem = text_at(each, "problem");
+    if (!problem.empty()) {
+      differs = true;
+      table.add({text_at(each, "identity"), text_at(each, "source"), painted(Colour::red, "DAMAGED: " + problem), "",
+                 "", served_text(each.value("served", Json::array()))});
+      continue;
+    }
     const bool self_issued = certificate.value("self_issued", false);
     table.add({text_at(each, "identity"), text_at(each, "source"), text_at(certificate, "sans"),
                self_issued ? std::string("itself") : called({{"subject", text_at(certificate, "issuer")}}),
@@ -50,7 +57,11 @@ int run_list(Session& session) {
     for (const Json& served : each.value("served", Json::array())) differs = differs || !served.value("ok", false);
   }
   table.print(terminal);
-  if (differs) terminal.hint("an endpoint does not present what is in force: `chancery doctor` says which and why");
+  for (const Json& pending : reply.value("pending", Json::array())) {
+    terminal.note("a key of " + text_at(pending, "identity") +
+                  " waits for its certificate: " + text_at(pending, "sans"));
+  }
+  if (differs) terminal.hint("not everything is in force as it should be: `chancery doctor` says what and why");
   return 0;
 }
 

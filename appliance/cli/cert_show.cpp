@@ -43,10 +43,9 @@ void print_certificate(Terminal& terminal, const Json& certificate, const std::s
   if (const std::string sans = text_at(certificate, "sans"); !sans.empty()) sheet.add("names", sans);
   sheet.add("issuer", certificate.value("self_issued", false) ? "itself" : text_at(certificate, "issuer"));
   sheet.add("from", dated(text_at(certificate, "not_before"), now));
-  Text end;
-  const bool is_over = ending(text_at(certificate, "not_after"), now).pieces().front().colour == Colour::red;
-  end << painted(is_over ? Colour::red : Colour::plain, dated(text_at(certificate, "not_after"), now));
-  sheet.add("until", end);
+  const Text end = ending(text_at(certificate, "not_after"), now);
+  const Colour colour = end.pieces().empty() ? Colour::plain : end.pieces().front().colour;
+  sheet.add("until", painted(colour, dated(text_at(certificate, "not_after"), now)));
   if (certificate.contains("key")) sheet.add("key", key_text(certificate["key"]));
   if (certificate.value("ca", false)) sheet.add("kind", "CA");
   sheet.add("serial", text_at(certificate, "serial"));

@@ -64,6 +64,12 @@ manager::InitialOptions options_of(Session& session) {
           .port_base = static_cast<int>(arguments.number("--port-base", 0, 1, 65000))};
 }
 
+// Who gave it knows it: it is printed nowhere again.
+bool is_password_given(const Session& session) {
+  return session.arguments().has("--administrator-password-file") ||
+         session.arguments().has("--administrator-password-env");
+}
+
 void print_json(Session& session, const manager::InitialOptions& options, const manager::Initial& initial) {
   Json document = {{"state", options.state},
                    {"role", to_text(options.role)},
@@ -73,6 +79,8 @@ void print_json(Session& session, const manager::InitialOptions& options, const 
   Terminal& terminal = session.terminal();
   if (session.arguments().has("--password-file")) {
     document["password_file"] = session.arguments().value("--password-file");
+  }
+  if (session.arguments().has("--password-file") || is_password_given(session)) {
     terminal.document(document);
     return;
   }
@@ -97,6 +105,8 @@ void print_words(Session& session, const manager::InitialOptions& options, const
   }
   if (session.arguments().has("--password-file")) {
     terminal.note("the administrator's password is in " + session.arguments().value("--password-file"));
+  } else if (is_password_given(session)) {
+    terminal.note("the administrator's password is the one given");
   } else {
     terminal.raw("administrator password: ");
     terminal.secret(view_of(initial.administrator_password));
