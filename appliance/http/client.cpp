@@ -1,24 +1,20 @@
 #include "appliance/http/client.h"
 
-#include <Poco/Net/HTTPClientSession.h>
-#include <Poco/Net/HTTPRequest.h>
-#include <Poco/Net/HTTPResponse.h>
-#include <Poco/String.h>
-
 #include <algorithm>
+#include <array>
+#include <exception>
 
-#include "appliance/http/tls_socket.h"
-#include "appliance/tls/tcp.h"
+#include "appliance/http/reply_reader.h"
 #include "keystore/fault.h"
 
 namespace chancery::http {
 namespace {
 
-Failure malformed(const std::string& peer, const std::string& cause) {
+Failure malformed_request(const std::string& peer) {
   return Failure({.code = "http-malformed",
                   .subject = peer,
-                  .cause = "the answer is not proper HTTP: " + cause,
-                  .hint = "check that this is the right port of the right program, and its version"});
+                  .cause = "method, path or a header to be sent has control characters",
+                  .hint = "check the names and addresses this request was made from"});
 }
 
 bool has_control(const std::string& text) {
@@ -31,54 +27,37 @@ std::string host_header(const tls::Target& target) {
   return target.port == 443 ? host : host + ":" + std::to_string(target.port);
 }
 
-void send(Poco::Net::HTTPClientSession& session, const tls::Target& target, const Request& request,
-          const std::string& peer) {
-  Poco::Net::HTTPRequest head(request.method, request.path, Poco::Net::HTTPMessage::HTTP_1_1);
-  for (const auto& [name, value] : request.headers) {
-    if (has_control(name) || has_control(value)) throw malformed(peer, "a header to be sent has control characters");
-    head.set(name, value);
-  }
-  if (!head.has("Host")) head.set("Host", host_header(target));
-  if (!head.has("User-Agent")) head.set("User-Agent", "chancery/" CHANCERY_VERSION);
-  head.setKeepAlive(false);
+std::string text_of(const tls::Target& target, const Request& request, const std::string& peer) {
+  std::map<std::string, std::string> headers = request.headers;
+  headers.emplace("Host", host_header(target));
+  headers.emplace("User-Agent", "chancery/" CHANCERY_VERSION);
+  headers["Connection"] = "close";
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
-    head.setContentType(request.content_type);
-    head.setContentLength(static_cast<std::streamsize>(request.body.size()));
+    headers["Content-Type"] = request.content_type;
+    headers["Content-Length"] = std::to_string(request.body.size());
   }
-  std::ostream& out = session.sendRequest(head);
-  out << request.body << std::flush;
+  std::string text = request.method + " " + request.path + " HTTP/1.1\r\n";
+  bool bad = has_control(request.method) || has_control(request.path) || request.path.find(' ') != std::string::npos;
+  for (const auto& [name, value] : headers) {
+    bad = bad || has_control(name) || has_control(value);
+    text += name + ": " + value + "\r\n";
+  }
+  if (bad) throw malformed_request(peer);
+  return text + "\r\n" + request.body;
 }
 
-std::string read_body(std::istream& in, std::size_t limit, const std::string& peer) {
-  std::string body;
-  char block[8192];
-  while (in.read(block, sizeof block), in.gcount() > 0) {
-    body.append(block, static_cast<std::size_t>(in.gcount()));
-    if (body.size() > limit) {
-      throw Failure({.code = "too-large",
-                     .subject = peer,
-                     .cause = "the answer is larger than " + std::to_string(limit) + " bytes",
-                     .hint = "check that this is the right program at the other end"});
+Reply receive(tls::Connection& connection, const std::string& method, tls::Deadline until, std::size_t limit) {
+  ReplyReader reader(method, limit, connection.peer_address());
+  std::array<std::uint8_t, 16 * 1024> block{};
+  while (!reader.is_complete()) {
+    const std::size_t count = connection.read(block, until);
+    if (count == 0) {
+      reader.end();
+    } else {
+      reader.feed({block.data(), count});
     }
   }
-  return body;
-}
-
-Reply receive(Poco::Net::HTTPClientSession& session, const TlsSocket& socket, const std::string& method,
-              std::size_t limit, const std::string& peer) {
-  Poco::Net::HTTPResponse head;
-  std::istream& in = session.receiveResponse(head);
-  Reply reply{.status = static_cast<int>(head.getStatus()), .headers = {}, .body = ""};
-  for (const auto& [name, value] : head) reply.headers[Poco::toLower(name)] = value;
-  reply.body = read_body(in, limit, peer);
-  socket.rethrow();
-  const bool has_body = method != "HEAD" && reply.status != 204 && reply.status != 304;
-  const bool cut =
-      head.getChunkedTransferEncoding()
-          ? socket.saw_end()
-          : head.hasContentLength() && reply.body.size() != static_cast<std::uint64_t>(head.getContentLength64());
-  if (has_body && cut) throw malformed(peer, "it ends in the middle");
-  return reply;
+  return reader.take();
 }
 
 }  // namespace
@@ -90,27 +69,21 @@ Reply request_bound(const tls::Target& target, const tls::ClientContext& context
   const tls::Deadline until = tls::within(deadline);
   tls::Connection connection = tls::Connection::connect(target, context, until);
   const Request request = make(connection);
-  auto* socket = new TlsSocket(connection, until);  // owned by the session's StreamSocket
-  Poco::Net::HTTPClientSession session{Poco::Net::StreamSocket(socket)};
-  const std::string& peer = connection.peer_address();
+  const std::string text = text_of(target, request, connection.peer_address());
+  // A server may answer and close before it has read a body it refuses (413): a failed send is only a failure when no
+  // answer came either.
+  std::exception_ptr unsent;
+  try {
+    connection.write_all(view_of(text), until);
+  } catch (const Failure&) {
+    unsent = std::current_exception();
+  }
   Reply reply;
   try {
-    session.setKeepAlive(false);
-    send(session, target, request, peer);
-    // A server may answer and close before it has read a body it refuses (413): a failed send is only a failure when no
-    // answer came either.
-    const std::exception_ptr unsent = socket->take_failure();
-    try {
-      reply = receive(session, *socket, request.method, limit, peer);
-    } catch (const std::exception&) {
-      if (unsent) std::rethrow_exception(unsent);
-      throw;
-    }
+    reply = receive(connection, request.method, until, limit);
   } catch (const Failure&) {
+    if (unsent) std::rethrow_exception(unsent);
     throw;
-  } catch (const Poco::Exception& problem) {
-    socket->rethrow();
-    throw malformed(peer, socket->saw_end() ? "the peer closed without an answer" : problem.displayText());
   }
   check(connection, reply);
   return reply;

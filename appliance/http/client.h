@@ -1,5 +1,5 @@
 // A small HTTPS client for appliances among themselves: one request per connection, bounded replies, deadlines, and the
-// TLS exporter of the very connection at hand for protocols that bind to it. HTTP itself is Poco's.
+// TLS exporter of the very connection at hand for protocols that bind to it. HTTP is read by reply_reader.h.
 //
 //   Reply reply = http::request(target, context, {.method = "POST", .path = "/join", .body = text}, {}, 10s);
 //

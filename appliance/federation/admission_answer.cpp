@@ -1,0 +1,219 @@
+// Joins: what is asked of a joiner, and the answer.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+#include "appliance/authority/public_key_rules.h"
+#include "appliance/federation/admission_state.h"
+#include "appliance/federation/member_uri.h"
+#include "keystore/bytes/text_encoding.h"
+#include "keystore/fault.h"
+
+namespace chancery::federation {
+namespace {
+
+constexpr std::chrono::hours most_skew{1};
+
+// A join that is turned down: what the joiner is told, and the reason for the log. Never leaves this file.
+struct Refusal {
+  Admission::WireAnswer answer;
+  std::string reason;
+};
+
+Admission::WireAnswer wire(int status, const char* code, const char* message, const char* hint, Instant now) {
+  return {status, write_refusal({code, message, hint, now.time_since_epoch().count()})};
+}
+
+// Nothing in it depends on the reason, not even its length.
+[[noreturn]] void refuse(const std::string& reason) {
+  throw Refusal{{403, write_refusal({"join-refused", "this join is refused",
+                                     "make a new token on the primary (chancery federation token); its log has the "
+                                     "reason",
+                                     0})},
+                reason};
+}
+
+void check_clock(const JoinStatement& statement, Instant now) {
+  const auto difference = Instant{std::chrono::seconds{statement.time}} - now;
+  if (difference <= most_skew && difference >= -most_skew) return;
+  throw Refusal{wire(403, "clock-skew", "the clocks differ too much", "set both clocks (NTP), then join again", now),
+                "its clock differs by " + std::to_string(difference.count()) + " s"};
+}
+
+void check_life(const TokenRecord& token, Instant now) {
+  if (token.revoked) refuse("the token is revoked");
+  if (now < token.expires) return;
+  throw Refusal{
+      wire(403, "token-expired", "the token has expired", "make a new one with chancery federation token", now),
+      "the token has expired"};
+}
+
+void check_request(const IdentityRequest& wanted, const TokenRecord& token) {
+  const auto refuse_it = [&](const std::string& why) { refuse("the CSR for " + wanted.identity + " " + why); };
+  const std::vector<std::string> allowed = identities_of(role_from_name(token.role));
+  if (std::find(allowed.begin(), allowed.end(), wanted.identity) == allowed.end()) {
+    refuse("it asks for an identity that this role does not have");
+  }
+  try {
+    (void)authority::check_public_key(wanted.request.public_key_der());
+  } catch (const Failure& failure) {
+    refuse_it("has a key that is not taken: it " + failure.cause());
+  }
+  if (!wanted.request.is_self_signature_valid()) refuse_it("is not signed by its own key");
+  // What else a CSR asks for is never looked at, but names tell a request that was meant for something else.
+  std::vector<std::string> names;
+  for (const AlternativeName& name : wanted.request.names()) names.push_back(name.value);
+  if (!names.empty() && !same_names(names, token.names)) refuse_it("names something else than the token");
+}
+
+void check_requests(const JoinStatement& statement, const TokenRecord& token) {
+  if (statement.role != token.role) refuse("it asks for another role than the token's");
+  if (!same_names(statement.names, token.names)) refuse("it asks for other names than the token's");
+  if (statement.names.front() != token.names.front()) refuse("the token calls this member by another of its names");
+  if (statement.requests.empty()) refuse("it has no CSR");
+  std::set<std::string> identities;
+  std::set<Sha256> keys;
+  for (const IdentityRequest& wanted : statement.requests) {
+    check_request(wanted, token);
+    if (!identities.insert(wanted.identity).second) refuse("it has two CSRs for " + wanted.identity);
+    if (!keys.insert(wanted.request.key_digest()).second) refuse("it has one key in two CSRs");
+  }
+}
+
+// Names the set of keys, whatever the order of the CSRs.
+Sha256 digest_of_keys(const std::vector<IdentityRequest>& requests) {
+  std::map<std::string, Sha256> keys;
+  for (const IdentityRequest& each : requests) keys[each.identity] = each.request.key_digest();
+  std::string text;
+  for (const auto& [identity, digest] : keys) text += identity + " " + to_hex(digest) + "\n";
+  return sha256(view_of(text));
+}
+
+}  // namespace
+
+// Unknown id and wrong signature are one refusal, at the same cost.
+TokenRecord Admission::State::proven_token(const JoinStatement& statement, ByteView signature,
+                                           ByteView session_secret) const {
+  std::optional<TokenRecord> token = find_token(store(), statement.token_id);
+  const Bytes& public_key = token ? token->public_key_der : nobodys_key;
+  const bool proven = verify_signature(public_key, view_of(joiner_transcript(statement, session_secret)), signature);
+  if (!token) refuse("there is no such token");
+  if (!proven) refuse("the signature does not fit token and session");
+  return std::move(*token);
+}
+
+std::map<std::string, Certificate> Admission::State::issue_all(const JoinStatement& statement, const TokenRecord& token,
+                                                               Instant now) {
+  std::map<std::string, Certificate> leaves;
+  Member member{.name = token.names.front(),
+                .role = token.role,
+                .state = "joined",
+                .joined = now,
+                .last_seen = now,
+                .certificates = {}};
+  for (const IdentityRequest& wanted : statement.requests) {
+    const auto purpose = purpose_of(wanted.identity);
+    const bool is_member = purpose == authority::LeafPurpose::member;
+    const Certificate leaf =
+        authority.issue({.purpose = purpose,
+                         .names = token.names,
+                         .member_uri = is_member ? member_uri(facts.federation, token.role, member.name) : "",
+                         .public_key_der = wanted.request.public_key_der(),
+                         .issued_for = "token " + to_hex(token.id) + ", identity " + wanted.identity});
+    enter_given(store(), token.id, wanted.identity, leaf);
+    member.certificates.push_back(leaf);
+    leaves.emplace(wanted.identity, leaf);
+  }
+  enter_member(store(), member);
+  return leaves;
+}
+
+std::map<std::string, Certificate> Admission::State::admit(const JoinStatement& statement, const TokenRecord& token,
+                                                           Instant now) {
+  const Sha256 digest = digest_of_keys(statement.requests);
+  std::map<std::string, Certificate> leaves;
+  store().write([&] {
+    // Read again: another join, or a revocation, may have come between.
+    const std::optional<TokenRecord> present = find_token(store(), token.id);
+    if (!present || present->revoked) refuse("the token is revoked");
+    if (present->used_digest) {
+      if (!secret_equal(*present->used_digest, digest)) refuse("the token was used with other keys");
+      leaves = given(store(), token.id);
+      return;
+    }
+    bind_token(store(), token.id, digest, now);
+    leaves = issue_all(statement, token, now);
+  });
+  return leaves;
+}
+
+Admission::WireAnswer Admission::State::reply(const JoinStatement& statement,
+                                              const std::map<std::string, Certificate>& leaves,
+                                              const tls::Connection& session, ByteView session_secret,
+                                              Instant now) const {
+  const SecretBytes mask = session.exporter(mask_label, customer_key.size());
+  ReplyText text{.nonce = statement.nonce,
+                 .federation = facts.federation,
+                 .root_pem = authority.root().to_pem(),
+                 .chains_pem = {},
+                 .masked_customer_key = Bytes(customer_key.size()),
+                 .portal_host = facts.portal_host,
+                 .portal_port = facts.portal_port,
+                 .portal_name = facts.portal_name,
+                 .time = now.time_since_epoch().count()};
+  for (std::size_t at = 0; at < customer_key.size(); ++at) {
+    text.masked_customer_key[at] = static_cast<std::uint8_t>(customer_key[at] ^ mask[at]);
+  }
+  const std::string issuing = authority.issuing().to_pem();
+  for (const auto& [identity, leaf] : leaves) text.chains_pem[identity] = {leaf.to_pem(), issuing};
+  SignedReply signed_reply{write_reply_text(text), {}};
+  signed_reply.signature = tls_key.sign(view_of(authority_transcript(statement, session_secret, signed_reply.text)));
+  return {200, write_signed_reply(signed_reply)};
+}
+
+Admission::WireAnswer Admission::State::accept(const std::string& body, const tls::Connection& session,
+                                               const std::string& peer, Instant now) {
+  if (session.protocol() != "TLSv1.3") refuse("the session is not TLS 1.3");
+  SignedStatement message;
+  try {
+    message = read_statement(body);
+  } catch (const Failure& failure) {
+    refuse("the request is malformed: " + failure.cause());
+  }
+  const JoinStatement& statement = message.statement;
+  const SecretBytes session_secret = session.exporter(session_label, session_secret_size);
+  const TokenRecord token = proven_token(statement, message.signature, view_of(session_secret));
+  // From here on the joiner has proven that it holds the token and may be told what is wrong with clock and life.
+  check_clock(statement, now);
+  check_life(token, now);
+  check_requests(statement, token);
+  const auto leaves = admit(statement, token, now);
+  spdlog::info("join: {} joined as {} with token {} from {}", token.names.front(), token.role, to_hex(token.id),
+               Attempts::address_of(peer));
+  return reply(statement, leaves, session, view_of(session_secret), now);
+}
+
+Admission::WireAnswer Admission::answer(const std::string& body, const tls::Connection& session,
+                                        const std::string& peer) {
+  const Instant now = state_->clock();
+  const std::string address = Attempts::address_of(peer);
+  if (state_->attempts.must_wait(peer, now)) {
+    spdlog::warn("join refused from {}: too many failures within a minute", address);
+    return wire(429, "too-many-attempts", "too many joins failed from this address", "wait a minute, then join again",
+                now);
+  }
+  try {
+    return state_->accept(body, session, peer, now);
+  } catch (const Refusal& refusal) {
+    state_->attempts.failed(peer, now);
+    spdlog::warn("join refused from {}: {}", address, refusal.reason);
+    return refusal.answer;
+  } catch (const Failure& failure) {
+    // Ours, not the joiner's: everything was rolled back, and the token is as it was.
+    spdlog::error("join from {} failed: {}; {}", address, failure.what(), failure.hint());
+    return wire(503, "join-failed", "the authority could not do it", "see the authority's log, then join again", now);
+  }
+}
+
+}  // namespace chancery::federation

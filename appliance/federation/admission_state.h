@@ -1,0 +1,33 @@
+// What tokens (admission.cpp) and joins (admission_answer.cpp) of an Admission share. Internal to appliance/federation.
+//
+// They are two sources because only chancery-authority answers joins: the command line makes tokens and need not load
+// the log library for that.
+#pragma once
+
+#include "appliance/federation/attempts.h"
+#include "appliance/federation/join.h"
+#include "appliance/federation/join_wire.h"
+#include "appliance/federation/roster.h"
+
+namespace chancery::federation {
+
+struct Admission::State {
+  storage::Database& store() const { return authority.store(); }
+  TokenRecord proven_token(const JoinStatement& statement, ByteView signature, ByteView session_secret) const;
+  std::map<std::string, Certificate> admit(const JoinStatement& statement, const TokenRecord& token, Instant now);
+  std::map<std::string, Certificate> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);
+  WireAnswer reply(const JoinStatement& statement, const std::map<std::string, Certificate>& leaves,
+                   const tls::Connection& session, ByteView session_secret, Instant now) const;
+  WireAnswer accept(const std::string& body, const tls::Connection& session, const std::string& peer, Instant now);
+
+  authority::Authority& authority;
+  PrivateKey tls_key;
+  SecretBytes customer_key;
+  PrimaryFacts facts;
+  Clock clock;
+  Attempts attempts;
+  // Stands in for the key of tokens that do not exist, so that they take as long to refuse as those that do.
+  Bytes nobodys_key = PrivateKey::generate(KeyType::ed25519).public_key_der();
+};
+
+}  // namespace chancery::federation
