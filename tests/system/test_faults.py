@@ -3,15 +3,17 @@
 component serves a matching certificate, key and chain, the old or the new, and doctor says which."""
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from harness import BIN, SOURCE, TOOLS, SystemTest, await_condition, must, run, served_chain
 
 STAGE = os.path.join(SOURCE, "tests", "system", "fault_stage.sh")
 CHANGING = "openat,write,rename,renameat,renameat2,symlinkat,unlinkat,fsync,fdatasync,syncfs,fchmod,mkdirat,close"
-POINTS_PER_CALL = 3
+POINTS_PER_CALL = 2
 
 
 def spread(total, wanted):
@@ -22,9 +24,14 @@ def spread(total, wanted):
 
 
 class FaultStage(SystemTest):
+    # In memory where there is room: what counts here are the file calls, not the disk.
+    where = "/dev/shm" if os.path.isdir("/dev/shm") and os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_bsize > 1 << 30 else None
+
     def setUp(self):
         super().setUp()
-        self.environment = {**os.environ, "CHANCERY_BIN": BIN, "CHANCERY_TOOLS": TOOLS, "SSL_CERT_FILE": os.path.join(self.folder, "os.pem")}
+        self.folder = tempfile.mkdtemp(prefix="chancery-test-", dir=self.where)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.environment = {**os.environ, "CHANCERY_BIN": BIN, "CHANCERY_TOOLS": TOOLS, "SSL_CERT_FILE": os.path.join(self.folder, "os.pem"), "TMPDIR": self.folder}
         must("bash", STAGE, "make", self.folder, env=self.environment)
 
     def stage(self, *arguments):
