@@ -56,6 +56,17 @@ class Federation(SystemTest):
         members = primary.json("federation", "list")["members"]
         self.assertEqual({"primary.test", "secondary.test"}, {m["name"] for m in members})
 
+    def test_a_collector_asks_the_portal_where_it_belongs(self):
+        """P1's arrow collector -> portal: it proves itself there as to an engine, and is sent on to one that is reachable."""
+        primary, secondary = self.federation()
+        await_condition(lambda: [e for e in self.engines(primary) if e["reachable"]], "the portal reaches an engine")
+        state = os.path.join(self.folder, "asking")
+        collector = self.collector(secondary, primary, name="asking", settings=[
+            f'collector.portal = "localhost:{primary.portal}"', f'collector.root-ca = "{state}/root.pem"'])
+        collector.await_connected()
+        self.assertIn("assigns engine secondary.test", collector.log())
+        self.assertEqual("secondary.test", collector.status()["server"])
+
     def test_log_lines_of_both_ends(self):
         """D5: attempt, peer and version with VERIFIED, connection numbers; the server logs acceptance."""
         primary, secondary = self.federation()
