@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "appliance/preflight/describe.h"
-#include "appliance/preflight/rules.h"
+#include "appliance/preflight/preflight.h"
 
 namespace chancery::preflight {
 

@@ -107,10 +107,13 @@ void explain_mismatch(const Member& leaf, const Pile& pile, Report& report) {
 LeafChoice choose_leaf(const Pile& pile, bool needs_key, Report& report) {
   LeafChoice choice;
   const Member* leaf = most_like_a_leaf(pile);
-  if (leaf == nullptr) {
-    const auto& notes = pile.notes.findings;
-    const bool explained = std::any_of(notes.begin(), notes.end(),
-                                       [](const Finding& finding) { return finding.severity == Severity::error; });
+  const auto& notes = pile.notes.findings;
+  const bool explained = std::any_of(notes.begin(), notes.end(),
+                                     [](const Finding& finding) { return finding.severity == Severity::error; });
+  // Where the certificate's own file could not be read, its intermediates are not mistaken for it.
+  const bool is_stand_in =
+      leaf != nullptr && leaf->source == Source::intermediate_file && leaf->certificate.is_ca() && explained;
+  if (leaf == nullptr || is_stand_in) {
     if (!explained) {
       report.add("certificate-missing", "", "there is no certificate in what was given",
                  "give the certificate's file with --certificate; it holds a block that begins with -----BEGIN "

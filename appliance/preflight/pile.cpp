@@ -109,11 +109,15 @@ class PileReader {
   }
 
   void explain_files_without_certificate() {
+    // A key beside the certificate's file is welcome in any file: a delivery may be a folder.
+    const bool has_certificate = std::any_of(pile_.given.begin(), pile_.given.end(), [](const Member& member) {
+      return member.source == Source::certificate_file;
+    });
     for (const auto& [file, content] : bare_files_) {
       if (content.requests != 0) {
         pile_.notes.add("not-a-certificate", file->name, "holds a certificate signing request (CSR), not a certificate",
                         "send this request to your CA, and give the certificate that comes back");
-      } else if (!content.keys.empty()) {
+      } else if (!content.keys.empty() && !has_certificate) {
         pile_.notes.add("certificate-missing", file->name,
                         "the file given as the certificate holds a private key and no certificate",
                         "give the certificate's file with --certificate and this one with --key");

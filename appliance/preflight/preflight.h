@@ -98,4 +98,8 @@ struct BundleAnswer {
 [[nodiscard]] Report check_identity(const Identity& identity, const Knowledge& knowledge,
                                     const std::vector<RequiredName>& names, Instant at);
 
+// The "key-permissions" findings alone, for key files on disk: strangers that may read them, and a `reader` (a user's
+// name; "": who runs this) that cannot, traversal of the folders included.
+void judge_key_permissions(const std::vector<std::string>& paths, const std::string& reader, Report& report);
+
 }  // namespace chancery::preflight

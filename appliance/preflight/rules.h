@@ -39,7 +39,4 @@ void judge_name_constraints(const Chain& chain, Report& report);
 // second_opinion.cpp: X509_verify_cert in strict mode over exactly this chain. Adds what the rules above did not say.
 void add_second_opinion(const Chain& chain, const Setting& setting, Report& report);
 
-// key_permissions.cpp: who may read the key files on disk, and can their reader (T8).
-void judge_key_permissions(const std::vector<std::string>& paths, const std::string& reader, Report& report);
-
 }  // namespace chancery::preflight
