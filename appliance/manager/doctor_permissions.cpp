@@ -44,6 +44,13 @@ void look_at_state(std::vector<Wrong>& wrong, Bench& bench) {
   if ((now.st_mode & group_and_others_write) != 0) {
     wrong.push_back({"the state's folder can be written by others", "chmod go-w " + bench.appliance.state});
   }
+  for (const char* part : {"generations", "run"}) {
+    const auto status = bench.state.status(part);
+    if (status && (status->mode & group_and_others_write) != 0) {
+      wrong.push_back(
+          {std::string(part) + " can be written by others", "chmod go-w " + bench.state.path() + "/" + part});
+    }
+  }
   const mode_t open_mode = bench.appliance.separate_users ? 0755 : 0700;
   compare(wrong, bench.state, "secrets", {.mode = 0700, .owner = {}, .group = {}});
   compare(wrong, bench.state, "backups", {.mode = 0700, .owner = {}, .group = {}});
