@@ -80,7 +80,7 @@ void make_folders(const Folder& state, const Appliance& appliance) {
   state.make_folder("run", of_root(appliance, open_mode));
   state.make_folder("run/manager", of_root(appliance, open_mode));
   for (const std::string& program : programs_of(appliance.role)) {
-    FileAttributes attributes = owned_by(appliance, program, 0750);
+    FileAttributes attributes = owned_by(appliance, program, appliance.separate_users ? 0750 : 0700);
     // The portal of a single appliance hands collectors over through a socket there.
     const bool is_shared = appliance.separate_users && appliance.role == Role::single && program == "engine";
     if (is_shared) attributes.group = member_group(appliance);
