@@ -185,11 +185,10 @@ Bytes canonical_name(ByteView name) {
 }
 
 SecretBytes wrapped(std::uint8_t tag, ByteView content) {
-  SecretBytes out;
-  out.reserve(content.size() + 6);
-  out.push_back(tag);
-  put_length(out, content.size());
-  append(out, content);
+  Bytes head{tag};
+  put_length(head, content.size());
+  SecretBytes out(head.size() + content.size());
+  std::copy(content.begin(), content.end(), std::copy(head.begin(), head.end(), out.begin()));
   return out;
 }
 
