@@ -6,28 +6,15 @@
 
 namespace chancery::engine {
 
-namespace {
-
-wire::CollectorDoor& door_of(wire::Session& session) {
-  return *static_cast<wire::CollectorDoor*>(session.owner_state.get());
-}
-
-}  // namespace
-
 Ingest::Ingest(IngestOptions options, Devices& devices) : options_(std::move(options)), devices_(devices) {
   wire::ChannelHandlers handlers;
   handlers.on_begin = [this](wire::Session& session) {
-    session.owner_state = std::make_shared<wire::CollectorDoor>(
-        wire::DoorKeeper{.transcript =
-                             [&session](wire::Speaker speaker, const std::string& id) {
-                               return wire::session_transcript(session.connection(), speaker, id);
-                             },
-                         .customer_key = options_.customer_key,
-                         .is_known = [this](const std::string& id) { return devices_.is_known(id); },
-                         .enter = [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); }});
+    wire::set_door(
+        session, options_.customer_key, [this](const std::string& id) { return devices_.is_known(id); },
+        [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); });
   };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
-    wire::CollectorDoor& door = door_of(session);
+    wire::CollectorDoor& door = wire::door_of(session);
     const wire::Message message = wire::parse_message(text);
     if (door.is_open()) {
       if (const auto* facts = std::get_if<wire::Facts>(&message)) devices_.report(door.id(), *facts);
@@ -48,7 +35,7 @@ Ingest::Ingest(IngestOptions options, Devices& devices) : options_(std::move(opt
     }
   };
   handlers.on_end = [this](wire::Session& session) {
-    const wire::CollectorDoor& door = door_of(session);
+    const wire::CollectorDoor& door = wire::door_of(session);
     if (!door.is_open()) return;
     devices_.set_connected(door.id(), false);
     spdlog::info("[{}] collector {} has gone", session.number(), door.id().substr(0, 16));

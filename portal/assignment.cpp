@@ -10,10 +10,6 @@ namespace chancery::portal {
 
 namespace {
 
-wire::CollectorDoor& door_of(wire::Session& session) {
-  return *static_cast<wire::CollectorDoor*>(session.owner_state.get());
-}
-
 std::optional<EngineView> choose(const Engines& engines) {
   for (const EngineView& view : engines.list()) {
     if (view.reachable) return view;
@@ -28,17 +24,12 @@ Assignment::Assignment(AssignmentOptions options, const Engines& engines)
   wire::ChannelHandlers handlers;
   handlers.on_begin = [this](wire::Session& session) {
     // A portal keeps no list of collectors: every visit proves the Customer Key.
-    session.owner_state = std::make_shared<wire::CollectorDoor>(
-        wire::DoorKeeper{.transcript =
-                             [&session](wire::Speaker speaker, const std::string& id) {
-                               return wire::session_transcript(session.connection(), speaker, id);
-                             },
-                         .customer_key = options_.customer_key,
-                         .is_known = [](const std::string&) { return false; },
-                         .enter = [](const std::string&, const Bytes&) {}});
+    wire::set_door(
+        session, options_.customer_key, [](const std::string&) { return false; },
+        [](const std::string&, const Bytes&) {});
   };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
-    wire::CollectorDoor& door = door_of(session);
+    wire::CollectorDoor& door = wire::door_of(session);
     const wire::DoorAnswer answer = door.take(wire::parse_message(text));
     if (answer.reply) session.send(wire::to_json(*answer.reply));
     if (answer.refused) session.end();

@@ -52,7 +52,11 @@ class LiveSession final : public Session {
       if (taken == 0) break;
       sent += taken;
     }
-    unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (sent == unsent_.size()) {
+      unsent_ = Bytes();  // and its memory: most sessions are idle
+    } else {
+      unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(sent));
+    }
     return !(ending_ && unsent_.empty());
   }
   bool wants_write() const { return !unsent_.empty() || link_.wants_write(); }

@@ -57,4 +57,17 @@ Bytes CollectorDoor::server_proof() const {
   return customer_key_proof(keeper_.customer_key(), keeper_.transcript(Speaker::server, id_));
 }
 
+void set_door(Session& session, std::function<SecretBytes()> customer_key,
+              std::function<bool(const std::string& id)> is_known,
+              std::function<void(const std::string& id, const Bytes& public_key)> enter) {
+  session.owner_state = std::make_shared<CollectorDoor>(DoorKeeper{
+      .transcript = [&session](Speaker speaker,
+                               const std::string& id) { return session_transcript(session.connection(), speaker, id); },
+      .customer_key = std::move(customer_key),
+      .is_known = std::move(is_known),
+      .enter = std::move(enter)});
+}
+
+CollectorDoor& door_of(Session& session) { return *static_cast<CollectorDoor*>(session.owner_state.get()); }
+
 }  // namespace chancery::wire

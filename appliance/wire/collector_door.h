@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "appliance/wire/channel_server.h"
 #include "appliance/wire/collector_messages.h"
 
 namespace chancery::wire {
@@ -54,5 +55,11 @@ class CollectorDoor {
   std::string version_;
   Bytes public_key_;
 };
+
+// A door at a session of a channel: its transcript is that of the session, which keeps the door as its owner_state.
+void set_door(Session& session, std::function<SecretBytes()> customer_key,
+              std::function<bool(const std::string& id)> is_known,
+              std::function<void(const std::string& id, const Bytes& public_key)> enter);
+[[nodiscard]] CollectorDoor& door_of(Session& session);  // after set_door
 
 }  // namespace chancery::wire

@@ -33,6 +33,11 @@ void FrameReader::feed(ByteView bytes) {
 }
 
 std::optional<std::string> FrameReader::next() {
+  // An engine holds thousands of readers, each idle most of the time: keep nothing for one that has handed all on.
+  if (start_ == pending_.size()) {
+    pending_ = Bytes();
+    start_ = 0;
+  }
   const ByteView rest = ByteView(pending_).subspan(start_);
   if (rest.size() < header_size) return std::nullopt;
   Reader in(rest, "collector frame");
