@@ -54,11 +54,12 @@ json listed(Bench& bench, const std::string& id) {
   try {
     const BackupSet set = bench.sets.open(id);
     json out = summary_json(set.summary());
-    if (json leaf = first_leaf_json(set, bench.appliance.role); !leaf.is_null()) out["certificate"] = std::move(leaf);
+    out["certificate"] = first_leaf_json(set, bench.appliance.role);  // null where the set concerns none
     return out;
   } catch (const Failure& failure) {
     json out = summary_json(bench.sets.summary(id));
     out["verified"] = false;
+    out["certificate"] = nullptr;
     if (!out.contains("problem")) out["problem"] = failure.cause();
     return out;
   }

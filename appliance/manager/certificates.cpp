@@ -85,7 +85,12 @@ json cert_replace(Bench& bench, Call& call) {
   std::optional<PendingKey> pending;
   if (question.key.empty()) {
     pending = find_waiting_key(bench, certificates_of(question.certificate, question), identities);
-    if (pending) question.waiting_key = pending->key;
+    if (pending) {
+      question.waiting_key = pending->key;
+    } else if (auto requested = requested_key(bench, identities)) {
+      // A certificate for another key than the one that waits, without a key of its own, is refused as key-mismatch.
+      question.waiting_key = std::move(requested->key);
+    }
   }
   const preflight::Answer answer = preflight::check(question, know(bench));
   if (!answer.identity || answer.report.verdict() == preflight::Verdict::refuse) {

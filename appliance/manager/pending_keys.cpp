@@ -52,4 +52,12 @@ std::optional<PendingKey> find_waiting_key(Bench& bench, const std::vector<Certi
   return std::nullopt;
 }
 
+std::optional<PendingKey> requested_key(Bench& bench, const std::vector<std::string>& identities) {
+  for (const std::string& identity : identities) {
+    auto key = key_at(bench.current(), "pending/" + identity + "/key.pem");
+    if (key) return PendingKey{.identity = identity, .key = std::move(*key)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace chancery::manager

@@ -24,4 +24,8 @@ struct PendingKey {
 [[nodiscard]] std::optional<PendingKey> find_waiting_key(Bench& bench, const std::vector<Certificate>& candidates,
                                                          const std::vector<std::string>& identities);
 
+// The key of a request that waits for one of `identities`, whatever certificate it gets; for saying that the one given
+// is not it.
+[[nodiscard]] std::optional<PendingKey> requested_key(Bench& bench, const std::vector<std::string>& identities);
+
 }  // namespace chancery::manager
