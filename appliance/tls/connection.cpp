@@ -41,7 +41,7 @@ Failure closed_failure(const std::string& peer) {
 struct Connection::State {
   Descriptor descriptor;
   std::optional<ClientContext> context;
-  PeerCheck check;
+  std::unique_ptr<PeerCheck> check;  // a client's; servers have thousands of connections
   std::string peer;
   // OpenSSL's SSL is not made for two threads; calls on it never wait, so the lock is short.
   mutable std::mutex mutex;
@@ -79,9 +79,9 @@ struct Connection::State {
         throw system_failure(system_error, "talk to", peer);
       default:
         broken = true;
-        if (check.fault && !check.verified && (check.options->verify_chain || check.options->pin)) {
+        if (check && check->fault && !check->verified && (check->options->verify_chain || check->options->pin)) {
           ERR_clear_error();
-          throw Failure(*check.fault);
+          throw Failure(*check->fault);
         }
         throw Failure(handshake_fault(peer));
     }
@@ -116,16 +116,16 @@ Connection Connection::handshake(int descriptor, std::string peer_address, const
   state->descriptor.reset(descriptor);
   state->peer = std::move(peer_address);
   state->context = context;
-  state->check = {.options = &state->context->state_->options,
-                  .anchors = &state->context->state_->anchors,
-                  .host = name,
-                  .verified = false,
-                  .fault = std::nullopt};
+  state->check = std::make_unique<PeerCheck>(PeerCheck{.options = &state->context->state_->options,
+                                                       .anchors = &state->context->state_->anchors,
+                                                       .host = name,
+                                                       .verified = false,
+                                                       .fault = std::nullopt});
   state->ssl.reset(SSL_new(context.native()));
   SSL* ssl = state->ssl.get();
   if (ssl == nullptr) throw ossl::openssl_failure("out-of-memory", state->peer, "free some memory and try again");
   attach_socket(ssl, descriptor);
-  set_peer_check(ssl, &state->check);
+  set_peer_check(ssl, state->check.get());
   if (!is_ip_literal(name)) SSL_set_tlsext_host_name(ssl, name.c_str());
   SSL_set_connect_state(ssl);
   if (state->finish([](SSL* link) { return SSL_do_handshake(link); }, deadline, "TLS handshake") == Outcome::closed) {
@@ -220,7 +220,7 @@ std::vector<Certificate> Connection::peer_chain() const {
 bool Connection::peer_verified() const {
   std::lock_guard guard(state_->mutex);
   const SSL* ssl = state_->ssl.get();
-  if (SSL_is_server(ssl) == 0) return state_->check.verified;
+  if (SSL_is_server(ssl) == 0) return state_->check && state_->check->verified;
   return SSL_get0_peer_certificate(ssl) != nullptr && SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
