@@ -55,7 +55,7 @@ json describe(const Plan& plan, const backup::Generation& base, const Appliance&
                           {"after", leaf_fingerprint(base, plan, identity, true)}});
   }
   json endpoints = json::array();
-  for (const Endpoint& endpoint : endpoints_of(base)) {
+  for (const Endpoint& endpoint : endpoints_after(base, plan.edits)) {
     if (!endpoint.enabled || !is_in(plan.identities, endpoint.identity)) continue;
     endpoints.push_back({{"endpoint", endpoint.name},
                          {"identity", endpoint.identity},
@@ -64,7 +64,8 @@ json describe(const Plan& plan, const backup::Generation& base, const Appliance&
                          {"port", endpoint.port}});
   }
   json consumers = json::array();
-  for (const Consumer& consumer : consumers_of(base, plan.identities)) {
+  for (const Consumer& consumer : consumers_after(base, plan.edits)) {
+    if (!is_in(plan.identities, consumer.identity)) continue;
     consumers.push_back({{"consumer", consumer.name}, {"reload", consumer.reload}});
   }
   return {{"reason", plan.reason},

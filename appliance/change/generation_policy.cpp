@@ -16,11 +16,17 @@ std::string policy_name(const std::string& path, const std::string& folder) {
 }
 
 template <typename Parse>
-auto parse_all(const backup::Generation& generation, const std::string& folder, Parse parse) {
+auto parse_all(const backup::Generation& generation, const backup::Edits& edits, const std::string& folder,
+               Parse parse) {
   std::vector<decltype(parse("", ByteView()))> all;
   for (const std::string& path : generation.files(folder)) {
     const std::string name = policy_name(path, folder);
-    if (!name.empty()) all.push_back(parse(name, generation.read(path)));
+    if (!name.empty() && !edits.contains(path)) all.push_back(parse(name, generation.read(path)));
+  }
+  for (const auto& [path, edit] : edits) {
+    if (!edit || !path.starts_with(folder)) continue;
+    const std::string name = policy_name(path, folder);
+    if (!name.empty()) all.push_back(parse(name, view_of(edit->bytes)));
   }
   return all;
 }
@@ -28,11 +34,19 @@ auto parse_all(const backup::Generation& generation, const std::string& folder, 
 }  // namespace
 
 std::vector<Endpoint> endpoints_of(const backup::Generation& generation) {
-  return parse_all(generation, "endpoints/", parse_endpoint);
+  return parse_all(generation, {}, "endpoints/", parse_endpoint);
+}
+
+std::vector<Endpoint> endpoints_after(const backup::Generation& generation, const backup::Edits& edits) {
+  return parse_all(generation, edits, "endpoints/", parse_endpoint);
 }
 
 std::vector<Consumer> consumers_of(const backup::Generation& generation) {
-  return parse_all(generation, "consumers/", parse_consumer);
+  return parse_all(generation, {}, "consumers/", parse_consumer);
+}
+
+std::vector<Consumer> consumers_after(const backup::Generation& generation, const backup::Edits& edits) {
+  return parse_all(generation, edits, "consumers/", parse_consumer);
 }
 
 std::vector<Consumer> consumers_of(const backup::Generation& generation, const std::vector<std::string>& identities) {

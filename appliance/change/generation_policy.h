@@ -10,12 +10,15 @@
 #include <vector>
 
 #include "appliance/settings/policy.h"
-#include "backup/generations/generation.h"
+#include "backup/generations/generations.h"
 
 namespace chancery::change {
 
 [[nodiscard]] std::vector<Endpoint> endpoints_of(const backup::Generation& generation);
 [[nodiscard]] std::vector<Consumer> consumers_of(const backup::Generation& generation);
+// As `edits` will leave them; files that are edited are not read, so that what was damaged by hand can be replaced.
+[[nodiscard]] std::vector<Endpoint> endpoints_after(const backup::Generation& generation, const backup::Edits& edits);
+[[nodiscard]] std::vector<Consumer> consumers_after(const backup::Generation& generation, const backup::Edits& edits);
 // Those that read one of `identities`.
 [[nodiscard]] std::vector<Consumer> consumers_of(const backup::Generation& generation,
                                                  const std::vector<std::string>& identities);

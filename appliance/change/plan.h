@@ -83,5 +83,8 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
 // intermediate.crt lead, derived files are made anew, files that no generation has are left out. Empty without drift.
 [[nodiscard]] Plan plan_adopt(const backup::Generation& base, const Appliance& appliance,
                               const preflight::Knowledge& knowledge, Instant now);
+// The content of `base` as it was made (`pristine`: the files of its pristine copy), whatever was edited, added or
+// removed by hand since, manifest included. Judges nothing: all of it is what is in force. Empty without drift.
+[[nodiscard]] Plan plan_undo(const backup::Generation& base, const std::map<std::string, backup::NewFile>& pristine);
 
 }  // namespace chancery::change

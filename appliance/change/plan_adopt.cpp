@@ -68,12 +68,12 @@ void adopt_identity(Plan& plan, const backup::Generation& base, const Appliance&
   }
   if (!identity) {
     refuse(plan, "identity-damaged", folder, "certificate.pem is missing",
-           "put it back, or go back with chancery backup restore or chancery generation rollback");
+           "put it back, or undo the edits with chancery generation undo");
     return;
   }
   if (!identity->key->belongs_to(identity->leaf)) {
     refuse(plan, "key-mismatch", folder, "the key does not belong to the certificate",
-           "put the matching key.pem there, or go back with chancery backup restore or chancery generation rollback");
+           "put the matching key.pem there, or undo the edits with chancery generation undo");
     return;
   }
   merge(plan.report, preflight::check_identity(*identity, knowledge, names_of_identity(appliance, place.name), now));
@@ -92,7 +92,7 @@ void adopt_trust(Plan& plan, const backup::Generation& base, const Appliance& ap
                  const preflight::Knowledge& knowledge) {
   if (!base.has(path)) {
     refuse(plan, "empty-input", path, "the trust store is gone",
-           "put it back, or go back with chancery backup restore");
+           "put it back, or undo the edits with chancery generation undo");
     return;
   }
   const Bytes bytes = base.read(path);
@@ -104,7 +104,7 @@ void adopt_trust(Plan& plan, const backup::Generation& base, const Appliance& ap
   }
   if (held.certificates.empty()) {
     refuse(plan, "not-a-certificate", path, "no certificate can be read in it",
-           "put the bundle back, or go back with chancery backup restore");
+           "put the bundle back, or undo the edits with chancery generation undo");
   }
   for (const MaterialNote& note : held.notes) {
     if (note.code == "damaged-block") refuse(plan, note.code, note.subject, note.message, note.hint);
@@ -170,7 +170,7 @@ Plan plan_adopt(const backup::Generation& base, const Appliance& appliance, cons
     if (!is_sealed && never_goes_back(drift.path)) continue;
     if (never_goes_back(drift.path)) {
       refuse(plan, "drift", drift.path, "must not be edited by hand: " + drift.message,
-             "bring it back from the backup set made before: chancery backup list");
+             "undo the edits with chancery generation undo");
       continue;
     }
     plan.report.add("drift", drift.path, drift.message, "it becomes part of the next generation");

@@ -23,16 +23,14 @@ bool changes_nothing(const std::string& path, const std::optional<backup::NewFil
   return secret_equal(view_of(base.read_secret(path)), view_of(edit->bytes));
 }
 
-// The consumers that will read the plan's identities: those of the base, as the plan leaves them.
-std::vector<Consumer> consumers_after(const Plan& plan, const backup::Generation& base) {
-  std::vector<Consumer> consumers = consumers_of(base, plan.identities);
-  static const std::string folder = "consumers/";
-  for (const auto& [path, edit] : plan.edits) {
-    if (!path.starts_with(folder) || !path.ends_with(".toml")) continue;
-    const std::string name = path.substr(folder.size(), path.size() - folder.size() - 5);
-    std::erase_if(consumers, [&](const Consumer& consumer) { return consumer.name == name; });
-    if (edit) consumers.push_back(parse_consumer(name, view_of(edit->bytes)));
-  }
+// The consumers that will read the plan's identities, and those that the plan itself edits.
+std::vector<Consumer> consumers_concerned(const Plan& plan, const backup::Generation& base) {
+  std::vector<Consumer> consumers = consumers_after(base, plan.edits);
+  std::erase_if(consumers, [&](const Consumer& consumer) {
+    const bool reads_one =
+        std::find(plan.identities.begin(), plan.identities.end(), consumer.identity) != plan.identities.end();
+    return !reads_one && !plan.edits.contains("consumers/" + consumer.name + ".toml");
+  });
   return consumers;
 }
 
@@ -48,7 +46,7 @@ void finish_plan(Plan& plan, const backup::Generation& base) {
     }
   }
   if (plan.is_empty()) return;
-  for (const Consumer& consumer : consumers_after(plan, base)) {
+  for (const Consumer& consumer : consumers_concerned(plan, base)) {
     for (const std::string& line : missing_lines(consumer)) {
       const std::string file = line.substr(0, line.find(':'));
       plan.report.add("consumer-config", "consumer " + consumer.name,

@@ -24,6 +24,9 @@ void sweep_leftovers(const Workplace& workplace) {
   for (const backup::GenerationNumber number : workplace.generations.list()) {
     if (number > present) leftovers.insert(number);
   }
+  for (const backup::GenerationNumber number : workplace.sets.pristine_numbers()) {
+    if (number > present) workplace.sets.remove_pristine(number);
+  }
   if (leftovers.empty()) return;
   // A program that did not come along on a way back may serve one of them still.
   for (const ProgramStatus& program : workplace.programs.status()) {

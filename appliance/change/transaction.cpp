@@ -67,6 +67,7 @@ class Run {
   void stage() {
     change_.to = workplace_.generations.stage(plan_.base, plan_.edits, change_.cause, plan_.adopt);
     const backup::Generation next = workplace_.generations.open(change_.to);
+    workplace_.sets.keep_pristine(next);  // before anybody else knows of it: edits by hand can be undone by it
     for (const Consumer& consumer : consumers_of(next, plan_.identities)) {
       change_.consumers.push_back(consumer.name);
       const std::vector<std::string> missing = missing_lines(consumer);
@@ -189,6 +190,7 @@ class Run {
 
   void remove_stage() noexcept {
     try {
+      workplace_.sets.remove_pristine(change_.to);
       workplace_.generations.remove(change_.to);
     } catch (const std::exception&) {
       // Swept by the next one who takes the lock: its number is above the one in force and no journal names it.

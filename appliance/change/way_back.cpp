@@ -100,7 +100,10 @@ std::vector<std::string> go_back(const Workplace& workplace, const backup::Chang
 
 void close_the_way_back(const Workplace& workplace, const backup::ChangeInDoubt& change, bool nothing_left) noexcept {
   try {
-    if (nothing_left) workplace.generations.remove(change.to);
+    if (nothing_left) {
+      workplace.sets.remove_pristine(change.to);
+      workplace.generations.remove(change.to);
+    }
   } catch (const std::exception&) {
     // Swept later: its number is above the one in force and no journal names it.
   }

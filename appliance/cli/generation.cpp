@@ -48,7 +48,9 @@ int run_list(Session& session) {
   }
   table.print(session.terminal());
   if (has_drift)
-    session.terminal().hint("`chancery doctor` names the edited files; `chancery generation adopt` keeps them");
+    session.terminal().hint(
+        "`chancery doctor` names the edited files; `chancery generation adopt` keeps them, "
+        "`chancery generation undo` takes them back");
   return 0;
 }
 
@@ -82,17 +84,27 @@ int run_rollback(Session& session) {
   return show_outcome(session, session.ask(std::move(ask)), "everything is as in generation " + number);
 }
 
-int run_adopt(Session& session) {
-  Ask ask("generation-adopt");
+// Sends what deals with edits by hand, and names them below the outcome.
+int edits_by_hand(Session& session, Ask ask, const std::string& done, const std::string& list) {
   ask.put_flag("dry_run", session.arguments().has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
-  const int exit = show_outcome(session, reply, "what was edited by hand is a generation of its own");
+  const int exit = show_outcome(session, reply, done);
   if (exit == 0 && !session.json() && !session.terminal().quiet()) {
-    for (const Json& each : reply.value("adopted", Json::array())) {
+    for (const Json& each : reply.value(list, Json::array())) {
       session.terminal().line("  " + text_at(each, "path") + " " + text_at(each, "message"));
     }
   }
   return exit;
+}
+
+int run_adopt(Session& session) {
+  return edits_by_hand(session, Ask("generation-adopt"), "what was edited by hand is a generation of its own",
+                       "adopted");
+}
+
+int run_undo(Session& session) {
+  return edits_by_hand(session, Ask("generation-undo"), "everything is as it was before it was edited by hand",
+                       "undone");
 }
 
 int run_purge(Session& session) {
@@ -129,6 +141,9 @@ constexpr Example kRollbackExamples[] = {
     {"chancery generation rollback 11 --dry-run", "what would change"}};
 constexpr Example kAdoptExamples[] = {
     {"chancery generation adopt", "keep what was edited by hand, if it holds together"}};
+constexpr Example kUndoExamples[] = {
+    {"chancery generation undo", "every file is again as the last change made it"},
+    {"chancery generation undo --dry-run", "which files differ, and what would be put back"}};
 constexpr Option kPurgeOptions[] = {{.name = "--key",
                                      .value = "SHA256",
                                      .help = "of the public key, or the fingerprint of a certificate of it",
@@ -171,6 +186,15 @@ constexpr Command kCommands[] = {
      .options = kDryRunOnly,
      .examples = kAdoptExamples,
      .run = run_adopt},
+    {.path = "generation undo",
+     .doing = "undo the edits",
+     .summary = "take back what was edited by hand",
+     .description = "Makes a new generation of what the one in force was when it was made, kept sealed for this. The "
+                    "edited files are in the backup set that this change makes.",
+     .positionals = {},
+     .options = kDryRunOnly,
+     .examples = kUndoExamples,
+     .run = run_undo},
     {.path = "generation purge",
      .doing = "purge the key",
      .summary = "remove a compromised key everywhere",

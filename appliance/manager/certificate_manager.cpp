@@ -42,6 +42,7 @@ constexpr std::array verbs{
     Entry{"generation-diff", Access::reads, generation_diff, "a b"},
     Entry{"generation-rollback", Access::changes, generation_rollback, "number dry_run"},
     Entry{"generation-adopt", Access::changes, generation_adopt, "dry_run"},
+    Entry{"generation-undo", Access::changes, generation_undo, "dry_run"},
     Entry{"generation-purge", Access::changes, generation_purge, "key dry_run"},
     Entry{"trust-list", Access::reads, trust_list, "store"},
     Entry{"trust-append", Access::changes, trust_append, "store files dry_run"},

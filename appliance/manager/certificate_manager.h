@@ -20,7 +20,7 @@
 // cert-reset         identity, dry_run
 // cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
 // backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase; prune: keep
-// generation-list/-diff/-rollback/-adopt/-purge                  a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
+// generation-list/-diff/-rollback/-adopt/-undo/-purge            a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
 // trust-list/-append/-remove                                     store ("engine" where absent); files[]; fingerprint; dry_run
 // profile|endpoint|consumer -set/-show/-list/-delete             name, settings{key:value}, dry_run
 // federation-token   role, name, sans[], ttl_seconds             reply attachment 0: the token

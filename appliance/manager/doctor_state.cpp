@@ -67,9 +67,8 @@ void examine_drift(Examination& examination, Bench& bench) {
     names += (at == 0 ? "" : "; ") + drift[at].path + " " + drift[at].message;
   }
   if (drift.size() > names_shown) names += "; and " + std::to_string(drift.size() - names_shown) + " more";
-  examination.warning(
-      "drift", "edited by hand: " + names,
-      "keep the edits with chancery generation adopt, or undo them with chancery generation rollback N");
+  examination.warning("drift", "edited by hand: " + names,
+                      "keep the edits with chancery generation adopt, or undo them with chancery generation undo");
 }
 
 void examine_space(Examination& examination, Bench& bench) {

@@ -1,4 +1,4 @@
-// Generations: listed, compared, gone back to, and edits by hand adopted.
+// Generations: listed, compared, gone back to, and edits by hand adopted or undone.
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
@@ -36,6 +36,14 @@ json entry(const Generation& generation, bool in_force) {
   return out;
 }
 
+json edits_by_hand(Bench& bench) {
+  json edits = json::array();
+  for (const backup::Drift& one : bench.current().drift()) {
+    edits.push_back({{"path", one.path}, {"message", one.message}});
+  }
+  return edits;
+}
+
 }  // namespace
 
 json generation_list(Bench& bench, Call&) {
@@ -67,14 +75,23 @@ json generation_rollback(Bench& bench, Call& call) {
 
 json generation_adopt(Bench& bench, Call& call) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", generation adopt");
-  const std::vector<backup::Drift> drift = bench.current().drift();
-  json adopted = json::array();
-  for (const backup::Drift& one : drift) adopted.push_back({{"path", one.path}, {"message", one.message}});
-  if (drift.empty()) {
+  json adopted = edits_by_hand(bench);
+  if (adopted.empty()) {
     return {{"outcome", "unchanged"}, {"generation", bench.current().number()}, {"adopted", std::move(adopted)}};
   }
   json reply = finish(bench, change::plan_adopt(bench.current(), bench.appliance, know(bench), bench.now()), call);
   reply["adopted"] = std::move(adopted);
+  return reply;
+}
+
+json generation_undo(Bench& bench, Call& call) {
+  const Bench::Writer writer = bench.begin_change(call.who() + ", generation undo");
+  json undone = edits_by_hand(bench);
+  const GenerationNumber current = bench.current().number();
+  if (undone.empty()) return {{"outcome", "unchanged"}, {"generation", current}, {"undone", std::move(undone)}};
+  const backup::BackupSet pristine = bench.sets.pristine(current);
+  json reply = finish(bench, change::plan_undo(bench.current(), pristine.files("")), call);
+  reply["undone"] = std::move(undone);
   return reply;
 }
 

@@ -9,7 +9,7 @@
 #include "appliance/manager/founding.h"
 #include "appliance/manager/program_users.h"
 #include "appliance/manager/state_draft.h"
-#include "backup/generations/generations.h"
+#include "backup/sets/backup_sets.h"
 #include "keystore/bytes/text_encoding.h"
 
 namespace chancery::manager {
@@ -181,6 +181,7 @@ Initial initialise(const InitialOptions& options, const Clock& clock) {
                               .who = user_name(::geteuid()) + " (uid " + std::to_string(::geteuid()) + ")",
                               .when = clock()};
     initial.generation = generations.stage(0, founding.edits, cause);
+    backup::BackupSets(state, generation_key).keep_pristine(generations.open(initial.generation));
     generations.switch_to(initial.generation);
     if (authority) enter_in_roster(state, appliance, *authority, founding, clock);
     state.write_atomically("settings/appliance.toml", view_of(appliance.to_toml()), of_root(appliance, 0644));

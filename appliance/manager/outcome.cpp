@@ -23,10 +23,19 @@ json steps_json(const std::vector<std::pair<Step, double>>& steps) {
   return out;
 }
 
+// Only what is in force can be edited and undone; its parent's copy is for a change that is taken back by hand.
+void retain_pristine(Bench& bench) {
+  const backup::Generation in_force = bench.generations.current();
+  for (const backup::GenerationNumber number : bench.sets.pristine_numbers()) {
+    if (number != in_force.number() && number != in_force.manifest().parent) bench.sets.remove_pristine(number);
+  }
+}
+
 // The change is committed: housekeeping that fails is told and takes nothing back.
 void keep_house(Bench& bench, json& reply) {
   try {
     bench.retain();
+    retain_pristine(bench);
   } catch (const Failure& failure) {
     reply["warnings"] = {"old generations and backup sets were not tidied: " + std::string(failure.what())};
   }

@@ -116,6 +116,25 @@ std::vector<std::string> sets_holding(Bench& bench, const Wanted& wanted) {
   return out;
 }
 
+// nullopt: the copy is damaged.
+std::optional<bool> pristine_holds(Bench& bench, const Wanted& wanted, GenerationNumber number) {
+  try {
+    const auto files = bench.sets.pristine(number).files("");
+    return std::any_of(files.begin(), files.end(),
+                       [&wanted](const auto& entry) { return wanted.holds(entry.first, view_of(entry.second.bytes)); });
+  } catch (const Failure& failure) {
+    if (failure.code() != "pristine-damaged") throw;
+    return std::nullopt;
+  }
+}
+
+Failure sealed_in_force(GenerationNumber number) {
+  return Failure({.code = "in-use",
+                  .subject = "generation " + std::to_string(number),
+                  .cause = "it was made with this key, which was then taken out by hand",
+                  .hint = "keep the edits with chancery generation adopt, then purge"});
+}
+
 std::set<GenerationNumber> served_generations(Bench& bench) {
   std::set<GenerationNumber> served;
   for (const change::ProgramStatus& program : programs_now(bench)) {
@@ -141,20 +160,30 @@ json generation_purge(Bench& bench, Call& call) {
     if (served.contains(number)) throw in_force("generation " + std::to_string(number) + ", which a program serves");
     removed.push_back(number);
   }
+  std::vector<GenerationNumber> copies;
+  for (const GenerationNumber number : bench.sets.pristine_numbers()) {
+    const std::optional<bool> holds = pristine_holds(bench, wanted, number);
+    // Edited by hand, what is in force may not have the key in its files any more and be served with it all the same.
+    if (number == current && holds.value_or(false) && waiting.empty()) throw sealed_in_force(current);
+    // A damaged copy undoes nothing, and may hold it.
+    if (holds.value_or(true)) copies.push_back(number);
+  }
   std::vector<std::string> sets;
   if (is_dry) {
     sets = sets_holding(bench, wanted);
   } else {
+    for (const GenerationNumber number : copies) bench.sets.remove_pristine(number);
     for (const GenerationNumber number : removed) bench.generations.remove(number);
     sets = bench.sets.purge([&wanted](const std::string& path, ByteView bytes) { return wanted.holds(path, bytes); });
   }
-  const bool did_something = dropped || !removed.empty() || !sets.empty();
+  const bool did_something = dropped || !copies.empty() || !removed.empty() || !sets.empty();
   return {{"outcome", is_dry          ? "planned"
                       : did_something ? "done"
                                       : "unchanged"},
           {"generation", bench.generations.current_number()},
           {"removed_generations", removed},
           {"removed_sets", sets},
+          {"removed_pristine", copies},
           {"removed_waiting", dropped ? waiting : std::vector<std::string>{}}};
 }
 

@@ -36,6 +36,7 @@ nlohmann::json generation_list(Bench&, Call&);
 nlohmann::json generation_diff(Bench&, Call&);
 nlohmann::json generation_rollback(Bench&, Call&);
 nlohmann::json generation_adopt(Bench&, Call&);
+nlohmann::json generation_undo(Bench&, Call&);
 // purge.cpp
 nlohmann::json generation_purge(Bench&, Call&);
 // trust.cpp

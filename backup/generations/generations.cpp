@@ -68,8 +68,8 @@ Failure drift_failure(const std::string& subject, const std::vector<Drift>& drif
       {.code = "drift",
        .subject = subject,
        .cause = "files in force were edited by hand: " + names,
-       .hint = "`chancery generation adopt` keeps the edits as a new generation; `chancery generation rollback N` "
-               "or `chancery backup restore ID` goes back to what was before"});
+       .hint = "`chancery generation adopt` keeps the edits as a new generation; `chancery generation undo` makes one "
+               "of what was there before them"});
 }
 
 // What the parent holds, as far as it goes into the new generation, and how it differs from its manifest.
@@ -83,7 +83,9 @@ class ParentCopy {
       if (failure.code() != "manifest-invalid" && failure.code() != "not-found") {
         throw;
       }
-      drift_.push_back({Drift::Kind::manifest, kManifestName, failure.cause()});
+      if (adopt_ != Adopt::undo) {
+        drift_.push_back({Drift::Kind::manifest, kManifestName, failure.cause()});
+      }
     }
   }
 
@@ -95,11 +97,12 @@ class ParentCopy {
       }
     }
     for (const auto& [path, record] : records_) {
-      if (!tree.contains(path)) {
+      const bool is_given = adopt_ == Adopt::undo && edits_.contains(path);
+      if (!tree.contains(path) && !is_given) {
         drift_.push_back(missing_file(path));
       }
     }
-    if (adopt_ == Adopt::no && !drift_.empty()) {
+    if (adopt_ != Adopt::yes && !drift_.empty()) {
       throw drift_failure(target_of(parent_.number()), drift_);
     }
   }
@@ -108,6 +111,9 @@ class ParentCopy {
   void copy_one(const std::string& path, const FileStatus& status, Staging& staging, Manifest& manifest) {
     const auto record = records_.find(path);
     const bool known = record != records_.end();
+    if (adopt_ == Adopt::undo && (edits_.contains(path) || !known)) {
+      return;
+    }
     if (status.kind != FileStatus::Kind::file || !is_plain_path(path)) {
       if (adopt_ == Adopt::yes) {
         throw Failure({.code = "not-a-file",

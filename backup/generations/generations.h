@@ -7,7 +7,9 @@
 // A stage copies every file of its parent (reflink where the file system has it, never a hard link), applies the edits,
 // syncs all of it, and then puts in the MACed manifest that makes it complete. Files that were edited by hand in the
 // parent, the edited paths included, are *not* taken over or buried silently: stage throws Failure("drift") that names
-// them, unless `Adopt::yes` (they are then taken as they are now, less write access for group and others).
+// them, unless `Adopt::yes` (they are then taken as they are now, less write access for group and others) or
+// `Adopt::undo` (what the edits name is as they say, files that the parent's manifest does not know are left out, and
+// any other that is not as its manifest says is drift still).
 //
 // Whatever fails in stage (no space, read-only, too many files …) leaves `current` alone and removes what was made; the
 // Failure names the file. Numbers are never used again, also not those of failed stages. switch_to is one rename; a
@@ -35,7 +37,7 @@ using Edits = std::map<std::string, std::optional<NewFile>>;
 // Owners of folders are not part of the manifest; the mapping decides for every new folder.
 using FolderAttributes = std::function<FileAttributes(const std::string& path)>;
 
-enum class Adopt { no, yes };
+enum class Adopt { no, yes, undo };
 
 class Generations {
  public:

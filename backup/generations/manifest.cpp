@@ -35,7 +35,7 @@ Manifest read_manifest(std::string_view text, GenerationNumber number, ByteView 
                     .cause = "the manifest cannot be believed: " + cause,
                     .hint =
                         "look at the generation's files; `chancery generation adopt` seals them as a new generation, "
-                        "`chancery generation rollback N` or `chancery backup restore ID` goes back"});
+                        "`chancery generation undo` makes one of what it held when it was made"});
   };
   const Json document = open_sealed_json(text, mac_key, refuse);
   Fields fields(document, "the manifest", refuse);

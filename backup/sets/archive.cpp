@@ -74,7 +74,7 @@ std::pair<zip_uint16_t, zip_uint16_t> dos_time(Instant when) {
   return {static_cast<zip_uint16_t>(packed_time), static_cast<zip_uint16_t>(packed_date)};
 }
 
-void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when) {
+void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when, Deflate deflate) {
   zip_source_t* source = zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
   if (source == nullptr) {
     throw cannot_write(zip_strerror(archive));
@@ -86,7 +86,7 @@ void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when) {
   }
   const auto index = static_cast<zip_uint64_t>(added);
   const auto [time, date] = dos_time(when);
-  const bool deflated = entry.bytes.size() >= kWorthDeflating;
+  const bool deflated = deflate == Deflate::large_members && entry.bytes.size() >= kWorthDeflating;
   const auto attributes = static_cast<zip_uint32_t>(S_IFREG | (entry.mode & 07777u)) << 16;
   if (zip_set_file_compression(archive, index, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, deflated ? kFastest : 0) !=
           0 ||
@@ -220,7 +220,7 @@ Failure damaged_backup(const std::string& subject, const std::string& cause) {
                   .hint = "nothing was restored; choose another set: `chancery backup list` shows which ones verify"});
 }
 
-SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key) {
+SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key, Deflate deflate) {
   std::uint64_t total = 0;
   for (const ArchiveEntry& entry : entries) {
     total += entry.bytes.size();
@@ -239,7 +239,7 @@ SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when
   }
   zip_source_keep(buffer.get());  // one reference for the archive, one for reading the result
   for (const ArchiveEntry& entry : entries) {
-    add_entry(archive.get(), entry, when);
+    add_entry(archive.get(), entry, when, deflate);
   }
   const std::string comment = std::string(kComment) + std::string(kMacDigits, '0');
   if (zip_set_archive_comment(archive.get(), comment.data(), static_cast<zip_uint16_t>(comment.size())) != 0 ||

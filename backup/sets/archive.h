@@ -45,7 +45,9 @@ struct ArchiveMember {
 [[nodiscard]] Failure damaged_backup(const std::string& subject, const std::string& cause);
 
 // Deterministic for equal entries and time. Failure("too-large") above the limits.
-[[nodiscard]] SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key);
+enum class Deflate { large_members, none };
+[[nodiscard]] SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key,
+                                        Deflate deflate = Deflate::large_members);
 [[nodiscard]] std::map<std::string, ArchiveMember> read_archive(ByteView bytes, ByteView mac_key);
 // The same checks without the seal: for tests and fuzzing, never for a set.
 [[nodiscard]] std::map<std::string, ArchiveMember> read_archive_without_checking_its_seal(ByteView bytes);

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "backup/generations/manifest.h"
-#include "backup/generations/strict_json.h"
 #include "backup/sets/archive.h"
 #include "backup/sets/envelope.h"
+#include "backup/sets/set_file.h"
 
 namespace chancery::backup {
 namespace {
@@ -71,60 +70,13 @@ bool folder_is_there(const Folder& state) {
   return status && status->kind == FileStatus::Kind::folder;
 }
 
-struct Contents {
-  BackupSummary summary;
-  std::map<std::string, NewFile> files;
-};
-
-// The manifest's word against the members: the same names, and each with the size, hash and mode that was written.
-std::map<std::string, NewFile> match(std::map<std::string, ArchiveMember> members,
-                                     const std::map<std::string, ManifestFile>& records, const Refuse& refuse) {
-  std::map<std::string, NewFile> files;
-  for (auto& [path, member] : members) {
-    const auto record = records.find(path);
-    if (record == records.end()) {
-      throw refuse("\"" + path + "\" is not in its manifest");
-    }
-    if (member.bytes.size() != record->second.size || member.mode != record->second.attributes.mode ||
-        sha256_hex(view_of(member.bytes)) != record->second.sha256) {
-      throw refuse("\"" + path + "\" is not what its manifest says");
-    }
-    files.emplace(path, NewFile{.bytes = std::move(member.bytes), .attributes = record->second.attributes});
+// A set that may bear its name.
+SetFile read_set(ByteView bytes, const SecretBytes& mac_key) {
+  SetFile read = read_set_file(bytes, kFormat, view_of(mac_key));
+  if (!parse_id(read.header.id)) {
+    throw damaged_backup("backup set", "its id is not one of a backup set");
   }
-  if (files.size() != records.size()) {
-    throw refuse("a file of its manifest is missing");
-  }
-  return files;
-}
-
-Contents read_set(ByteView bytes, const SecretBytes& mac_key) {
-  const Refuse refuse = [](const std::string& cause) { return damaged_backup("backup set", cause); };
-  std::map<std::string, ArchiveMember> members = read_archive(bytes, view_of(mac_key));
-  const auto manifest = members.find(kManifestName);
-  if (manifest == members.end()) {
-    throw refuse("it has no manifest");
-  }
-  const Json document = open_sealed_json(text_of(view_of(manifest->second.bytes)), view_of(mac_key), refuse);
-  members.erase(manifest);
-  Fields fields(document, "the manifest", refuse);
-  if (fields.text("format") != kFormat) {
-    throw refuse("its format is not " + std::string(kFormat));
-  }
-  Contents contents;
-  contents.summary = {.id = fields.text("id"),
-                      .created = fields.instant("created"),
-                      .generation = fields.number("generation"),
-                      .components = fields.texts("components"),
-                      .cause = cause_of(fields.object("cause"), refuse),
-                      .verified = true,
-                      .problem = ""};
-  const std::map<std::string, ManifestFile> records = files_of(fields.object("files"), refuse);
-  fields.expect_no_more();
-  if (!parse_id(contents.summary.id)) {
-    throw refuse("its id is not one of a backup set");
-  }
-  contents.files = match(std::move(members), records, refuse);
-  return contents;
+  return read;
 }
 
 SecretBytes read_bytes(const Folder& state, const std::string& id) {
@@ -173,32 +125,14 @@ std::string BackupSets::create(const Generation& generation, const std::vector<s
     id.created += std::chrono::seconds(1);
   }
 
-  std::map<std::string, SecretBytes> contents;
-  std::map<std::string, ManifestFile> records;
-  for (const std::string& path : generation.files("")) {
-    const std::optional<FileStatus> status = generation.folder().status(path);
-    if (path == kManifestName || !status) {
-      continue;
-    }
-    const SecretBytes& bytes = contents.emplace(path, generation.read_secret(path)).first->second;
-    records.emplace(path,
-                    ManifestFile{.sha256 = sha256_hex(view_of(bytes)),
-                                 .size = bytes.size(),
-                                 .attributes = {.mode = status->mode, .owner = status->owner, .group = status->group}});
-  }
-  const std::string manifest = seal_json({{"format", kFormat},
-                                          {"id", id_text(id)},
-                                          {"created", to_rfc3339(id.created)},
-                                          {"generation", id.generation},
-                                          {"components", components},
-                                          {"cause", to_json(cause)},
-                                          {"files", to_json(records)}},
-                                         view_of(mac_key_));
-  std::vector<ArchiveEntry> entries{{kManifestName, view_of(manifest), 0600}};
-  for (const auto& [path, bytes] : contents) {
-    entries.push_back({path, view_of(bytes), records.at(path).attributes.mode});
-  }
-  const SecretBytes zip = write_archive(entries, id.created, view_of(mac_key_));
+  const SetHeader header{.format = kFormat,
+                         .id = id_text(id),
+                         .created = id.created,
+                         .generation = id.generation,
+                         .components = components,
+                         .cause = cause};
+  const std::map<std::string, NewFile> files = files_now(generation);
+  const SecretBytes zip = write_set_file(header, files, records_of(files), Packing::deflated, view_of(mac_key_));
   folder.write_atomically(file_name(id_text(id)), view_of(zip), {.mode = 0600});
   return id_text(id);
 }
@@ -247,13 +181,19 @@ BackupSet BackupSets::open(const std::string& id) const {
   require_key(mac_key_);
   const SecretBytes bytes = read_bytes(state_, id);
   try {
-    Contents contents = read_set(view_of(bytes), mac_key_);
-    if (contents.summary.id != id) {
-      throw damaged_backup(id, "it is the set " + contents.summary.id + " under another name");
+    SetFile read = read_set(view_of(bytes), mac_key_);
+    if (read.header.id != id) {
+      throw damaged_backup(id, "it is the set " + read.header.id + " under another name");
     }
     BackupSet set;
-    set.summary_ = std::move(contents.summary);
-    set.files_ = std::move(contents.files);
+    set.summary_ = {.id = id,
+                    .created = read.header.created,
+                    .generation = read.header.generation,
+                    .components = std::move(read.header.components),
+                    .cause = std::move(read.header.cause),
+                    .verified = true,
+                    .problem = ""};
+    set.files_ = std::move(read.files);
     return set;
   } catch (const Failure& failure) {
     Fault fault = failure.fault();
@@ -281,7 +221,7 @@ std::string BackupSets::import_set(ByteView bytes, const SecretBytes* passphrase
     opened = open_envelope(bytes, *passphrase);
     bytes = view_of(opened);
   }
-  const std::string id = read_set(bytes, mac_key_).summary.id;
+  const std::string id = read_set(bytes, mac_key_).header.id;
   state_.make_folder(kFolder, {.mode = 0700});
   const Folder folder = state_.open_folder(kFolder);
   if (folder.status(file_name(id))) {

@@ -14,6 +14,10 @@
 // duplicates), CRC by libzip, and the sealed manifest's SHA-256, size and mode of each file. Nothing is handed out of a
 // set that is off. An id is looked up only as a plain name of the form above: anything else is
 // Failure("unknown-backup"). A second set of one generation within one second is named (and dated) a second later.
+//
+// Beside the sets, backups/pristine/000012.zip holds what generation 12 was when it was made, as its manifest says, in
+// the same archive under the same key (but of another format: a backup set may hold edits by hand and is never taken
+// for it). It is no set: ids() and what is built on it do not know it.
 // Thread safety: none needed; what is not const under the writer's lock. An empty mac_key: Failure("no-mac-key").
 #pragma once
 
@@ -69,6 +73,14 @@ class BackupSets {
   // Damaged sets cannot be judged: they stay, and once the others are done Failure("backup-damaged", needs_person)
   // names them.
   std::vector<std::string> purge(const std::function<bool(const std::string& path, ByteView bytes)>& holds);
+
+  // Writes the pristine copy of a generation that was just staged; synced when it returns. Failure("drift") when a file
+  // is not what its manifest says.
+  void keep_pristine(const Generation& generation);
+  // Verified like a set. Failure("pristine-missing"), Failure("pristine-damaged").
+  [[nodiscard]] BackupSet pristine(GenerationNumber number) const;
+  [[nodiscard]] std::vector<GenerationNumber> pristine_numbers() const;  // ascending; nothing is verified
+  void remove_pristine(GenerationNumber number);                         // absent is as good as removed
 
  private:
   const Folder& state_;

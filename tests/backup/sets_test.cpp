@@ -43,6 +43,42 @@ TEST_F(SetsTest, HoldsTheWholeGenerationWithModes) {
   EXPECT_EQ(set.files("trust/engine/ca-bundle.crt").at("trust/engine/ca-bundle.crt").bytes.size(), 200'000u);
 }
 
+TEST_F(SetsTest, APristineCopyIsWhatWasMadeAndNothingElseIsTakenForIt) {
+  const fs::path copy = state() / "backups/pristine/000001.zip";
+  EXPECT_EQ(code_of([&] { (void)sets_.pristine(1); }), "pristine-missing");
+  sets_.keep_pristine(generations().current());
+  EXPECT_EQ(mode_of(copy), 0600u);
+  EXPECT_EQ(mode_of(copy.parent_path()), 0700u);
+  EXPECT_EQ(sets_.pristine_numbers(), std::vector<GenerationNumber>{1});
+  EXPECT_TRUE(sets_.ids().empty());
+  const std::string good = file_text(copy);
+  put_text(state() / "current/identities/portal/certificate.pem", "edited");
+  put_text(state() / "current/identities/portal/no\\plain name", "edited");
+  const auto files = sets_.pristine(1).files("");
+  EXPECT_EQ(files.size(), 6u);
+  EXPECT_EQ(text_of(view_of(files.at("identities/portal/certificate.pem").bytes)), "certificate A\n");
+  EXPECT_EQ(files.at("identities/portal/key.pem").attributes.mode, 0600u);
+  EXPECT_EQ(code_of([&] { sets_.keep_pristine(generations().current()); }), "drift");
+  EXPECT_EQ(file_text(copy), good);
+
+  // A backup set of the same generation has the same key and number, and the edit by hand in it; it can be read.
+  const std::string set = file_text(file(create()));
+  EXPECT_TRUE(sets_.summary(sets_.ids().front()).verified);
+  std::string flipped = good;
+  flipped[flipped.size() / 2] ^= 1;
+  for (const std::string& bytes : {set, flipped, good.substr(0, good.size() / 2), std::string()}) {
+    put_text(copy, bytes);
+    EXPECT_EQ(code_of([&] { (void)sets_.pristine(1); }), "pristine-damaged");
+  }
+  put_text(state() / "backups/pristine/000002.zip", good);
+  EXPECT_EQ(code_of([&] { (void)sets_.pristine(2); }), "pristine-damaged");
+  put_text(copy, good);
+  EXPECT_EQ(code_of([&] { (void)sets_.import_set(view_of(good), nullptr); }), "backup-damaged");
+  sets_.remove_pristine(1);
+  sets_.remove_pristine(1);
+  EXPECT_EQ(sets_.pristine_numbers(), std::vector<GenerationNumber>{2});
+}
+
 TEST_F(SetsTest, IsAZipThatOthersRead) {
   const std::string id = create();
   const std::string out = state() / "unpacked";

@@ -167,6 +167,96 @@ class ReplaceLive(SystemTest):
         self.assertEqual(1, primary.cli("generation", "adopt").code)
         self.assertEqual((generation, pki.sent(second)), (primary.generation(), served_chain(primary.portal)))
 
+    def test_hand_edits_are_undone_to_the_byte_and_the_mode(self):
+        """D4 and C1: whatever was edited in current/ is again what the last change put in force, and served."""
+        primary = self.appliance("primary").start()
+        pki = self.pki()
+        leaf, other = pki.leaf(["appliance.test", "localhost"]), pki.leaf(["appliance.test", "localhost"])
+        self.assertEqual(0, primary.cli("cert", "replace", *pki.files(leaf)).code)
+        self.assertEqual("unchanged", primary.json("generation", "undo")["outcome"])
+
+        def contents():
+            found = {}
+            for folder, _, names in os.walk(primary.file("")):
+                for name in set(names) - {"manifest.json"}:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        found[os.path.join(folder[len(primary.file("")):], name)] = (os.fstat(file.fileno()).st_mode, file.read())
+            return found
+
+        before, generation = contents(), primary.generation()
+        shutil.copyfile(pki.path(other + ".crt"), primary.file("identities/portal/certificate.pem"))
+        shutil.copyfile(pki.path(leaf + ".key"), primary.file("identities/console/key.pem"))
+        with open(primary.file("trust/portal/ca-bundle.crt"), "w") as file:
+            file.write("not a bundle\n")
+        with open(primary.file("endpoints/console.toml"), "w") as file:
+            file.write("= damaged")
+        os.chmod(primary.file("identities/portal/key.pem"), 0o644)
+        os.remove(primary.file("customer-key/customer.key"))
+        os.symlink("/etc/passwd", primary.file("identities/portal/link"))
+        with open(primary.file("consumers\\left by an editor"), "w"):
+            pass
+        doctor = primary.cli("--json", "doctor")
+        drift = next(check for check in doctor.json()["checks"] if check["check"] == "drift")
+        self.assertEqual(("warning", True, True), (drift["status"], "generation adopt" in drift["hint"], "generation undo" in drift["hint"]), drift)
+        planned = primary.json("generation", "undo", "--dry-run")
+        self.assertEqual("planned", planned["outcome"])
+        self.assertIn("trust/portal/ca-bundle.crt", [file["path"] for file in planned["plan"]["files"]])
+        self.assertEqual(generation, primary.generation())
+        done = primary.cli("--json", "generation", "undo")
+        self.assertEqual(0, done.code, done)
+        self.assertEqual({"console", "portal"}, {proof["identity"] for proof in done.json()["proofs"] if proof["ok"]} & {"console", "portal"}, done)
+        self.assertNotEqual(generation, primary.generation())
+        self.assertEqual(before, contents())
+        for port in (primary.portal, primary.console):
+            self.assertEqual(pki.sent(leaf), served_chain(port))
+        self.assertEqual(0, primary.json("status")["drift"])
+        # The manifest itself, with everything else: the copy is all it takes, also when nothing runs.
+        primary.stop()
+        os.remove(primary.file("manifest.json"))
+        shutil.rmtree(primary.file("identities"))
+        done = primary.cli("generation", "undo")
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(before, contents())
+        kept = [name[:-4] for name in os.listdir(os.path.join(primary.state, "backups", "pristine"))]
+        self.assertIn(os.path.basename(primary.generation()), kept)
+        self.assertLessEqual(len(kept), 2, kept)
+        self.assertTrue(all(each["verified"] for each in primary.json("backup", "list")["sets"]))
+
+    def test_a_pristine_copy_that_was_tampered_with_undoes_nothing(self):
+        primary = self.appliance("primary").start()
+        default = served_chain(primary.portal)
+        with open(primary.file("identities/portal/key.pem"), "ab") as file:
+            file.write(b"edited\n")
+        with open(os.path.join(primary.state, "backups", "pristine", "000001.zip"), "rb") as file:
+            good = file.read()
+        before = primary.in_force(), default
+        middle = len(good) // 2
+        damages = {"flipped": good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1:], "cut": good[:middle], "empty": b""}
+        for damage, content in damages.items():
+            with self.subTest(damage):
+                with open(os.path.join(primary.state, "backups", "pristine", "000001.zip"), "wb") as file:
+                    file.write(content)
+                refused = primary.cli("generation", "undo")
+                self.assertEqual(1, refused.code, refused)
+                self.assertIn("cannot be believed", refused.err)
+                self.assertIn("generation adopt", refused.err)
+                self.assertEqual(before, (primary.in_force(), served_chain(primary.portal)))
+        os.remove(os.path.join(primary.state, "backups", "pristine", "000001.zip"))
+        self.assertEqual(1, primary.cli("generation", "undo").code)
+        self.assertEqual(before, (primary.in_force(), served_chain(primary.portal)))
+        # Nor is the copy of another generation believed.
+        with open(os.path.join(primary.state, "backups", "pristine", "000001.zip"), "wb") as file:
+            file.write(good)
+        self.assertEqual(0, primary.cli("generation", "undo").code)
+        self.assertEqual(default, served_chain(primary.portal))
+        with open(primary.file("identities/portal/key.pem"), "ab") as file:
+            file.write(b"edited\n")
+        before = primary.in_force(), default
+        with open(os.path.join(primary.state, "backups", "pristine", "000002.zip"), "wb") as file:
+            file.write(good)
+        self.assertEqual(1, primary.cli("generation", "undo").code)
+        self.assertEqual(before, (primary.in_force(), served_chain(primary.portal)))
+
     def test_the_cli_works_the_same_with_and_without_a_manager(self):
         primary = self.appliance("primary").start("console", "portal")
         pki = self.pki()

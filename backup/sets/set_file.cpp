@@ -1,0 +1,106 @@
+#include "backup/sets/set_file.h"
+
+#include "backup/generations/manifest.h"
+#include "backup/generations/plain_path.h"
+#include "backup/generations/strict_json.h"
+#include "backup/sets/archive.h"
+
+namespace chancery::backup {
+namespace {
+
+constexpr std::uint64_t kSmall = 16u << 20;
+
+// The manifest's word against the members: the same names, and each with the size, hash and mode that was written.
+std::map<std::string, NewFile> match(std::map<std::string, ArchiveMember> members,
+                                     const std::map<std::string, ManifestFile>& records, const Refuse& refuse) {
+  std::map<std::string, NewFile> files;
+  for (auto& [path, member] : members) {
+    const auto record = records.find(path);
+    if (record == records.end()) {
+      throw refuse("\"" + path + "\" is not in its manifest");
+    }
+    if (member.bytes.size() != record->second.size || member.mode != record->second.attributes.mode ||
+        sha256_hex(view_of(member.bytes)) != record->second.sha256) {
+      throw refuse("\"" + path + "\" is not what its manifest says");
+    }
+    files.emplace(path, NewFile{.bytes = std::move(member.bytes), .attributes = record->second.attributes});
+  }
+  if (files.size() != records.size()) {
+    throw refuse("a file of its manifest is missing");
+  }
+  return files;
+}
+
+}  // namespace
+
+std::map<std::string, NewFile> files_now(const Generation& generation) {
+  std::map<std::string, NewFile> files;
+  for (const std::string& path : generation.files("")) {
+    const std::optional<FileStatus> status = generation.folder().status(path);
+    // A name that no generation can have would make the whole archive one that is refused.
+    if (path == kManifestName || !status || !is_plain_path(path)) {
+      continue;
+    }
+    files.emplace(path, NewFile{.bytes = generation.read_secret(path),
+                                .attributes = {.mode = status->mode, .owner = status->owner, .group = status->group}});
+  }
+  return files;
+}
+
+Records records_of(const std::map<std::string, NewFile>& files) {
+  Records records;
+  for (const auto& [path, file] : files) {
+    records.emplace(
+        path, ManifestFile{
+                  .sha256 = sha256_hex(view_of(file.bytes)), .size = file.bytes.size(), .attributes = file.attributes});
+  }
+  return records;
+}
+
+SecretBytes write_set_file(const SetHeader& header, const std::map<std::string, NewFile>& files, const Records& records,
+                           Packing packing, ByteView mac_key) {
+  const std::string manifest = seal_json({{"format", header.format},
+                                          {"id", header.id},
+                                          {"created", to_rfc3339(header.created)},
+                                          {"generation", header.generation},
+                                          {"components", header.components},
+                                          {"cause", to_json(header.cause)},
+                                          {"files", to_json(records)}},
+                                         mac_key);
+  std::vector<ArchiveEntry> entries{{kManifestName, view_of(manifest), 0600}};
+  std::uint64_t size = 0;
+  for (const auto& [path, file] : files) {
+    size += file.bytes.size();
+    entries.push_back({path, view_of(file.bytes), file.attributes.mode});
+  }
+  const bool stored = packing == Packing::stored_where_small && size <= kSmall;
+  return write_archive(entries, header.created, mac_key, stored ? Deflate::none : Deflate::large_members);
+}
+
+SetFile read_set_file(ByteView bytes, const std::string& format, ByteView mac_key) {
+  const Refuse refuse = [](const std::string& cause) { return damaged_backup("backup set", cause); };
+  std::map<std::string, ArchiveMember> members = read_archive(bytes, mac_key);
+  const auto manifest = members.find(kManifestName);
+  if (manifest == members.end()) {
+    throw refuse("it has no manifest");
+  }
+  const Json document = open_sealed_json(text_of(view_of(manifest->second.bytes)), mac_key, refuse);
+  members.erase(manifest);
+  Fields fields(document, "the manifest", refuse);
+  if (fields.text("format") != format) {
+    throw refuse("its format is not " + format);
+  }
+  SetFile read;
+  read.header = {.format = format,
+                 .id = fields.text("id"),
+                 .created = fields.instant("created"),
+                 .generation = fields.number("generation"),
+                 .components = fields.texts("components"),
+                 .cause = cause_of(fields.object("cause"), refuse)};
+  const std::map<std::string, ManifestFile> records = files_of(fields.object("files"), refuse);
+  fields.expect_no_more();
+  read.files = match(std::move(members), records, refuse);
+  return read;
+}
+
+}  // namespace chancery::backup
