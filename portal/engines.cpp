@@ -110,6 +110,7 @@ struct Engines::State {
       const std::lock_guard lock(mutex);
       EngineView& entry = engines[fresh.name];
       if (entry.name.empty()) spdlog::info("engine {} says it lives at {}:{}", fresh.name, fresh.host, fresh.port);
+      fresh.was_asked = entry.was_asked;
       fresh.reachable = entry.reachable;
       fresh.verified = entry.verified;
       fresh.problem = entry.name.empty() ? "not asked yet" : entry.problem;
@@ -172,6 +173,7 @@ struct Engines::State {
       if (view.problem != before || view.reachable != was_reachable) report(view);
       const std::lock_guard lock(mutex);
       EngineView& entry = engines[view.name];
+      entry.was_asked = true;
       entry.reachable = view.reachable;
       entry.verified = view.verified;
       entry.problem = view.problem;

@@ -27,6 +27,7 @@ struct EngineView {
   std::string version;
   Instant last_seen{};
   // The last answer to our own question.
+  bool was_asked = false;
   bool reachable = false;
   bool verified = false;
   std::string problem;  // why not reachable

@@ -15,6 +15,7 @@ namespace {
 using namespace chancery;
 
 std::string state_cell(const portal::EngineView& view) {
+  if (!view.was_asked) return "<span class=\"soft\">not asked yet</span>";
   if (!view.reachable) return "<span class=\"bad\">" + pages::escape(view.problem) + "</span>";
   if (!view.verified) return "<span class=\"warn\">answers, certificate not verified (by setting)</span>";
   return "<span class=\"good\">answers, verified as " + pages::escape(view.internal_name) + "</span>";

@@ -35,7 +35,16 @@ std::string served_cell(const json& identity) {
             escape(served.at("endpoint").get<std::string>()) + (ok ? "" : " serves another certificate") +
             "</span><br>";
   }
-  return html.empty() ? "<span class=\"soft\">not running</span>" : html;
+  if (!html.empty()) return html;
+  // The member identity is what this appliance shows as a client; nobody connects to it.
+  const bool is_client = identity.at("identity").get<std::string>() == "member";
+  return std::string("<span class=\"soft\">") + (is_client ? "shown to other appliances" : "not running") + "</span>";
+}
+
+// The first digits tell certificates apart; the rest is there to compare by another way.
+std::string fingerprint_cell(const std::string& sha256) {
+  return "<details><summary><code>" + escape(sha256.substr(0, 12)) + "</code></summary><code>" + escape(sha256) +
+         "</code></details>";
 }
 
 std::vector<std::string> row_of(const json& identity) {
@@ -46,7 +55,7 @@ std::vector<std::string> row_of(const json& identity) {
           escape(certificate.at("issuer").get<std::string>()),
           ends_cell(identity),
           served_cell(identity),
-          "<code>" + escape(certificate.at("sha256").get<std::string>()) + "</code>"};
+          fingerprint_cell(certificate.at("sha256").get<std::string>())};
 }
 
 bool is_collector_port(const json& identity) {

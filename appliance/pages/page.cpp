@@ -8,9 +8,10 @@ constexpr const char* style = R"(:root { color-scheme: light dark; --line: #8884
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 70rem; }
 header { display: flex; justify-content: space-between; align-items: baseline; border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.4rem; margin: 0 0 .6rem; }
+summary { cursor: pointer; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .45rem .8rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: left; padding: .45rem .8rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; min-width: 6rem; }
 th { font-weight: 600; }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 .soft { color: #666; }
