@@ -77,7 +77,7 @@ TEST(ReplyReaderTest, WhatIsNotHttpIsMalformed) {
         std::string("HTTP/1.1 20 OK\r\n\r\n"), std::string("HTTP/1.1 099 OK\r\n\r\n"),
         std::string("HTTP/1.1 2000\r\n\r\n"), ok + "no colon\r\n\r\n", ok + ": x\r\n\r\n", ok + "A : x\r\n\r\n",
         ok + " folded: x\r\n\r\n", ok + std::string("A: b\0c\r\n\r\n", 10),
-        ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\na", ok + "Content-Length: -1\r\n\r\n",
+        ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", ok + "Content-Length: -1\r\n\r\n",
         ok + "Content-Length: 1, 1\r\n\r\na", ok + "Content-Length: 99999999999999999999\r\n\r\n",
         ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: gzip\r\n\r\n",
         ok + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
