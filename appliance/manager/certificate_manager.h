@@ -71,8 +71,8 @@ struct InitialOptions {
   std::optional<SecretBytes> administrator_password = {};
 };
 struct Initial {
-  std::string federation;                // "" on a secondary
-  SecretBytes administrator_password;    // the one made or given; shown once
+  std::string federation;              // "" on a secondary
+  SecretBytes administrator_password;  // the one made or given; shown once
   backup::GenerationNumber generation = 0;
 };
 // Makes STATE: keys, authority (primary, single), default certificates, Customer Key, repair key, administrator, and

@@ -4,6 +4,7 @@
 
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/pending_keys.h"
+#include "appliance/manager/pinned_collectors.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
 
@@ -92,7 +93,12 @@ json cert_replace(Bench& bench, Call& call) {
       question.waiting_key = std::move(requested->key);
     }
   }
-  const preflight::Answer answer = preflight::check(question, know(bench));
+  preflight::Knowledge knowledge = know(bench);
+  const auto serves_collectors = [](const std::string& identity) { return identity.starts_with("engine"); };
+  if (std::ranges::any_of(identities, serves_collectors)) {
+    knowledge.pinned_collectors = pinned_collectors(bench.appliance.state);
+  }
+  const preflight::Answer answer = preflight::check(question, knowledge);
   if (!answer.identity || answer.report.verdict() == preflight::Verdict::refuse) {
     change::Plan refused;
     refused.reason = "replace";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "appliance/preflight/describe.h"
@@ -203,6 +204,19 @@ class Arrangement {
   std::vector<Certificate> sent_;
 };
 
+// Those whose pinned certificates are none of the chain's: a pin may be the root, an intermediate or the leaf itself.
+std::vector<std::string> locked_out(const std::vector<PinnedCollector>& collectors,
+                                    const std::vector<Certificate>& chain) {
+  std::set<std::string> served;
+  for (const Certificate& certificate : chain) served.insert(certificate.fingerprint());
+  std::vector<std::string> names;
+  for (const PinnedCollector& collector : collectors) {
+    const auto is_served = [&served](const std::string& root) { return served.contains(root); };
+    if (std::ranges::none_of(collector.roots, is_served)) names.push_back(collector.name);
+  }
+  return names;
+}
+
 void judge_surroundings(const Question& question, const Knowledge& knowledge, Report& report) {
   if (!knowledge.federated) {
     report.add(
@@ -210,9 +224,8 @@ void judge_surroundings(const Question& question, const Knowledge& knowledge, Re
         "this appliance has not joined a federation yet; certificates are best replaced afterwards",
         "join first (chancery federation join --primary HOST:PORT --token-file F); joining keeps what you replace now");
   }
-  if (!knowledge.pinned_collectors.empty()) {
-    std::vector<std::string> names = knowledge.pinned_collectors;
-    const std::size_t count = names.size();
+  std::vector<std::string> names = locked_out(knowledge.pinned_collectors, report.chain);
+  if (const std::size_t count = names.size(); count > 0) {
     if (count > 8) {
       names.resize(7);
       names.push_back(std::to_string(count - 7) + " more");

@@ -56,6 +56,12 @@ struct Question {
   std::string key_reader;              // the user that must be able to read them; "": who runs this
 };
 
+// A collector that trusts only the roots it was given, as it last reported (fingerprints).
+struct PinnedCollector {
+  std::string name;
+  std::vector<std::string> roots;
+};
+
 // What this appliance knows. All optional: a bare `cert check` on a laptop has only the OS's anchors.
 struct Knowledge {
   std::shared_ptr<const CertificatePool> anchors;        // roots: appliance trust + federation + OS
@@ -63,7 +69,7 @@ struct Knowledge {
   std::set<std::string> retired_anchors;                 // fingerprints
   std::set<std::string> revoked;                         // fingerprints, or "issuer-key-id:serial"
   bool federated = true;                                 // false: not-federated warning
-  std::vector<std::string> pinned_collectors;            // names of collectors pinned to a root that this is not under
+  std::vector<PinnedCollector> pinned_collectors;        // those that the identity would be served to
 };
 
 // What goes into force: matched, ordered, verified as far as the report says.

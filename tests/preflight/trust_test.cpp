@@ -98,7 +98,7 @@ TEST_F(Trust, IdentityWithTheWrongKey) {
 TEST_F(Trust, FederationAndPinnedCollectors) {
   Ask ask = plain();
   ask.knowledge.federated = false;
-  ask.knowledge.pinned_collectors = {"till-1", "till-2"};
+  ask.knowledge.pinned_collectors = {{.name = "till-1", .roots = {"0a"}}, {.name = "till-2", .roots = {}}};
   const Report report = ask.answer().report;
   expect(report, {.warnings = "not-federated pinned-collectors"});
   EXPECT_NE(message_of(report, "pinned-collectors").find("till-1 and till-2"), std::string::npos);

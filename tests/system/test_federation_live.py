@@ -67,6 +67,27 @@ class Federation(SystemTest):
         self.assertIn("assigns engine secondary.test", collector.log())
         self.assertEqual("secondary.test", collector.status()["server"])
 
+    def test_a_replacement_names_the_pinned_collectors_it_would_lock_out(self):
+        primary, secondary = self.federation()
+        self.collector(secondary, primary).await_connected()
+
+        def reported():
+            return json.loads(self.ask(primary, secondary.engine, "/api/v1/devices", secondary.password())[1])["devices"][0]["trust"] == "pinned"
+
+        await_condition(reported, "its trust is known")
+        pki = self.pki()
+        leaf = pki.leaf(["secondary.test", "localhost"])
+
+        def findings():
+            done = secondary.cli("--json", "cert", "replace", *pki.files(leaf), "--dry-run")
+            self.assertEqual(0, done.code, done)
+            return [f for f in done.json()["report"]["findings"] if f["code"] == "pinned-collectors"]
+
+        await_condition(findings, "the engine has written it down, and the plan names the collector")
+        self.assertIn("1 collector is pinned", findings()[0]["message"])
+        portal = primary.cli("--json", "cert", "replace", *pki.files(pki.leaf(["primary.test"])), "--dry-run")
+        self.assertNotIn("pinned-collectors", portal.out)
+
     def test_log_lines_of_both_ends(self):
         """D5: attempt, peer and version with VERIFIED, connection numbers; the server logs acceptance."""
         primary, secondary = self.federation()
