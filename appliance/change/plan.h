@@ -18,19 +18,19 @@
 namespace chancery::change {
 
 struct ForeignEdit {
-  std::string path;               // absolute
-  std::string expected_sha256;    // of the bytes the plan was made from; "" = absent
+  std::string path;             // absolute
+  std::string expected_sha256;  // of the bytes the plan was made from; "" = absent
   SecretBytes bytes;
 };
 
 struct Plan {
-  std::string reason;                    // "replace", "trust append", "restore 2026…"
-  backup::GenerationNumber base = 0;     // the generation it was made from: anything else in force is "state-changed"
+  std::string reason;                 // "replace", "trust append", "restore 2026…"
+  backup::GenerationNumber base = 0;  // the generation it was made from: anything else in force is "state-changed"
   backup::Edits edits;
   std::vector<ForeignEdit> foreign;
-  std::vector<std::string> identities;   // whose endpoints are probed, with the leaf they must present afterwards
-  std::vector<std::string> components;   // for the backup set: identities, "trust/engine", "profiles", "endpoints", …
-  preflight::Report report;              // a refusal here stops the transaction before anything is staged
+  std::vector<std::string> identities;  // whose endpoints are probed, with the leaf they must present afterwards
+  std::vector<std::string> components;  // for the backup set: identities, "trust/engine", "profiles", "endpoints", …
+  preflight::Report report;             // a refusal here stops the transaction before anything is staged
   backup::Adopt adopt = backup::Adopt::no;
 
   bool is_empty() const { return edits.empty() && foreign.empty(); }
@@ -67,8 +67,8 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
 // they are a warning ("never-goes-back"). Preflighted against the present: revoked leaves, retired anchors and keys that
 // do not match refuse, everything else warns. Edits by hand in what is overwritten are undone by it; elsewhere staging
 // says "drift".
-[[nodiscard]] Plan plan_restore(const backup::Generation& base, const Appliance& appliance,
-                                const std::string& set_id, const std::map<std::string, backup::NewFile>& files,
+[[nodiscard]] Plan plan_restore(const backup::Generation& base, const Appliance& appliance, const std::string& set_id,
+                                const std::map<std::string, backup::NewFile>& files,
                                 const std::vector<std::string>& components, const preflight::Knowledge& knowledge,
                                 Instant now);
 // A new generation with the content of `target`, but for what never goes back (above) and the identities and defaults of

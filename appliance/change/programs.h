@@ -23,8 +23,8 @@ struct ProgramEndpoint {
 
 struct ProgramStatus {
   std::string program;
-  bool running = false;          // its run lock is held
-  bool answering = false;        // its control socket answers
+  bool running = false;    // its run lock is held
+  bool answering = false;  // its control socket answers
   backup::GenerationNumber generation = 0;
   pid_t pid = 0;
   std::vector<ProgramEndpoint> endpoints;

@@ -12,7 +12,7 @@ namespace chancery::change {
 
 enum class Step { preflighted, staged, backed_up, prepared, switched, activated, probed, committed, rolled_back };
 
-[[nodiscard]] const char* to_text(Step step);             // "backed-up"
+[[nodiscard]] const char* to_text(Step step);                // "backed-up"
 [[nodiscard]] Step step_from_text(const std::string& text);  // Failure("journal-invalid")
 [[nodiscard]] bool is_declared(Step from, Step to);
 [[nodiscard]] Step advance(Step from, Step to);

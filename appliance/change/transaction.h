@@ -40,11 +40,12 @@ struct Workplace {
 };
 
 struct Outcome {
-  Step step = Step::preflighted;              // committed, or preflighted when the report refused or nothing changes
-  backup::GenerationNumber generation = 0;    // in force now
+  Step step = Step::preflighted;            // committed, or preflighted when the report refused or nothing changes
+  backup::GenerationNumber generation = 0;  // in force now
   std::string backup_set;
   struct Proof {
-    std::string endpoint;  // "portal 127.0.0.1:443", "engine (stopped, proven offline)", "consumer nginx 127.0.0.1:8080"
+    std::string
+        endpoint;  // "portal 127.0.0.1:443", "engine (stopped, proven offline)", "consumer nginx 127.0.0.1:8080"
     std::string identity;
     std::string sha256;
     bool ok = false;

@@ -37,7 +37,7 @@ struct Appliance {
 
 [[nodiscard]] std::vector<std::string> identities_of(Role role);      // docs/state.md, "Identities by role"
 [[nodiscard]] std::vector<std::string> replacement_group(Role role);  // what `cert replace` covers
-[[nodiscard]] std::vector<std::string> programs_of(Role role);        // serving programs: console, portal, engine, authority
+[[nodiscard]] std::vector<std::string> programs_of(Role role);  // serving programs: console, portal, engine, authority
 // "portal" and "portal-collector" -> portal; "member" and "authority-tls" as in docs/state.md.
 [[nodiscard]] std::string program_of_identity(const std::string& identity, Role role);
 

@@ -44,7 +44,7 @@ struct ProbeAddress {
 struct Consumer {
   std::string name;
   std::string identity;
-  std::string reload;                 // command line, split like a shell would, run without one
+  std::string reload;  // command line, split like a shell would, run without one
   std::vector<ProbeAddress> probe;
   std::vector<std::string> requires_lines;  // "FILE:LINE"
 };
@@ -55,7 +55,8 @@ struct Consumer {
 [[nodiscard]] std::string to_toml(const Endpoint& endpoint);
 [[nodiscard]] std::string to_toml(const SecurityProfile& profile);
 [[nodiscard]] std::string to_toml(const Consumer& consumer);
-[[nodiscard]] std::string endpoint_program(const std::string& endpoint_name);  // "portal-collector" -> "portal"; "join" -> "authority"
+[[nodiscard]] std::string endpoint_program(
+    const std::string& endpoint_name);  // "portal-collector" -> "portal"; "join" -> "authority"
 // "127.0.0.1:443", "[::1]:443"; Failure("bad-address").
 [[nodiscard]] ProbeAddress parse_address(std::string_view text, int default_port = 0);
 

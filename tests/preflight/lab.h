@@ -18,7 +18,7 @@ struct Recipe {
   std::string name = {};
   std::string issuer = {};      // "" self-signed
   std::string subject = {};     // "" = "/CN=" + name
-  std::string key = "ec";  // "ec", "rsa", "ed25519", "rsa1024", "p384", …; or "same:NAME" for the key of another
+  std::string key = "ec";       // "ec", "rsa", "ed25519", "rsa1024", "p384", …; or "same:NAME" for the key of another
   std::string extensions = {};  // lines of an openssl config section; "" makes a version 1 certificate
   int days = 365;
   std::string digest = "sha256";
