@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "appliance/tls/listener.h"
@@ -18,9 +19,9 @@ struct Peer {
   std::uint64_t number = 0;
   std::uint64_t requests = 0;
   Deadline deadline;
-  std::uint32_t events = 0;  // as registered with epoll
-  Descriptor raw;            // owned here until there is a Connection
-  Handshake handshake;
+  std::uint32_t events = 0;              // as registered with epoll
+  Descriptor raw;                        // owned here until there is a Connection
+  std::unique_ptr<Handshake> handshake;  // while it goes on
   ossl::SslPtr ssl;
   std::optional<Connection> connection;
   Bytes received;

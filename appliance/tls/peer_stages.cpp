@@ -50,13 +50,13 @@ bool EventLoop::open(Peer& peer) {
       return false;
     }
   }
-  peer.handshake = {.live = &shared_.live,
-                    .channels = &shared_.channels,
-                    .endpoint = peer.endpoint,
-                    .protocol = "",
-                    .resumable = true,
-                    .snapshot = nullptr};
-  peer.ssl = shared_.context.begin(peer.handshake, peer.raw.get());
+  peer.handshake = std::make_unique<Handshake>(Handshake{.live = &shared_.live,
+                                                         .channels = &shared_.channels,
+                                                         .endpoint = peer.endpoint,
+                                                         .protocol = "",
+                                                         .resumable = true,
+                                                         .snapshot = nullptr});
+  peer.ssl = shared_.context.begin(*peer.handshake, peer.raw.get());
   peer.stage = Peer::Stage::handshake;
   return shake_hands(peer);
 }
@@ -86,7 +86,7 @@ bool EventLoop::refuse(Peer& peer) {
   // Closing with unread bytes would reset the connection and take the alert or answer with it.
   ::shutdown(peer.raw.get(), SHUT_WR);
   peer.ssl.reset();
-  peer.handshake.snapshot.reset();
+  peer.handshake.reset();
   peer.stage = Peer::Stage::draining;
   peer.deadline = within(shared_.limits.drain);
   watch(peer, EPOLLIN);
@@ -94,13 +94,14 @@ bool EventLoop::refuse(Peer& peer) {
 }
 
 bool EventLoop::established(Peer& peer) {
-  ServerContext::finish(peer.ssl.get(), peer.handshake);
+  const std::unique_ptr<Handshake> handshake = std::move(peer.handshake);
+  ServerContext::finish(peer.ssl.get(), *handshake);
   const int descriptor = peer.raw.get();
   peer.connection = Connection::adopt(peer.ssl.release(), descriptor, peer.address);
   peer.raw.release();
-  const auto channel = shared_.handlers.channels.find(peer.handshake.protocol);
+  const auto channel = shared_.handlers.channels.find(handshake->protocol);
   if (channel != shared_.handlers.channels.end()) {
-    log(accepted_line(peer.number, *peer.connection, peer.endpoint, peer.handshake.protocol));
+    log(accepted_line(peer.number, *peer.connection, peer.endpoint, handshake->protocol));
     std::unique_ptr<Peer> leaving = leave(peer);
     channel->second(std::move(*leaving->connection), leaving->endpoint);
     return false;
