@@ -2,72 +2,11 @@
 `./dev faults`), power losses are replayed, and everything is killed under running programs. After the next start every
 component serves a matching certificate, key and chain, the old or the new, and doctor says which."""
 import os
-import re
-import shutil
 import signal
-import subprocess
-import tempfile
 import unittest
 
-from harness import BIN, SOURCE, TOOLS, SystemTest, await_condition, must, run, served_chain
-
-STAGE = os.path.join(SOURCE, "tests", "system", "fault_stage.sh")
-CHANGING = "openat,write,rename,renameat,renameat2,symlinkat,unlinkat,fsync,fdatasync,syncfs,fchmod,mkdirat,close"
-POINTS_PER_CALL = 2
-
-
-def spread(total, wanted):
-    """`wanted` numbers from 1 to total, the last ones always among them: that is where the rename and the commit are."""
-    if total <= wanted:
-        return list(range(1, total + 1))
-    return sorted({1 + (total - 1) * i // (wanted - 1) for i in range(wanted)})
-
-
-class FaultStage(SystemTest):
-    # In memory where there is room: what counts here are the file calls, not the disk.
-    where = "/dev/shm" if os.path.isdir("/dev/shm") and os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_bsize > 1 << 30 else None
-
-    def setUp(self):
-        super().setUp()
-        self.folder = tempfile.mkdtemp(prefix="chancery-test-", dir=self.where)
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.environment = {**os.environ, "CHANCERY_BIN": BIN, "CHANCERY_TOOLS": TOOLS, "SSL_CERT_FILE": os.path.join(self.folder, "os.pem"), "TMPDIR": self.folder}
-        must("bash", STAGE, "make", self.folder, env=self.environment)
-
-    def stage(self, *arguments):
-        return run("bash", STAGE, arguments[0], self.folder, *arguments[1:], env=self.environment)
-
-    def operation(self, name):
-        return self.stage("operation", name).stdout.decode().strip()
-
-    def counts(self, operation):
-        """How often the operation makes each file-changing call when nothing is injected."""
-        self.stage("set-up")
-        log = os.path.join(self.folder, "trace")
-        must("strace", "-f", "-qq", "-o", log, "-e", f"trace={CHANGING}", "bash", "-c", f"exec {operation}", env=self.environment)
-        with open(log) as file:
-            calls = re.findall(r"^\d+ +(\w+)\(", file.read(), re.M)
-        return {call: calls.count(call) for call in set(calls)}
-
-    def inject(self, operation, call, point, fault):
-        self.assertEqual(0, self.stage("set-up").returncode)
-        injection = "signal=KILL" if fault == "kill" else f"error={fault}"
-        done = run("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}:when={point}",
-                   "bash", "-c", f"exec {operation}", env=self.environment)
-        checked = self.stage("check")
-        where = f"{fault} at {call} #{point} of {operation.split()[3:5]}"
-        self.assertEqual(0, checked.returncode, f"{where}: exit {done.returncode}, {done.stderr.decode()[-300:]}\n{checked.stdout.decode()}{checked.stderr.decode()}")
-        return done
-
-    def spread_faults(self, name, fault):
-        operation = self.operation(name)
-        for call, total in sorted(self.counts(operation).items()):
-            for point in spread(total, POINTS_PER_CALL):
-                with self.subTest(operation=name, fault=fault, call=call, point=point):
-                    done = self.inject(operation, call, point, fault)
-                    if fault != "kill" and done.returncode == 1:
-                        self.assertIn("hint:", done.stderr.decode())
-
+from faults_on_stage import FaultStage
+from harness import BIN, SOURCE, SystemTest, await_condition, run, served_chain
 
 class Faults(FaultStage):
     def test_replace_killed(self):
@@ -104,15 +43,6 @@ class Faults(FaultStage):
                     open(os.path.join(self.folder, "state/current/identities", identity, "key.pem"), "wb") as target:
                 target.write(source.read())
         self.assertNotEqual(0, self.stage("check").returncode)
-
-
-class PowerLoss(FaultStage):
-    def test_power_is_lost_during_a_replace(self):
-        done = subprocess.run(["python3", os.path.join(TOOLS, "powerloss.py"), os.path.join(self.folder, "state"), f"bash {STAGE} set-up {self.folder}",
-                               self.operation("replace"), f"bash {STAGE} check {self.folder} $STATE"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment, timeout=500)
-        self.assertIn("bad=0", done.stdout.decode()[-2000:])
-        self.assertNotIn("WARNING", done.stdout.decode())
 
 
 class UnderPrograms(SystemTest):
