@@ -30,6 +30,9 @@ class Faults(FaultStage):
     def test_append_on_a_read_only_file_system(self):
         self.spread_faults("append", "EROFS")
 
+    def test_rollback_without_permission(self):
+        self.spread_faults("rollback", "EACCES")
+
     def test_the_killing_tool_itself(self):
         """killat.sh as `./dev faults` runs it, its first points."""
         done = run("bash", os.path.join(SOURCE, "tests", "system", "faults.sh"), "rollback", "kill", "1", env=self.environment)
