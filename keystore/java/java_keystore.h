@@ -2,7 +2,7 @@
 //
 //   java::Keystore store = java::open_keystore(bytes, {.source = "cacerts", .password = &password});
 //   store.entries.push_back(java::trusted_certificate("corp-root", root.der(), now_ms));
-//   Bytes sealed = java::seal_keystore(store, password);       // read_back it, then rename it into place
+//   SecretBytes sealed = java::seal_keystore(store, &password);   // store_file.h puts it in place
 //
 // The type is found from the content, never from a file's name. Digests and MACs are checked before any entry is
 // handed over: a wrong password is Failure("wrong-password"), altered bytes are too ("keystore-damaged" where the two can
