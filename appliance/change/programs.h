@@ -36,6 +36,11 @@ class Programs {
   virtual std::vector<ProgramStatus> status() = 0;
   virtual void prepare(const std::string& program, backup::GenerationNumber generation) = 0;   // Failure: refused
   virtual void activate(const std::string& program, backup::GenerationNumber generation) = 0;  // Failure
+  // All of them; those that are found by their sockets at once, so that no endpoint waits for another. Returns or throws
+  // the first Failure when every one has answered.
+  virtual void activate_all(const std::vector<std::string>& programs, backup::GenerationNumber generation) {
+    for (const std::string& program : programs) activate(program, generation);
+  }
   virtual void abandon(const std::string& program, backup::GenerationNumber generation) noexcept = 0;
 };
 

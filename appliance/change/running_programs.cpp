@@ -50,6 +50,14 @@ class RunningPrograms final : public Programs {
   void activate(const std::string& program, backup::GenerationNumber generation) override {
     ask("activate", program, generation, activate_patience);
   }
+  void activate_all(const std::vector<std::string>& programs, backup::GenerationNumber generation) override {
+    std::vector<std::future<void>> asked;
+    for (const std::string& program : programs) {
+      asked.push_back(std::async(std::launch::async, [this, &program, generation] { activate(program, generation); }));
+    }
+    for (const auto& answer : asked) answer.wait();
+    for (auto& answer : asked) answer.get();
+  }
   void abandon(const std::string& program, backup::GenerationNumber generation) noexcept override {
     try {
       ask("abandon", program, generation, activate_patience);

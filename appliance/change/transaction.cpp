@@ -115,7 +115,7 @@ class Run {
   }
 
   void activate() {
-    for (const std::string& program : change_.programs) workplace_.programs.activate(program, change_.to);
+    workplace_.programs.activate_all(change_.programs, change_.to);
     // Whoever was started meanwhile has loaded what was in force at that moment.
     status_ = workplace_.programs.status();
     expect_answering(status_);

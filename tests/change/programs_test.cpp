@@ -2,6 +2,8 @@
 
 #include "appliance/change/programs.h"
 
+#include <atomic>
+#include <latch>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -98,6 +100,39 @@ TEST_F(RunningProgramsTest, StatusAndVerbsGoOverTheControlProtocol) {
     EXPECT_EQ("give the right one", failure.hint());
   }
   EXPECT_EQ((std::vector<std::string>{"status", "status", "prepare", "abandon", "activate"}), heard);
+}
+
+TEST_F(RunningProgramsTest, AllAreAskedToActivateAtOnce) {
+  // Each answers only when the other was asked as well.
+  std::latch all_asked(2);
+  for (const char* program : {"console", "engine"}) {
+    start(program, [&](const control::Message&, const control::Caller&) {
+      all_asked.arrive_and_wait();
+      return control::Message{.json = R"({"ok":true})", .attachments = {}};
+    });
+  }
+  programs->activate_all({"console", "engine"}, 13);
+}
+
+TEST_F(RunningProgramsTest, OneThatRefusesToActivateIsNamedWhenAllHaveAnswered) {
+  std::atomic<int> heard{0};
+  start("console", [&](const control::Message&, const control::Caller&) -> control::Message {
+    ++heard;
+    throw Failure({.code = "too-many-files", .subject = "console", .cause = "no descriptor left", .hint = "raise it"});
+  });
+  start("engine", [&](const control::Message&, const control::Caller&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the refusal is there long before
+    ++heard;
+    return control::Message{.json = R"({"ok":true})", .attachments = {}};
+  });
+  try {
+    programs->activate_all({"console", "engine"}, 13);
+    ADD_FAILURE() << "not refused";
+  } catch (const Failure& failure) {
+    EXPECT_EQ("too-many-files", failure.code());
+    EXPECT_EQ("console", failure.subject());
+  }
+  EXPECT_EQ(2, heard);
 }
 
 TEST_F(RunningProgramsTest, OneThatStartsIsWaitedFor) {
