@@ -19,9 +19,6 @@ issue() {  # NAME: leaf NAME under the root, EC
   openssl x509 -req -in "$dir/$1.csr" -CA "$dir/root.crt" -CAkey "$dir/root.key" -CAcreateserial -days 90 -extfile "$dir/ext" -out "$dir/$1.crt" 2>/dev/null
 }
 
-# Fingerprints of what may be in force: the old leaf, the new one, and for rollback and restore the first default.
-known() { for c in "$dir"/old.crt "$dir"/new.crt "$dir"/default-console.crt "$dir"/default-portal.crt; do sha256sum <(openssl x509 -in "$c" -outform der) | cut -d' ' -f1; done; }
-
 case $verb in
   make)
     mkdir -p "$dir"
@@ -49,32 +46,8 @@ case $verb in
     esac
     ;;
   check)
-    state=${3:-$dir/state}
-    export SSL_CERT_FILE=$dir/os.pem
-    pairs() {  # what any program would read right now
-      local i prints=""
-      for i in console portal; do
-        bash "$tools/paircheck.sh" "$state/current/identities/$i/certificate.pem" "$state/current/identities/$i/key.pem" || { echo "$1: $i"; return 1; }
-        prints="$prints $(sha256sum <(openssl x509 -in "$state/current/identities/$i/certificate.pem" -outform der) | cut -d' ' -f1)"
-        cmp -s <(openssl x509 -in "$state/current/identities/$i/certificate.pem") <(openssl x509 -in "$state/current/identities/$i/fullchain.pem") || { echo "$1: $i has another fullchain.pem"; return 1; }
-      done
-      read -r a b <<<"$prints"
-      [ "$a" = "$b" ] || { [ "$a" = "$(sha256sum <(openssl x509 -in "$dir/default-console.crt" -outform der) | cut -d' ' -f1)" ] &&
-        [ "$b" = "$(sha256sum <(openssl x509 -in "$dir/default-portal.crt" -outform der) | cut -d' ' -f1)" ]; } || { echo "$1: console and portal are of different generations"; return 1; }
-      case $(known) in *"$a"*) ;; *) echo "$1: an unknown leaf"; return 1 ;; esac
-    }
-    pairs "as left"
-    # The next start: whoever takes the lock first resolves the change in doubt, and then nothing is in doubt any more.
-    "$bin/chancery-manager" --state "$state" --resolve >/dev/null 2>"$dir/resolve.err" || { cat "$dir/resolve.err"; echo "the next start could not resolve it"; exit 1; }
-    pairs "after the next start"
-    [ ! -e "$state/change.json" ] || { echo "change.json is left"; exit 1; }
     # powerloss.py rebuilds folders without their modes, so what doctor says of permissions counts only for the state itself.
-    "$bin/chancery" --state "$state" --json doctor >"$dir/doctor.json" 2>&1 || true
-    python3 - "$dir/doctor.json" "$([ "$state" = "$dir/state" ] || echo permissions)" <<'PYTHON'
-import json, sys
-critical = [c for c in json.load(open(sys.argv[1]))["checks"] if c["status"] == "critical" and c["check"] != sys.argv[2]]
-if critical:
-    sys.exit(f"doctor: {critical}")
-PYTHON
+    state=${3:-$dir/state}
+    CHANCERY_BIN=$bin CHANCERY_TOOLS=$tools exec python3 -SEB "$here/fault_check.py" "$dir" "$state" "$([ "$state" = "$dir/state" ] || echo permissions)"
     ;;
 esac

@@ -7,12 +7,21 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 tools=${CHANCERY_TOOLS:-$here/../../../shared/tools}
 stage=$here/fault_stage.sh
+# In memory where the system has a place for it: what counts are the file calls, not the disk.
+where=/tmp
+[ ! -d /dev/shm ] || where=/dev/shm
 
 one() {  # OPERATION KIND MAX
   local dir
-  dir=$(mktemp -d /tmp/chancery-faults-XXXXXX)
-  TMPDIR=$dir
-  export TMPDIR
+  dir=$(mktemp -d "$where/chancery-faults-XXXXXX")
+  export TMPDIR=$dir
+  if [ "$2" != kill ] && [ "$2" != powerloss ]; then
+    # The tracer stops at the one call that counts instead of at every call (strace 6.1 sends no signals that way).
+    mkdir "$dir/tracer"
+    printf '#!/bin/sh\nexec %s --seccomp-bpf "$@"\n' "$(command -v strace)" >"$dir/tracer/strace"
+    chmod +x "$dir/tracer/strace"
+    local PATH=$dir/tracer:$PATH
+  fi
   "$stage" make "$dir"
   "$stage" set-up "$dir"
   local operation result=0

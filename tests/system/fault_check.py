@@ -1,0 +1,91 @@
+"""fault_check.py DIR STATE [CHECK-OF-DOCTOR-TO-PASS-OVER]: is STATE, as a fault left it, wholly the old or wholly the new
+one; does the next start resolve it; and is it one of the two then? Exit 0, or one line that says what is wrong.
+
+What is asked depends on nothing but the bytes and modes below STATE, so a state that equals one which passed (DIR/passed)
+passes: most faults strike before anything was changed, and only this makes trying all of them affordable."""
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+BIN = os.environ["CHANCERY_BIN"]
+TOOLS = os.environ["CHANCERY_TOOLS"]
+IDENTITIES = ("console", "portal")
+HOLDS_NO_STATE = ("lock",)  # who held it last
+
+
+def digest_of(state):
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(state):
+        folders.sort()
+        for name in sorted(folders + files):
+            path = os.path.join(folder, name)
+            digest.update(f"{os.path.relpath(path, state)}\0{os.lstat(path).st_mode:o}\0".encode())
+            if os.path.islink(path):
+                digest.update(os.readlink(path).encode())
+            elif name in files and os.path.relpath(path, state) not in HOLDS_NO_STATE:
+                with open(path, "rb") as file:
+                    digest.update(hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()
+
+
+def first_leaf(path):
+    with open(path) as file:
+        text = file.read()
+    body = text.split("-----BEGIN CERTIFICATE-----", 1)[1].split("-----END CERTIFICATE-----", 1)[0]
+    return hashlib.sha256(base64.b64decode("".join(body.split()))).hexdigest()
+
+
+class Check:
+    def __init__(self, folder, state):
+        self.folder, self.state = folder, state
+        leaf = lambda name: first_leaf(os.path.join(folder, name + ".crt"))
+        self.sets = [(leaf("old"),) * 2, (leaf("new"),) * 2, tuple(leaf("default-" + i) for i in IDENTITIES)]
+
+    def expect_pairs(self, when):
+        """What any program would read right now."""
+        found = []
+        for identity in IDENTITIES:
+            path = lambda name: os.path.join(self.state, "current", "identities", identity, name)
+            pair = subprocess.run(["bash", os.path.join(TOOLS, "paircheck.sh"), path("certificate.pem"), path("key.pem")], stdout=subprocess.PIPE)
+            if pair.returncode:
+                sys.exit(f"{when}: {identity}: {pair.stdout.decode().strip()}")
+            found.append(first_leaf(path("certificate.pem")))
+            if found[-1] != first_leaf(path("fullchain.pem")):
+                sys.exit(f"{when}: {identity} has another fullchain.pem")
+        if tuple(found) not in self.sets:
+            sys.exit(f"{when}: console and portal present neither the old set, nor the new, nor the first default: {found}")
+
+    def expect_resolved(self):
+        """The next start: whoever takes the lock first resolves the change in doubt, and then nothing is in doubt."""
+        done = subprocess.run([os.path.join(BIN, "chancery-manager"), "--state", self.state, "--resolve"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if done.returncode:
+            sys.exit(f"the next start could not resolve it: {done.stderr.decode().strip()}")
+        if os.path.lexists(os.path.join(self.state, "change.json")):
+            sys.exit("change.json is left")
+
+    def expect_healthy(self, passed_over):
+        done = subprocess.run([os.path.join(BIN, "chancery"), "--state", self.state, "--json", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        critical = [c for c in json.loads(done.stdout)["checks"] if c["status"] == "critical" and c["check"] != passed_over]
+        if critical:
+            sys.exit(f"doctor: {critical}")
+
+
+def main(folder, state, passed_over=""):
+    os.environ["SSL_CERT_FILE"] = os.path.join(folder, "os.pem")
+    passed = os.path.join(folder, "passed")
+    digest = digest_of(state) + passed_over
+    if os.path.exists(os.path.join(passed, digest)):
+        return
+    check = Check(folder, state)
+    check.expect_pairs("as left")
+    check.expect_resolved()
+    check.expect_pairs("after the next start")
+    check.expect_healthy(passed_over)
+    os.makedirs(passed, exist_ok=True)
+    open(os.path.join(passed, digest), "w").close()
+
+
+main(*sys.argv[1:])
