@@ -52,6 +52,7 @@ class Writer {
   Writer& block(ByteView bytes);
   Writer& sized16(ByteView bytes);
   Writer& sized32(ByteView bytes);
+  void reserve(std::size_t size) { out_.reserve(size); }  // where the size is known, growing wipes nothing
 
   const SecretBytes& bytes() const noexcept { return out_; }
   SecretBytes take() { return std::move(out_); }

@@ -11,7 +11,7 @@ namespace chancery::java {
 
 namespace {
 
-constexpr std::array<const Format*, 0> formats{};
+constexpr std::array<const Format*, 1> formats{&jks_format};
 
 const Format& format_of(StoreType type) {
   const auto found =
