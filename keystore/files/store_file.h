@@ -47,9 +47,9 @@ class StoreFile {
   ~StoreFile();
 
   [[nodiscard]] bool exists() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const noexcept;   // empty where it does not exist
-  [[nodiscard]] const std::string& sha256() const noexcept;  // hex; "" where it does not exist
-  [[nodiscard]] const std::string& path() const noexcept;    // absolute, links followed: what is replaced
+  [[nodiscard]] const SecretBytes& bytes() const noexcept;  // empty where it does not exist
+  [[nodiscard]] const std::string& sha256() const;          // hex; "" where it does not exist
+  [[nodiscard]] const std::string& path() const noexcept;   // absolute, links followed: what is replaced
   [[nodiscard]] std::optional<FileAttributes> attributes() const;
 
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse
