@@ -92,6 +92,11 @@ Issuer issuer_from(Registered registered) {
           certificate.subject_key_id()};
 }
 
+struct Validity {
+  Instant not_before{};
+  Instant not_after{};
+};
+
 Certificate signed_issuing(const PrivateKey& root_key, const Certificate& root, const PrivateKey& issuing_key,
                            const std::string& federation, const NameConstraints& constraints, Instant now) {
   const Bytes public_key = issuing_key.public_key_der();
@@ -126,6 +131,8 @@ struct Authority::State {
     if (in_force_id(store, "issuing") == issuer.register_id) return;
     issuer = issuer_from(*in_force(store, "issuing"));
   }
+  LeafNames checked_names(const LeafRequest& request) const;
+  Validity validity_of(const LeafRequest& request, Instant now) const;
   Bytes leaf(const LeafRequest& request, Instant now) const;
 
   Folder folder;
@@ -137,9 +144,29 @@ struct Authority::State {
   Issuer issuer;
 };
 
+LeafNames Authority::State::checked_names(const LeafRequest& request) const {
+  LeafNames names{exact_names(request.names), request.member_uri};
+  const bool is_member = request.purpose == LeafPurpose::member;
+  const bool uri_fits = is_member ? names.uri.starts_with("chancery://" + federation + "/member/") : names.uri.empty();
+  if (uri_fits && !(names.names.empty() && names.uri.empty())) return names;
+  throw Failure({.code = "bad-name",
+                 .subject = request.issued_for,
+                 .cause = "a member needs a URI of this federation, and every other certificate a name and no URI",
+                 .hint = "give names, and for members chancery://" + federation + "/member/ROLE/NAME"});
+}
+
+Validity Authority::State::validity_of(const LeafRequest& request, Instant now) const {
+  const Instant not_after = std::min(now + request.validity, issuer.certificate.not_after());
+  if (not_after > now) return {std::max(now - backdating, issuer.certificate.not_before()), not_after};
+  throw Failure({.code = "authority-expired",
+                 .subject = issuer.certificate.subject(),
+                 .cause = "the issuing CA ended on " + to_rfc3339(issuer.certificate.not_after()),
+                 .hint = "check this machine's clock; if it is right, the federation needs a new authority"});
+}
+
 Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
   const PublicKeyKind key_kind = check_public_key(request.public_key_der);
-  const LeafNames names{exact_names(request.names), request.member_uri};
+  const LeafNames names = checked_names(request);
   for (const AlternativeName& name : names.names) {
     if (is_permitted(issuer.permitted, name)) continue;
     throw Failure({.code = "name-not-permitted",
@@ -147,26 +174,12 @@ Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
                    .cause = "the issuing CA's name constraints do not permit this name",
                    .hint = "make a join token that bears the name, or give it at `chancery init --san`"});
   }
-  const bool is_member = request.purpose == LeafPurpose::member;
-  const bool uri_fits = is_member ? names.uri.starts_with("chancery://" + federation + "/member/") : names.uri.empty();
-  if (!uri_fits || (names.names.empty() && names.uri.empty())) {
-    throw Failure({.code = "bad-name",
-                   .subject = request.issued_for,
-                   .cause = "a member needs a URI of this federation, and every other certificate a name and no URI",
-                   .hint = "give names, and for members chancery://" + federation + "/member/ROLE/NAME"});
-  }
-  const Instant not_after = std::min(now + request.validity, issuer.certificate.not_after());
-  if (not_after <= now) {
-    throw Failure({.code = "authority-expired",
-                   .subject = issuer.certificate.subject(),
-                   .cause = "the issuing CA ended on " + to_rfc3339(issuer.certificate.not_after()),
-                   .hint = "check this machine's clock; if it is right, the federation needs a new authority"});
-  }
+  const Validity validity = validity_of(request, now);
   const Bytes subject = subject_name(organisation_of(federation), common_name_for(names.names));
   return write_certificate(issuing_key, {.serial = new_serial(),
                                          .issuer = issuer.name,
-                                         .not_before = std::max(now - backdating, issuer.certificate.not_before()),
-                                         .not_after = not_after,
+                                         .not_before = validity.not_before,
+                                         .not_after = validity.not_after,
                                          .subject = subject,
                                          .public_key_der = request.public_key_der,
                                          .extensions = leaf_extensions(
@@ -255,6 +268,25 @@ Certificate Authority::issue(const LeafRequest& request) {
           {.kind = kind_of(request.purpose), .issued_for = request.issued_for, .issued_at = now});
   });
   return std::move(*issued);
+}
+
+Authority::Forecast Authority::forecast(const LeafRequest& request) {
+  std::vector<std::string> new_names = not_permitted(request.names);
+  const auto lock = state_->store.hold();
+  static_cast<void>(check_public_key(request.public_key_der));
+  static_cast<void>(state_->checked_names(request));
+  const Validity validity = state_->validity_of(request, state_->clock());
+  return {std::move(new_names), validity.not_before, validity.not_after};
+}
+
+std::vector<std::string> Authority::not_permitted(const std::vector<std::string>& names) {
+  const auto lock = state_->store.hold();
+  state_->refresh();
+  std::vector<std::string> missing;
+  for (const AlternativeName& name : exact_names(names)) {
+    if (!is_permitted(state_->issuer.permitted, name)) missing.push_back(name.value);
+  }
+  return missing;
 }
 
 void Authority::permit_names(const std::vector<std::string>& names) {

@@ -56,6 +56,15 @@ class Authority {
   Certificate root() const;
   Certificate issuing() const;  // the current one: leaf chains are {leaf, issuing}
   Certificate issue(const LeafRequest& request);
+  // What permit_names and issue would do for it, with every refusal of theirs; signs and writes nothing.
+  struct Forecast {
+    std::vector<std::string> new_names;  // the issuing CA would be issued anew for them
+    Instant not_before{};
+    Instant not_after{};
+  };
+  [[nodiscard]] Forecast forecast(const LeafRequest& request);
+  // Those of `names` that the issuing CA does not permit yet.
+  [[nodiscard]] std::vector<std::string> not_permitted(const std::vector<std::string>& names);
   // Widens the issuing CA's name constraints (a new issuing certificate under the same key) where `names` need it.
   void permit_names(const std::vector<std::string>& names);
   // The register's database. Certificates issued inside store().write() are kept or lost together with what else is

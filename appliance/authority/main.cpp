@@ -55,7 +55,7 @@ class JoinService {
       if (admission_ && terms == terms_) return [] {};
     }
     auto next =
-        std::make_shared<federation::Admission>(folder_, authority_, PrivateKey::from_pem(view_of(terms.key_pem)),
+        std::make_shared<federation::Admission>(authority_, PrivateKey::from_pem(view_of(terms.key_pem)),
                                                 secret_copy(view_of(terms.customer_key)), terms.facts, system_now);
     return [this, next, terms] {
       const std::lock_guard lock(mutex_);

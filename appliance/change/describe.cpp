@@ -24,6 +24,11 @@ json file_json(const std::string& path, const std::optional<backup::NewFile>& ed
   return entry;
 }
 
+// Written anew with the bytes it has: nobody sees a difference.
+bool is_as_it_is(const std::string& path, const std::optional<backup::NewFile>& edit, const backup::Generation& base) {
+  return edit && base.has(path) && base.read_secret(path) == edit->bytes;
+}
+
 std::string leaf_fingerprint(const backup::Generation& base, const Plan& plan, const std::string& identity,
                              bool after) {
   const std::string path = "identities/" + identity + "/certificate.pem";
@@ -45,7 +50,9 @@ std::string leaf_fingerprint(const backup::Generation& base, const Plan& plan, c
 
 json describe(const Plan& plan, const backup::Generation& base, const Appliance& appliance) {
   json files = json::array();
-  for (const auto& [path, edit] : plan.edits) files.push_back(file_json(path, edit, base));
+  for (const auto& [path, edit] : plan.edits) {
+    if (!is_as_it_is(path, edit, base)) files.push_back(file_json(path, edit, base));
+  }
   json foreign = json::array();
   for (const ForeignEdit& edit : plan.foreign) foreign.push_back({{"path", edit.path}, {"change", "change"}});
   json identities = json::array();

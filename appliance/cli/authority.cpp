@@ -4,7 +4,7 @@
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
-#include "appliance/cli/session.h"
+#include "appliance/cli/outcome_view.h"
 
 namespace chancery::cli {
 
@@ -42,8 +42,10 @@ int run_sign(Session& session) {
   Ask ask("authority-sign");
   ask.put_file("file", read_source(arguments.value("CSR")))
       .put_text("purpose", arguments.value("--purpose"))
-      .put_texts("sans", arguments.values("--san"));
+      .put_texts("sans", arguments.values("--san"))
+      .put_flag("dry_run", arguments.has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
+  if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
   if (session.json()) {
     session.terminal().document(reply);
     return 0;
@@ -65,7 +67,8 @@ constexpr Option kSignOptions[] = {{.name = "--purpose",
                                    {.name = "--san",
                                     .value = "NAME",
                                     .help = "a name it shall bear; those in the request are not believed",
-                                    .repeated = true}};
+                                    .repeated = true},
+                                   {.name = "--dry-run", .value = "", .help = "print the plan; sign nothing"}};
 constexpr Example kSignExamples[] = {
     {"chancery authority sign api.csr --purpose client --san robot.example.com > api.crt", "a client certificate"},
     {"chancery authority sign web.csr --purpose server --san web.lan --san 192.0.2.7 > web.crt",

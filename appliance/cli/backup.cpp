@@ -180,7 +180,9 @@ int run_import(Session& session) {
   if (!passphrase && !is_zip && can_prompt()) passphrase = prompted_secret("passphrase of " + file.name + ": ");
   ask.put_file("file", std::move(file));
   if (passphrase) ask.put_secret("passphrase", std::move(*passphrase));
+  ask.put_flag("dry_run", arguments.has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
+  if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
   if (session.json()) {
     session.terminal().document(reply);
   } else if (!session.terminal().quiet()) {
@@ -190,28 +192,12 @@ int run_import(Session& session) {
   return 0;
 }
 
-// What pruning would remove: the list is newest first.
-Json beyond(const Json& sets, long keep) {
-  Json ids = Json::array();
-  long at = 0;
-  for (const Json& set : sets) {
-    if (at++ >= keep) ids.push_back(text_at(set, "id"));
-  }
-  return ids;
-}
-
 int run_prune(Session& session) {
   const long keep = session.arguments().number("--keep", 20, 1, 100000);
   const bool planned = session.arguments().has("--dry-run");
-  Json reply;
-  if (planned) {
-    const Json removed = beyond(session.ask(Ask("backup-list")).value("sets", Json::array()), keep);
-    reply = {{"outcome", "planned"}, {"removed", removed}};
-  } else {
-    Ask ask("backup-prune");
-    ask.put("keep", keep);
-    reply = session.ask(std::move(ask));
-  }
+  Ask ask("backup-prune");
+  ask.put("keep", keep).put_flag("dry_run", planned);
+  const Json reply = session.ask(std::move(ask));
   Terminal& terminal = session.terminal();
   if (session.json()) {
     terminal.document(reply);
@@ -220,7 +206,7 @@ int run_prune(Session& session) {
   if (terminal.quiet()) return 0;
   const Json removed = reply.value("removed", Json::array());
   const std::string count = std::to_string(removed.size()) + (removed.size() == 1 ? " set" : " sets");
-  if (planned) {
+  if (planned && !removed.empty()) {
     terminal.line("planned: " + count + " would be removed (--dry-run)");
   } else {
     terminal.line(removed.empty() ? "unchanged: there are no more sets than that" : "done: " + count + " removed");
@@ -260,7 +246,8 @@ constexpr Example kExportExamples[] = {
     {"chancery backup export 20261121T101500Z-000012 --output set.bin --passphrase-file pass",
      "encrypted, to keep elsewhere"}};
 constexpr Positional kFile[] = {{.name = "FILE", .help = "what `backup export` wrote (- is stdin)", .kind = "file"}};
-constexpr Option kImportOptions[] = {kPassphraseFile, kPassphraseEnv};
+constexpr Option kImportOptions[] = {
+    kPassphraseFile, kPassphraseEnv, {.name = "--dry-run", .value = "", .help = "check it and say what it is"}};
 constexpr Example kImportExamples[] = {
     {"chancery backup import set.bin --passphrase-file pass", "takes it among the sets again"}};
 constexpr Option kPruneOptions[] = {{.name = "--keep", .value = "N", .help = "keep the newest N sets (20)"},

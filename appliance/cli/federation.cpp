@@ -34,9 +34,11 @@ int run_token(Session& session) {
   ask.put_text("role", role_named(arguments.value("--role")))
       .put_text("name", arguments.value("--name"))
       .put_texts("sans", arguments.values("--san"))
-      .put("ttl_seconds", seconds_from(arguments.value("--ttl", "10m"), "--ttl"));
+      .put("ttl_seconds", seconds_from(arguments.value("--ttl", "10m"), "--ttl"))
+      .put_flag("dry_run", arguments.has("--dry-run"));
   std::vector<SecretBytes> attachments;
   Json reply = session.ask(std::move(ask), &attachments);
+  if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
   if (attachments.empty()) {
     throw Failure({.code = "reply-invalid",
                    .subject = "chancery-manager",
@@ -89,8 +91,9 @@ int run_tokens_list(Session& session) {
 int run_tokens_revoke(Session& session) {
   const std::string id = session.arguments().value("ID");
   Ask ask("federation-tokens-revoke");
-  ask.put_text("id", id);
+  ask.put_text("id", id).put_flag("dry_run", session.arguments().has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
+  if (session.arguments().has("--dry-run")) return show_outcome(session, reply, "");
   if (session.json()) {
     session.terminal().document(reply);
   } else if (!session.terminal().quiet()) {
@@ -130,9 +133,13 @@ int run_join(Session& session) {
   std::optional<SecretBytes> token = given_secret(arguments, "--token");
   if (!token) token = prompted_secret("join token: ");
   Ask ask("federation-join");
-  ask.put_text("primary", arguments.value("--primary")).put_secret("token", std::move(*token));
+  ask.put_text("primary", arguments.value("--primary"))
+      .put_secret("token", std::move(*token))
+      .put_flag("dry_run", arguments.has("--dry-run"));
   return show_outcome(session, session.ask(std::move(ask)), "this appliance is a member of the federation");
 }
+
+constexpr Option kDryRun{.name = "--dry-run", .value = "", .help = "print the plan; change nothing"};
 
 constexpr Option kTokenOptions[] = {
     {.name = "--role",
@@ -142,7 +149,8 @@ constexpr Option kTokenOptions[] = {
      .required = true},
     {.name = "--name", .value = "DNS", .help = "its name, exactly as its `init` was told", .required = true},
     {.name = "--san", .value = "NAME", .help = "its other names (internal name, addresses)", .repeated = true},
-    {.name = "--ttl", .value = "TIME", .help = "good for so long (10m; at most as the primary allows)"}};
+    {.name = "--ttl", .value = "TIME", .help = "good for so long (10m; at most as the primary allows)"},
+    kDryRun};
 constexpr Example kTokenExamples[] = {
     {"chancery federation token --role engine --name engine1.example.com --san engine1.lan > token",
      "a token for one appliance, good for one key and ten minutes"},
@@ -157,11 +165,17 @@ constexpr Example kTokensRevokeExamples[] = {
 constexpr Option kJoinOptions[] = {
     {.name = "--primary", .value = "HOST:PORT", .help = "the primary's join endpoint (port 8444)", .required = true},
     {.name = "--token-file", .value = "FILE", .help = "the token (- is stdin)", .kind = "file"},
-    {.name = "--token-env", .value = "VARIABLE", .help = "the same from an environment variable"}};
+    {.name = "--token-env", .value = "VARIABLE", .help = "the same from an environment variable"},
+    {.name = "--dry-run",
+     .value = "",
+     .help = "look at the primary's authority and print the plan; uses up no token, changes nothing"}};
+constexpr Option kRevokeOptions[] = {kDryRun};
 constexpr Example kJoinExamples[] = {
     {"chancery federation join --primary portal.example.com:8444 --token-file token",
      "gets this appliance's certificates; own ones already in force stay"},
-    {"chancery federation join --primary portal.example.com:8444", "asks for the token"}};
+    {"chancery federation join --primary portal.example.com:8444", "asks for the token"},
+    {"chancery federation join --primary portal.example.com:8444 --token-file token --dry-run",
+     "is it the primary that made the token, and what would change here?"}};
 constexpr Example kListExamples[] = {{"chancery federation list", "members, and when they were last seen"}};
 
 constexpr Command kCommands[] = {
@@ -188,7 +202,7 @@ constexpr Command kCommands[] = {
      .summary = "make a token good for nothing",
      .description = "Who has joined with it stays a member.",
      .positionals = kTokenId,
-     .options = {},
+     .options = kRevokeOptions,
      .examples = kTokensRevokeExamples,
      .run = run_tokens_revoke},
     {.path = "federation join",

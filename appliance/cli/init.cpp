@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "appliance/cli/command.h"
+#include "appliance/cli/outcome_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/session.h"
 #include "appliance/cli/table.h"
@@ -121,8 +122,35 @@ void print_words(Session& session, const manager::InitialOptions& options, const
   }
 }
 
+// Nothing is there yet that could be compared: what would listen where, and under whose name.
+int show_plan(Session& session, const manager::InitialPlan& plan) {
+  Json endpoints = Json::array();
+  for (const Endpoint& endpoint : plan.endpoints) {
+    if (!endpoint.enabled) continue;
+    endpoints.push_back({{"endpoint", endpoint.name},
+                         {"identity", endpoint.identity},
+                         {"host", endpoint.host},
+                         {"port", endpoint.port}});
+  }
+  const Appliance& appliance = plan.appliance;
+  return show_outcome(session,
+                      {{"outcome", "planned"},
+                       {"plan",
+                        {{"state", appliance.state},
+                         {"role", to_text(appliance.role)},
+                         {"names", appliance.all_names()},
+                         {"identities", plan.identities},
+                         {"endpoints", endpoints},
+                         {"users", appliance.separate_users ? "one per program" : "one for everything"}}}},
+                      "");
+}
+
 int run_init(Session& session) {
   manager::InitialOptions options = options_of(session);
+  if (session.arguments().has("--dry-run")) {
+    options.administrator_password = given_secret(session.arguments(), "--administrator-password");
+    return show_plan(session, manager::plan_initialise(options));
+  }
   std::optional<PasswordFile> file;
   if (session.arguments().has("--password-file")) file.emplace(session.arguments().value("--password-file"));
   options.administrator_password = given_secret(session.arguments(), "--administrator-password");
@@ -154,7 +182,8 @@ constexpr Option kInitOptions[] = {
     {.name = "--administrator-password-file",
      .value = "FILE",
      .help = "use the password in that file (- is stdin) instead of making one",
-     .kind = "file"}};
+     .kind = "file"},
+    {.name = "--dry-run", .value = "", .help = "print what would be made and where it would listen; make nothing"}};
 constexpr Example kInitExamples[] = {
     {"chancery init --role primary --name portal.example.com", "the first appliance of a federation, with its own PKI"},
     {"chancery init --role secondary --name engine1.example.com --internal-name engine1.lan",

@@ -1,5 +1,7 @@
 #include "appliance/cli/outcome_view.h"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -47,6 +49,15 @@ int show_refusal(Session& session, const Json& reply, const Json& report) {
   return 1;
 }
 
+// As chmod and ls speak of it.
+std::string mode_of(const Json& file) {
+  const auto mode = file.find("mode");
+  if (mode == file.end() || !mode->is_number_unsigned()) return "";
+  std::array<char, 8> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), mode->get<unsigned>() & 07777U, 8);
+  return "0" + std::string(digits.data(), end.ptr);
+}
+
 void print_plan(Terminal& terminal, const Json& plan) {
   for (const auto& [key, value] : plan.items()) {
     if (value.is_array() && !value.empty() && value.front().is_object()) {
@@ -60,7 +71,7 @@ void print_plan(Terminal& terminal, const Json& plan) {
       Table table(std::move(columns));
       for (const Json& row : value) {
         std::vector<Text> cells;
-        for (const std::string& name : names) cells.emplace_back(text_at(row, name));
+        for (const std::string& name : names) cells.emplace_back(name == "mode" ? mode_of(row) : text_at(row, name));
         table.add(std::move(cells));
       }
       table.print(terminal);

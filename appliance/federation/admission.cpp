@@ -18,8 +18,8 @@ const char* state_of(const TokenRecord& token, Instant now) {
 
 }  // namespace
 
-Admission::Admission(const Folder&, authority::Authority& authority, PrivateKey tls_key, SecretBytes customer_key,
-                     PrimaryFacts facts, Clock clock)
+Admission::Admission(authority::Authority& authority, PrivateKey tls_key, SecretBytes customer_key, PrimaryFacts facts,
+                     Clock clock)
     : state_(new State{.authority = authority,
                        .tls_key = std::move(tls_key),
                        .customer_key = std::move(customer_key),
@@ -28,7 +28,7 @@ Admission::Admission(const Folder&, authority::Authority& authority, PrivateKey 
                        .attempts = {}}) {}
 Admission::~Admission() = default;
 
-SecretBytes Admission::make_token(const TokenOrder& order) {
+std::vector<std::string> Admission::check_order(const TokenOrder& order) const {
   if (order.role != Role::secondary) {
     throw Failure({.code = "bad-role",
                    .subject = to_text(order.role),
@@ -41,7 +41,7 @@ SecretBytes Admission::make_token(const TokenOrder& order) {
                    .cause = "a token lives between a second and seven days",
                    .hint = "give --ttl 10m, --ttl 24h or the like"});
   }
-  const std::vector<std::string> names = canonical_names(order.names);
+  std::vector<std::string> names = canonical_names(order.names);
   if (names.empty()) {
     throw Failure({.code = "bad-name",
                    .subject = "join token",
@@ -55,6 +55,11 @@ SecretBytes Admission::make_token(const TokenOrder& order) {
                    .cause = "this is the primary's own name",
                    .hint = "give the name of the appliance that is to join"});
   }
+  return names;
+}
+
+SecretBytes Admission::make_token(const TokenOrder& order) {
+  const std::vector<std::string> names = check_order(order);
   const SecretBytes id = random_secret(16);
   JoinToken token{
       .id = Bytes(id.begin(), id.end()), .seed = random_secret(32), .authority_pin = state_->tls_key.key_digest()};
@@ -87,8 +92,12 @@ std::vector<TokenSummary> Admission::tokens() const {
 }
 
 void Admission::revoke_token(const std::string& id) {
-  for (const TokenRecord& token : all_tokens(state_->store())) {
-    if (to_hex(token.id) == id) return revoke(state_->store(), token.id, state_->clock());
+  revoke(state_->store(), from_hex(token(id).id), state_->clock());
+}
+
+TokenSummary Admission::token(const std::string& id) const {
+  for (TokenSummary& token : tokens()) {
+    if (token.id == id) return std::move(token);
   }
   throw Failure({.code = "unknown-token",
                  .subject = id.substr(0, 64),

@@ -8,6 +8,7 @@
 #include "appliance/federation/reply_proof.h"
 #include "appliance/federation/token.h"
 #include "appliance/http/client.h"
+#include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 #include "keystore/x509/der.h"
 #include "keystore/x509/pem.h"
@@ -59,6 +60,14 @@ Failure relay_suspected(const std::string& peer) {
                            peer + " (man in the middle), or this is not the appliance that made the token",
                   .hint = "nothing was sent and nothing installed. Check the address and what lies in between "
                           "(proxies, load balancers), and use a token made on that primary"});
+}
+
+tls::ClientOptions pinning(const JoinToken& token) {
+  tls::ClientOptions options;
+  options.pin = token.authority_pin;
+  options.minimum_protocol = "TLSv1.3";
+  options.alpn = {"http/1.1"};
+  return options;
 }
 
 [[noreturn]] void refused(const http::Reply& reply, Instant now, const std::string& peer) {
@@ -218,6 +227,21 @@ class Attempt {
 
 }  // namespace
 
+AuthoritySeen look_at_authority(const tls::Target& primary, const SecretBytes& token_text,
+                                std::chrono::milliseconds deadline) {
+  const JoinToken token = read_token(view_of(token_text));
+  const tls::ClientContext context(pinning(token));
+  try {
+    const tls::Connection connection = tls::Connection::connect(primary, context, tls::within(deadline));
+    return {.certificate = connection.peer_chain().at(0),
+            .protocol = connection.protocol(),
+            .pin = to_hex(token.authority_pin)};
+  } catch (const Failure& failure) {
+    if (failure.code() == "pin-mismatch") throw relay_suspected(address_of(primary));
+    throw;
+  }
+}
+
 Joined join(const JoinRequest& request, const SecretBytes& token_text, const Clock& clock) {
   const JoinToken token = read_token(view_of(token_text));
   if (request.names.empty() || request.identities.empty()) {
@@ -226,11 +250,7 @@ Joined join(const JoinRequest& request, const SecretBytes& token_text, const Clo
                    .cause = "an appliance joins with its names and identities",
                    .hint = "run chancery init on this appliance first"});
   }
-  tls::ClientOptions options;
-  options.pin = token.authority_pin;
-  options.minimum_protocol = "TLSv1.3";
-  options.alpn = {"http/1.1"};
-  const tls::ClientContext context(std::move(options));
+  const tls::ClientContext context(pinning(token));
   Attempt attempt(request, token, clock);
   std::optional<Joined> joined;
   try {

@@ -50,6 +50,17 @@ struct Joined {
 
 [[nodiscard]] Joined join(const JoinRequest& request, const SecretBytes& token, const Clock& clock);
 
+// What a join would meet, without one: reaches the authority, shakes hands, and compares its key with the token's pin.
+// Nothing is sent over the connection, so the token is not used, and whether it is still good (open, not expired, for
+// these names) stays unknown. Failures as of join().
+struct AuthoritySeen {
+  Certificate certificate;
+  std::string protocol;
+  std::string pin;  // hex SHA-256 of its public key, as the token has it
+};
+[[nodiscard]] AuthoritySeen look_at_authority(const tls::Target& primary, const SecretBytes& token,
+                                              std::chrono::milliseconds deadline = std::chrono::milliseconds{15000});
+
 struct TokenOrder {
   Role role = Role::secondary;
   std::vector<std::string> names;  // external, internal, SANs
@@ -87,13 +98,16 @@ struct PrimaryFacts {
 // WAL; the CLI and chancery-authority may both have it open. Thread safe.
 class Admission {
  public:
-  Admission(const Folder& authority_folder, authority::Authority& authority, PrivateKey tls_key,
-            SecretBytes customer_key, PrimaryFacts facts, Clock clock);
+  Admission(authority::Authority& authority, PrivateKey tls_key, SecretBytes customer_key, PrimaryFacts facts,
+            Clock clock);
   ~Admission();
 
   [[nodiscard]] SecretBytes make_token(const TokenOrder& order);
+  // The names as the token would bear them; throws whatever make_token would refuse, and writes nothing.
+  [[nodiscard]] std::vector<std::string> check_order(const TokenOrder& order) const;
   [[nodiscard]] std::vector<TokenSummary> tokens() const;
   void revoke_token(const std::string& id);
+  [[nodiscard]] TokenSummary token(const std::string& id) const;  // Failure("unknown-token")
   [[nodiscard]] std::vector<Member> members() const;
   void seen(const std::string& member_name, Instant when);
   void enter_primary(const Member& self);

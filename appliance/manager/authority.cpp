@@ -36,6 +36,19 @@ Failure names_missing(const CertificateRequest& request) {
                       asked.empty() ? "give the names with --san NAME" : "if they are right, give:" + asked);
 }
 
+json plan_of(AuthorityDesk& desk, const authority::LeafRequest& order, const std::string& purpose) {
+  const authority::Authority::Forecast forecast = desk.authority.forecast(order);
+  return {{"outcome", "planned"},
+          {"plan",
+           {{"purpose", purpose},
+            {"names", order.names},
+            {"issuer", desk.authority.issuing().subject()},
+            {"not_before", to_rfc3339(forecast.not_before)},
+            {"not_after", to_rfc3339(forecast.not_after)},
+            {"new_names", forecast.new_names},
+            {"files", authority_files(forecast.new_names)}}}};
+}
+
 }  // namespace
 
 json authority_root(Bench& bench, Call& call) {
@@ -62,13 +75,15 @@ json authority_sign(Bench& bench, Call& call) {
   if (names.empty()) throw names_missing(request);
   const Bench::Writer writer = bench.begin_change(call.who() + ", authority sign");
   AuthorityDesk desk(bench);
+  const authority::LeafRequest order{
+      .purpose = purpose == "client" ? authority::LeafPurpose::client : authority::LeafPurpose::server,
+      .names = names,
+      .member_uri = {},
+      .public_key_der = request.public_key_der(),
+      .issued_for = "authority sign, " + call.who()};
+  if (call.flag("dry_run")) return plan_of(desk, order, purpose);
   desk.authority.permit_names(names);
-  const Certificate leaf = desk.authority.issue(
-      {.purpose = purpose == "client" ? authority::LeafPurpose::client : authority::LeafPurpose::server,
-       .names = names,
-       .member_uri = {},
-       .public_key_der = request.public_key_der(),
-       .issued_for = "authority sign, " + call.who()});
+  const Certificate leaf = desk.authority.issue(order);
   const std::string pem = pem_of({leaf, desk.authority.issuing()});
   call.reply_attachments.push_back(secret_copy(pem));
   return {{"outcome", "done"},

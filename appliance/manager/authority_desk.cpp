@@ -1,5 +1,7 @@
 #include "appliance/manager/authority_desk.h"
 
+#include <nlohmann/json.hpp>
+
 #include "appliance/manager/federation_facts.h"
 
 namespace chancery::manager {
@@ -33,11 +35,16 @@ federation::PrimaryFacts primary_facts(Bench& bench) {
 
 }  // namespace
 
+nlohmann::json authority_files(const std::vector<std::string>& new_names) {
+  nlohmann::json files = {{{"path", "authority/authority.db"}, {"change", "change"}}};
+  if (!new_names.empty()) files.push_back({{"path", "authority/issuing.pem"}, {"change", "change"}});
+  return files;
+}
+
 AuthorityDesk::AuthorityDesk(Bench& bench)
     : authority(authority::Authority::open(authority_folder(bench), bench.clock())),
-      admission(authority_folder(bench), authority,
-                PrivateKey::from_pem(view_of(bench.current().read_secret("identities/authority-tls/key.pem"))),
-                bench.state.read_secret("authority/customer.key", customer_key_limit), primary_facts(bench),
-                bench.clock()) {}
+      admission(
+          authority, PrivateKey::from_pem(view_of(bench.current().read_secret("identities/authority-tls/key.pem"))),
+          bench.state.read_secret("authority/customer.key", customer_key_limit), primary_facts(bench), bench.clock()) {}
 
 }  // namespace chancery::manager

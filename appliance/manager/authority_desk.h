@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,9 @@
 #include "appliance/manager/bench.h"
 
 namespace chancery::manager {
+
+// What a dry run says of the authority's files: its register, and its issuing certificate where names are new to it.
+[[nodiscard]] nlohmann::json authority_files(const std::vector<std::string>& new_names);
 
 class AuthorityDesk {
  public:

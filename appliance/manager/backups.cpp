@@ -127,6 +127,13 @@ json backup_import(Bench& bench, Call& call) {
   const preflight::SourceFile file = call.file("file");
   const std::optional<SecretBytes> passphrase = call.secret("passphrase");
   const Bench::Writer writer = bench.begin_change(call.who() + ", backup import");
+  if (call.flag("dry_run")) {
+    json plan = summary_json(bench.sets.examine_import(view_of(file.bytes), passphrase ? &*passphrase : nullptr));
+    json reply{{"outcome", "planned"}, {"id", plan["id"]}};
+    plan["files"] = {{{"path", "backups/" + plan["id"].get<std::string>() + ".zip"}, {"change", "add"}}};
+    reply["plan"] = std::move(plan);
+    return reply;
+  }
   const std::string id = bench.sets.import_set(view_of(file.bytes), passphrase ? &*passphrase : nullptr);
   json out = listed(bench, id);
   out["outcome"] = "done";
@@ -138,8 +145,12 @@ json backup_prune(Bench& bench, Call& call) {
   if (!keep || *keep < 1)
     throw bad_argument("keep", "is not a positive number", "say how many sets shall stay: --keep N");
   const Bench::Writer writer = bench.begin_change(call.who() + ", backup prune");
-  const std::vector<std::string> removed = bench.sets.prune(static_cast<std::size_t>(*keep), {});
-  return {{"outcome", removed.empty() ? "unchanged" : "done"}, {"removed", removed}, {"kept", bench.sets.ids().size()}};
+  const std::size_t count = static_cast<std::size_t>(*keep);
+  const bool is_dry = call.flag("dry_run");
+  const std::vector<std::string> removed = is_dry ? bench.sets.beyond(count, {}) : bench.sets.prune(count, {});
+  const std::size_t kept = bench.sets.ids().size() - (is_dry ? removed.size() : 0);
+  const char* done = is_dry ? "planned" : "done";
+  return {{"outcome", removed.empty() ? "unchanged" : done}, {"removed", removed}, {"kept", kept}};
 }
 
 }  // namespace chancery::manager

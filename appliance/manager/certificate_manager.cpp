@@ -36,8 +36,8 @@ constexpr std::array verbs{
     Entry{"backup-verify", Access::reads, backup_verify, "id"},
     Entry{"backup-restore", Access::changes, backup_restore, "id components dry_run"},
     Entry{"backup-export", Access::reads, backup_export, "id passphrase"},
-    Entry{"backup-import", Access::changes, backup_import, "file passphrase"},
-    Entry{"backup-prune", Access::changes, backup_prune, "keep"},
+    Entry{"backup-import", Access::changes, backup_import, "file passphrase dry_run"},
+    Entry{"backup-prune", Access::changes, backup_prune, "keep dry_run"},
     Entry{"generation-list", Access::reads, generation_list, ""},
     Entry{"generation-diff", Access::reads, generation_diff, "a b"},
     Entry{"generation-rollback", Access::changes, generation_rollback, "number dry_run"},
@@ -59,13 +59,13 @@ constexpr std::array verbs{
     Entry{"consumer-show", Access::reads, consumer_show, "name"},
     Entry{"consumer-list", Access::reads, consumer_list, ""},
     Entry{"consumer-delete", Access::changes, consumer_delete, "name dry_run"},
-    Entry{"federation-token", Access::changes, federation_token, "role name internal_name sans ttl_seconds"},
+    Entry{"federation-token", Access::changes, federation_token, "role name internal_name sans ttl_seconds dry_run"},
     Entry{"federation-tokens-list", Access::reads, federation_tokens_list, ""},
-    Entry{"federation-tokens-revoke", Access::changes, federation_tokens_revoke, "id"},
+    Entry{"federation-tokens-revoke", Access::changes, federation_tokens_revoke, "id dry_run"},
     Entry{"federation-list", Access::reads, federation_list, ""},
-    Entry{"federation-join", Access::changes, federation_join, "primary token"},
+    Entry{"federation-join", Access::changes, federation_join, "primary token dry_run"},
     Entry{"authority-root", Access::reads, authority_root, ""},
-    Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans"},
+    Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans dry_run"},
 };
 
 const Entry* find_verb(std::string_view name) {

@@ -19,14 +19,14 @@
 // cert-replace       files{certificate[],key[],intermediate[],also_trust[]}, passphrase, identities[], accept[], keep_root, dry_run
 // cert-reset         identity, dry_run
 // cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
-// backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase; prune: keep
+// backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase, dry_run; prune: keep, dry_run
 // generation-list/-diff/-rollback/-adopt/-undo/-purge            a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
 // trust-list/-append/-remove                                     store ("engine" where absent); files[]; fingerprint; dry_run
 // profile|endpoint|consumer -set/-show/-list/-delete             name, settings{key:value}, dry_run
-// federation-token   role, name, sans[], ttl_seconds             reply attachment 0: the token
-// federation-tokens-list/-revoke, federation-list                id
-// federation-join    primary "HOST:PORT", token {attachment}
-// authority-root, authority-sign                                 file, purpose, sans[]
+// federation-token   role, name, sans[], ttl_seconds, dry_run    reply attachment 0: the token
+// federation-tokens-list/-revoke, federation-list                id; revoke: dry_run
+// federation-join    primary "HOST:PORT", token {attachment}, dry_run   dry: looks at the authority and asks it nothing
+// authority-root, authority-sign                                 file, purpose, sans[], dry_run
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
 // resolve            -                                           resolves a change in doubt; also done by every change
 // Reports of refusals: a Failure would lose the findings, so a refused change *returns* {"outcome":"refused","report":{…}}
@@ -37,9 +37,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "appliance/control/message.h"
 #include "appliance/settings/appliance.h"
+#include "appliance/settings/policy.h"
 #include "backup/generations/generation.h"
 #include "keystore/x509/instant.h"
 
@@ -78,5 +80,14 @@ struct Initial {
 // Makes STATE: keys, authority (primary, single), default certificates, Customer Key, repair key, administrator, and
 // generation 1, complete or not at all. A state that is there already is Failure("already-initialised").
 [[nodiscard]] Initial initialise(const InitialOptions& options, const Clock& clock);
+
+struct InitialPlan {
+  Appliance appliance;  // its state absolute
+  std::vector<std::string> identities;
+  std::vector<Endpoint> endpoints;
+};
+// What initialise would make, with every refusal of its own; writes nothing. Not checked: whether there is room, and
+// whether the ports are free (nothing listens before the programs start).
+[[nodiscard]] InitialPlan plan_initialise(const InitialOptions& options);
 
 }  // namespace chancery::manager

@@ -53,9 +53,12 @@ json member_json(const federation::Member& member) {
 // A secondary knows itself and where its primary is; the roster is the primary's.
 json members_of_secondary(Bench& bench) {
   json members = json::array();
-  json self{{"name", bench.appliance.name}, {"role", to_text(bench.appliance.role)},
-            {"state", "not-joined"},        {"joined", nullptr},
-            {"last_seen", nullptr},         {"certificates", json::array()}};
+  json self{{"name", bench.appliance.name},
+            {"role", to_text(bench.appliance.role)},
+            {"state", "not-joined"},
+            {"joined", nullptr},
+            {"last_seen", to_rfc3339(bench.now())},
+            {"certificates", json::array()}};
   if (const auto facts = FederationFacts::read(bench.current())) {
     self["state"] = "joined";
     if (const auto member = change::read_identity(bench.current(), "identities/member")) {
@@ -81,14 +84,24 @@ json federation_token(Bench& bench, Call& call) {
   const std::chrono::seconds ttl = time_to_live(call);
   const Bench::Writer writer = bench.begin_change(call.who() + ", federation token");
   AuthorityDesk desk(bench);
-  desk.authority.permit_names(names);
-  call.reply_attachments.push_back(desk.admission.make_token({.role = role, .names = names, .time_to_live = ttl}));
+  const federation::TokenOrder order{.role = role, .names = names, .time_to_live = ttl};
   const auto facts = FederationFacts::read(bench.current());
-  return {{"outcome", "done"},
-          {"role", to_text(role)},
-          {"names", names},
-          {"expires", to_rfc3339(bench.now() + ttl)},
-          {"primary", facts->authority_host + ":" + std::to_string(facts->authority_port)}};
+  json reply{{"role", to_text(role)},
+             {"names", desk.admission.check_order(order)},
+             {"expires", to_rfc3339(bench.now() + ttl)},
+             {"primary", facts->authority_host + ":" + std::to_string(facts->authority_port)}};
+  if (call.flag("dry_run")) {
+    const std::vector<std::string> new_names = desk.authority.not_permitted(names);
+    json plan = reply;
+    plan["new_names"] = new_names;
+    plan["files"] = authority_files(new_names);
+    reply["outcome"] = "planned";
+    reply["plan"] = std::move(plan);
+    return reply;
+  }
+  call.reply_attachments.push_back(desk.admission.make_token(order));
+  reply["outcome"] = "done";
+  return reply;
 }
 
 json federation_tokens_list(Bench& bench, Call&) {
@@ -108,7 +121,14 @@ json federation_tokens_list(Bench& bench, Call&) {
 json federation_tokens_revoke(Bench& bench, Call& call) {
   const std::string id = call.text("id");
   const Bench::Writer writer = bench.begin_change(call.who() + ", federation tokens revoke");
-  AuthorityDesk(bench).admission.revoke_token(id);
+  AuthorityDesk desk(bench);
+  const federation::TokenSummary token = desk.admission.token(id);
+  if (call.flag("dry_run")) {
+    return {{"outcome", "planned"},
+            {"id", id},
+            {"plan", {{"token", id}, {"state", token.state}, {"names", token.names}, {"files", authority_files({})}}}};
+  }
+  desk.admission.revoke_token(id);
   return {{"outcome", "done"}, {"id", id}};
 }
 
@@ -122,6 +142,8 @@ json federation_list(Bench& bench, Call&) {
     if (found != heard.end() && (!member.last_seen || *member.last_seen < found->second)) {
       member.last_seen = found->second;
     }
+    // Whoever answers this question is here.
+    if (member.name == bench.appliance.name) member.last_seen = bench.now();
     members.push_back(member_json(member));
   }
   return {{"federation", bench.appliance.federation}, {"members", std::move(members)}};

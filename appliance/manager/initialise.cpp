@@ -98,14 +98,16 @@ SecretBytes make_password() {
   return password;
 }
 
+void expect_long_enough(const std::optional<SecretBytes>& given) {
+  if (!given || given->size() >= shortest_password) return;
+  throw Failure({.code = "password-weak",
+                 .subject = "the administrator's password",
+                 .cause = "it is shorter than " + std::to_string(shortest_password) + " characters",
+                 .hint = "give a longer one, or none: then chancery init makes one"});
+}
+
 SecretBytes make_administrator(const Folder& state, const Appliance& appliance,
                                const std::optional<SecretBytes>& given) {
-  if (given && given->size() < shortest_password) {
-    throw Failure({.code = "password-weak",
-                   .subject = "the administrator's password",
-                   .cause = "it is shorter than " + std::to_string(shortest_password) + " characters",
-                   .hint = "give a longer one, or none: then chancery init makes one"});
-  }
   SecretBytes password = given ? *given : make_password();
   std::array<char, crypto_pwhash_STRBYTES> hash{};
   // A password we made has 120 random bits: what argon2id costs the attacker is a second line, what it costs us is each
@@ -144,7 +146,7 @@ void enter_in_roster(const Folder& state, const Appliance& appliance, Authority&
   const Folder folder = state.open_folder("authority");
   folder.write_atomically("customer.key", view_of(founding.customer_key), owned_by(appliance, "authority", 0600));
   const FederationFacts& facts = *founding.facts;
-  federation::Admission admission(folder, authority, *founding.authority_tls_key, founding.customer_key,
+  federation::Admission admission(authority, *founding.authority_tls_key, founding.customer_key,
                                   {.federation = facts.federation,
                                    .portal_host = facts.portal_host,
                                    .portal_port = facts.portal_port,
@@ -160,8 +162,19 @@ void enter_in_roster(const Folder& state, const Appliance& appliance, Authority&
 
 }  // namespace
 
+InitialPlan plan_initialise(const InitialOptions& options) {
+  Appliance appliance = described(options);
+  expect_long_enough(options.administrator_password);
+  appliance.state = StateDraft::expect_none(options.state);
+  return {
+      .appliance = appliance,
+      .identities = identities_of(appliance.role),
+      .endpoints = founding_endpoints(appliance.role, {.host = options.listen_host, .port_base = options.port_base})};
+}
+
 Initial initialise(const InitialOptions& options, const Clock& clock) {
   Appliance appliance = described(options);
+  expect_long_enough(options.administrator_password);
   StateDraft draft(options.state, mode_of_state(appliance));
   appliance.state = draft.path();
   if (appliance.role != Role::secondary) appliance.federation = to_hex(view_of(random_secret(8)));

@@ -142,6 +142,37 @@ change::Plan plan_join(Bench& bench, const std::vector<JoinIdentity>& asked, con
   return plan;
 }
 
+// What a join would change, told without joining: certificates that only the authority can issue stand in as
+// self-signed ones, so that the plan is made where every join's plan is made. None of it leaves this function.
+json planned_join(Bench& bench, const ProbeAddress& primary, const SecretBytes& token, const Call& call) {
+  const federation::AuthoritySeen authority =
+      federation::look_at_authority({.host = primary.host, .port = primary.port, .name = {}}, token);
+  const std::vector<std::string> names = bench.appliance.all_names();
+  Joined stand_in{.federation = "of " + primary.host,
+                  .chains = {},
+                  .root = authority.certificate,
+                  .customer_key = random_secret(32),
+                  .portal_host = primary.host,
+                  .portal_port = primary.port,
+                  .portal_name = primary.host};
+  std::vector<JoinIdentity> asked;
+  for (const std::string& identity : identities_of(bench.appliance.role)) {
+    asked.push_back({.identity = identity, .key = PrivateKey::generate(KeyType::ecdsa_p256)});
+    stand_in.chains[identity] = {authority::self_signed(asked.back().key, names, bench.now()), authority.certificate};
+  }
+  json reply = finish(
+      bench, plan_join(bench, asked, stand_in, facts_of(bench.appliance, stand_in, primary, authority.pin)), call);
+  json& plan = reply["plan"];
+  for (json& identity : plan["identities"]) identity["after"] = "issued at the join";
+  plan["authority"] = primary.host + ":" + std::to_string(primary.port) + ", " + authority.protocol +
+                      ", its key is the one the token pins";
+  plan["files"].push_back({{"path", "settings/appliance.toml"}, {"change", "change"}});
+  plan["authority_pin"] = authority.pin;
+  plan["names"] = names;
+  plan["token"] = "not used; whether it is good for these names shows at the join";
+  return reply;
+}
+
 }  // namespace
 
 json federation_join(Bench& bench, Call& call) {
@@ -157,6 +188,7 @@ json federation_join(Bench& bench, Call& call) {
             {"federation", bench.appliance.federation},
             {"generation", bench.current().number()}};
   }
+  if (call.flag("dry_run")) return planned_join(bench, primary, *token, call);
   federation::JoinRequest request;
   request.primary = {.host = primary.host, .port = primary.port, .name = {}};
   request.role = bench.appliance.role;

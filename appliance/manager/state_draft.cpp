@@ -29,6 +29,20 @@ Failure already_initialised(const std::string& state) {
 
 std::string random_name(const std::string& prefix) { return prefix + to_hex(view_of(random_secret(4))); }
 
+void refuse_what_is_there(const Folder& state) {
+  if (state.status("current")) throw already_initialised(state.path());
+  if (state.status(marker)) return;
+  for (const char* part : {"secrets", "authority", "generations"}) {
+    if (!state.status(part)) continue;
+    throw Failure({.code = "already-initialised",
+                   .subject = state.path() + "/" + part,
+                   .cause = "there are parts of an appliance here, but nothing is in force",
+                   .hint = "if `current` was lost, link it to the newest folder in generations/; to begin anew, move "
+                           "everything in " +
+                           state.path() + " away first"});
+  }
+}
+
 // Drafts whose maker is gone: nobody holds their lock.
 void remove_dead_drafts(const Folder& parent, const std::string& prefix) {
   for (const std::string& name : parent.list()) {
@@ -40,20 +54,15 @@ void remove_dead_drafts(const Folder& parent, const std::string& prefix) {
 
 }  // namespace
 
-StateDraft::StateDraft(const std::string& state_path, mode_t mode) : mode_(mode) {
+StateDraft::StateDraft(const std::string& state_path, mode_t mode) : state_(expect_none(state_path)), mode_(mode) {
   std::error_code ignored;
-  fs::path absolute = fs::weakly_canonical(fs::absolute(state_path), ignored);
-  if (absolute.empty()) absolute = fs::absolute(state_path);
-  if (!absolute.has_filename()) absolute = absolute.parent_path();
-  state_ = absolute.string();
-  is_inside_ = fs::exists(absolute, ignored);
+  is_inside_ = fs::exists(state_, ignored);
   std::string prefix = inside_prefix;
   if (is_inside_) {
     parent_ = state_;
-    refuse_what_is_there(Folder::open(state_));
   } else {
-    parent_ = absolute.parent_path().string();
-    prefix = absolute.filename().string() + ".init-";
+    parent_ = fs::path(state_).parent_path().string();
+    prefix = fs::path(state_).filename().string() + ".init-";
   }
   const Folder parent = is_inside_ ? Folder::open(parent_) : Folder::create(parent_, {.mode = 0755});
   remove_dead_drafts(parent, prefix);
@@ -74,18 +83,13 @@ StateDraft::~StateDraft() {
   }
 }
 
-void StateDraft::refuse_what_is_there(const Folder& state) const {
-  if (state.status("current")) throw already_initialised(state_);
-  if (state.status(marker)) return;
-  for (const char* part : {"secrets", "authority", "generations"}) {
-    if (!state.status(part)) continue;
-    throw Failure({.code = "already-initialised",
-                   .subject = state_ + "/" + part,
-                   .cause = "there are parts of an appliance here, but nothing is in force",
-                   .hint = "if `current` was lost, link it to the newest folder in generations/; to begin anew, move "
-                           "everything in " +
-                           state_ + " away first"});
-  }
+std::string StateDraft::expect_none(const std::string& state_path) {
+  std::error_code ignored;
+  fs::path absolute = fs::weakly_canonical(fs::absolute(state_path), ignored);
+  if (absolute.empty()) absolute = fs::absolute(state_path);
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  if (fs::exists(absolute, ignored)) refuse_what_is_there(Folder::open(absolute.string()));
+  return absolute.string();
 }
 
 void StateDraft::land() {

@@ -32,8 +32,10 @@ class StateDraft {
   const std::string& state() const noexcept { return state_; }  // where it will be, absolute
   void land();
 
+  // Where STATE is or would be, absolute; "already-initialised" where one is. Writes nothing.
+  [[nodiscard]] static std::string expect_none(const std::string& state_path);
+
  private:
-  void refuse_what_is_there(const Folder& state) const;
   void land_inside(const Folder& state);
 
   std::string state_;

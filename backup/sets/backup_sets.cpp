@@ -97,6 +97,43 @@ SecretBytes read_bytes(const Folder& state, const std::string& id) {
   return folder.read_secret(file_name(id), kMaximumArchive);
 }
 
+// Of a set that was read, and so is whole.
+BackupSummary summary_of(const SetHeader& header) {
+  return {.id = header.id,
+          .created = header.created,
+          .generation = header.generation,
+          .components = header.components,
+          .cause = header.cause,
+          .verified = true,
+          .problem = ""};
+}
+
+SecretBytes without_envelope(ByteView bytes, const SecretBytes* passphrase) {
+  if (!is_envelope(bytes)) {
+    return {bytes.begin(), bytes.end()};
+  }
+  if (passphrase == nullptr) {
+    throw Failure({.code = "passphrase-needed",
+                   .subject = "backup set",
+                   .cause = "it was exported under a passphrase",
+                   .hint = "give the passphrase with --passphrase-file"});
+  }
+  return open_envelope(bytes, *passphrase);
+}
+
+// A set of this appliance that is not here yet.
+SetHeader importable(const Folder& state, ByteView bytes, const SecretBytes& mac_key) {
+  require_key(mac_key);
+  SetHeader header = read_set(bytes, mac_key).header;
+  if (folder_is_there(state) && state.open_folder(kFolder).status(file_name(header.id))) {
+    throw Failure({.code = "already-exists",
+                   .subject = header.id,
+                   .cause = "a backup set of this name is here already",
+                   .hint = "`chancery backup verify` tells whether it is whole; remove it first to import it again"});
+  }
+  return header;
+}
+
 }  // namespace
 
 std::map<std::string, NewFile> BackupSet::files(const std::string& prefix) const {
@@ -186,13 +223,7 @@ BackupSet BackupSets::open(const std::string& id) const {
       throw damaged_backup(id, "it is the set " + read.header.id + " under another name");
     }
     BackupSet set;
-    set.summary_ = {.id = id,
-                    .created = read.header.created,
-                    .generation = read.header.generation,
-                    .components = std::move(read.header.components),
-                    .cause = std::move(read.header.cause),
-                    .verified = true,
-                    .problem = ""};
+    set.summary_ = summary_of(read.header);
     set.files_ = std::move(read.files);
     return set;
   } catch (const Failure& failure) {
@@ -209,41 +240,31 @@ SecretBytes BackupSets::export_set(const std::string& id, const SecretBytes* pas
 }
 
 std::string BackupSets::import_set(ByteView bytes, const SecretBytes* passphrase) {
-  require_key(mac_key_);
-  SecretBytes opened;
-  if (is_envelope(bytes)) {
-    if (passphrase == nullptr) {
-      throw Failure({.code = "passphrase-needed",
-                     .subject = "backup set",
-                     .cause = "it was exported under a passphrase",
-                     .hint = "give the passphrase with --passphrase-file"});
-    }
-    opened = open_envelope(bytes, *passphrase);
-    bytes = view_of(opened);
-  }
-  const std::string id = read_set(bytes, mac_key_).header.id;
+  const SecretBytes opened = without_envelope(bytes, passphrase);
+  const std::string id = importable(state_, view_of(opened), mac_key_).id;
   state_.make_folder(kFolder, {.mode = 0700});
-  const Folder folder = state_.open_folder(kFolder);
-  if (folder.status(file_name(id))) {
-    throw Failure({.code = "already-exists",
-                   .subject = id,
-                   .cause = "a backup set of this name is here already",
-                   .hint = "`chancery backup verify` tells whether it is whole; remove it first to import it again"});
-  }
-  folder.write_atomically(file_name(id), bytes, {.mode = 0600});
+  state_.open_folder(kFolder).write_atomically(file_name(id), view_of(opened), {.mode = 0600});
   return id;
 }
 
+BackupSummary BackupSets::examine_import(ByteView bytes, const SecretBytes* passphrase) const {
+  const SecretBytes opened = without_envelope(bytes, passphrase);
+  return summary_of(importable(state_, view_of(opened), mac_key_));
+}
+
 std::vector<std::string> BackupSets::prune(std::size_t count, const std::set<std::string>& keep) {
-  const std::vector<std::string> all = ids();
-  std::vector<std::string> removed;
-  for (std::size_t i = count; i < all.size(); ++i) {
-    if (!keep.contains(all[i])) {
-      state_.open_folder(kFolder).remove(file_name(all[i]));
-      removed.push_back(all[i]);
-    }
+  std::vector<std::string> removed = beyond(count, keep);
+  for (const std::string& id : removed) {
+    state_.open_folder(kFolder).remove(file_name(id));
   }
   return removed;
+}
+
+std::vector<std::string> BackupSets::beyond(std::size_t count, const std::set<std::string>& keep) const {
+  std::vector<std::string> rest = ids();
+  rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(count, rest.size())));
+  std::erase_if(rest, [&](const std::string& id) { return keep.contains(id); });
+  return rest;
 }
 
 std::vector<std::string> BackupSets::purge(const std::function<bool(const std::string& path, ByteView bytes)>& holds) {

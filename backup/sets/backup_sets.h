@@ -67,8 +67,11 @@ class BackupSets {
   // Takes what export_set made; the MAC must be this appliance's. Returns the id; one already there is
   // "already-exists". Failures of the envelope: "passphrase-needed", "passphrase-wrong", "passphrase-empty" (export).
   std::string import_set(ByteView bytes, const SecretBytes* passphrase);
+  // What import_set would take, with every failure it would throw; writes nothing.
+  [[nodiscard]] BackupSummary examine_import(ByteView bytes, const SecretBytes* passphrase) const;
   // Keeps the newest `count` sets and all in `keep`; returns the removed ids.
   std::vector<std::string> prune(std::size_t count, const std::set<std::string>& keep);
+  [[nodiscard]] std::vector<std::string> beyond(std::size_t count, const std::set<std::string>& keep) const;  // these
   // Removes every set that holds a file for which `holds` is true (used to purge a key). Returns the removed ids.
   // Damaged sets cannot be judged: they stay, and once the others are done Failure("backup-damaged", needs_person)
   // names them.

@@ -41,6 +41,23 @@ std::map<std::string, std::string> in_force(const fs::path& state) {
   return files;
 }
 
+// Every file of every appliance below `folder`: databases and policy as well as what is in force. Left out is what reading
+// alone may touch: who held the lock, sockets, and SQLite's own side files.
+std::map<std::string, std::string> all_states(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& state : fs::directory_iterator(folder)) {
+    if (!fs::is_symlink(fs::symlink_status(state.path() / "current"))) continue;
+    files[state.path().string()] = fs::read_symlink(state.path() / "current").string();
+    for (const auto& entry : fs::recursive_directory_iterator(state.path())) {
+      const fs::path path = entry.path();
+      const bool is_of_sqlite = path.extension() == ".db-wal" || path.extension() == ".db-shm";
+      if (!entry.is_regular_file() || path.filename() == "lock" || is_of_sqlite) continue;
+      files[path.string()] = contents(path);
+    }
+  }
+  return files;
+}
+
 struct Result {
   int exit = -1;
   std::string out;
@@ -58,6 +75,7 @@ class Workplace {
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
   }
+  const fs::path& folder() const { return folder_; }
   fs::path state() const { return folder_ / "state"; }
 
   Result run(const std::string& command) const {
@@ -103,6 +121,8 @@ TEST_P(Script, Runs) {
   for (const ScriptStep& step : read_script(path)) {
     const std::string where = GetParam() + ".txt:" + std::to_string(step.line) + ": " + step.command;
     const auto before = in_force(workplace.state());
+    const bool is_dry = !step.is_set_up && step.command.find("--dry-run") != std::string::npos;
+    const auto everything = is_dry ? all_states(workplace.folder()) : in_force("");
     const Result result = workplace.run(step.command);
     if (step.is_set_up) {
       ASSERT_EQ(result.exit, 0) << where << "\n" << result.out << result.error;
@@ -115,6 +135,9 @@ TEST_P(Script, Runs) {
     EXPECT_TRUE(error.empty()) << where << "\nstderr " << error;
     if (step.exit != 0) {
       EXPECT_TRUE(before == in_force(workplace.state())) << where << ": the state in force moved";
+    }
+    if (is_dry) {
+      EXPECT_TRUE(everything == all_states(workplace.folder())) << where << ": a dry run changed something";
     }
     if (step.command.find("--json") != std::string::npos && step.command.find_first_of("|>") == std::string::npos) {
       EXPECT_TRUE(nlohmann::json::accept(result.out)) << where << ": not one JSON document\n" << result.out;

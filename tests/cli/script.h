@@ -11,7 +11,8 @@
 // Output that is not mentioned is a failure. Besides what a script says, the runner checks of every command that
 // - its stdout fits 80 columns and holds no control characters, where it is no JSON, PEM or script of a shell;
 // - with --json its stdout is exactly one JSON document;
-// - after a failure the generation in force is the one before, byte by byte.
+// - after a failure the generation in force is the one before, byte by byte;
+// - after --dry-run every file of every appliance in the workplace is, databases included.
 #pragma once
 
 #include <string>

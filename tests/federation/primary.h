@@ -74,7 +74,7 @@ class Primary {
     const Folder at = Folder::open(folder.file("authority"));
     if (!authority_) authority_.emplace(authority::Authority::open(at, time.clock()));
     admission_.emplace(
-        at, *authority_, tls_key, customer_key,
+        *authority_, tls_key, customer_key,
         federation::PrimaryFacts{
             .federation = federation, .portal_host = "127.0.0.1", .portal_port = 443, .portal_name = name},
         time.clock());

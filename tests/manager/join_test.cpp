@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <set>
 
 #include "keystore/fault.h"
 #include "tests/manager/fixture.h"
@@ -25,6 +26,10 @@ class Join : public ::testing::Test {
     ask_program(primary.state(), "authority", {.json = R"({"verb":"status"})", .attachments = {}});
   }
 
+  // SHA-256 of every file of a state but its lock.
+  static std::string everything_in(const std::string& state) {
+    return shell("cd " + state + " && find . -type f ! -name lock | LC_ALL=C sort | xargs sha256sum").output;
+  }
   std::string join_address() const { return "127.0.0.1:" + std::to_string(port_base_ + 4); }
 
   Desk::Files token(const std::string& name = "engine.example.test") const {
@@ -95,6 +100,56 @@ TEST_F(Join, ARefusalChangesNothingAndANewTokenFinishesIt) {
   EXPECT_EQ(secondary.ask("status")["federation"]["state"], "join-unfinished");
   EXPECT_EQ(primary.ask("federation-list")["members"].size(), 1U);
   EXPECT_EQ(secondary.ask("federation-join", {{"primary", join_address()}}, token())["outcome"], "done");
+}
+
+TEST_F(Join, ADryRunLooksAtTheAuthorityAndUsesNothingUp) {
+  Pki::instance().make_leaf("engine-console", "DNS:engine.example.test");
+  ASSERT_EQ(secondary.replace("engine-console", {{"identities", {"console"}}})["outcome"], "done");
+  const Desk::Files good = token();
+  const std::string before = everything_in(secondary.state());
+  const std::string register_before = primary.ask("federation-tokens-list").dump();
+
+  const json planned = secondary.ask("federation-join", {{"primary", join_address()}, {"dry_run", true}}, good);
+  ASSERT_EQ(planned["outcome"], "planned") << planned.dump(2);
+  std::vector<std::string> identities;
+  for (const json& one : planned["plan"]["identities"]) identities.push_back(one["identity"]);
+  EXPECT_EQ(identities, (std::vector<std::string>{"engine", "engine-collector", "member"}));  // console's own one stays
+  const json facts = json::parse(read_text(primary.current("federation/federation.json")));
+  EXPECT_EQ(planned["plan"]["authority_pin"], facts["authority"]["pin"]);
+  EXPECT_EQ(everything_in(secondary.state()), before);
+  EXPECT_EQ(primary.ask("federation-tokens-list").dump(), register_before);
+  EXPECT_EQ(primary.ask("federation-list")["members"].size(), 1U);
+
+  // It would install what the join then does install.
+  const json joined = secondary.ask("federation-join", {{"primary", join_address()}}, good);
+  ASSERT_EQ(joined["outcome"], "done") << joined.dump(2);
+  const json difference = secondary.ask("generation-diff", {{"a", planned["generation"]}, {"b", joined["generation"]}});
+  std::set<std::string> changed;
+  for (const json& one : difference["differences"]) changed.insert(one["path"]);
+  std::set<std::string> foretold{};
+  for (const json& one : planned["plan"]["files"]) foretold.insert(one["path"]);
+  EXPECT_EQ(foretold.erase("settings/appliance.toml"), 1U);
+  EXPECT_EQ(changed, foretold);
+}
+
+TEST_F(Join, ADryRunFindsAnotherKeyThanTheTokenPins) {
+  const Desk other(Role::primary);
+  CertificateManager manager(other.state(), system_now);
+  const control::Message made = manager.handle(
+      other.request("federation-token", {{"role", "engine"}, {"name", "engine.example.test"}}, {}), "tester");
+  write_text(place / "foreign", std::string(chancery::text_of(view_of(made.attachments.at(0)))));
+  const std::string before = everything_in(secondary.state());
+  const json arguments{{"primary", join_address()}, {"dry_run", true}};
+  EXPECT_EQ(secondary.refusal("federation-join", arguments, {{"token", place / "foreign"}}), "relay-suspected");
+  EXPECT_EQ(everything_in(secondary.state()), before);
+}
+
+TEST_F(Join, WhoAnswersIsSeenNow) {
+  const Instant asked = system_now();
+  for (const Desk* desk : {&primary, &secondary}) {
+    const json self = desk->ask("federation-list")["members"][0];
+    EXPECT_GE(self["last_seen"].get<std::string>(), to_rfc3339(asked)) << self;
+  }
 }
 
 TEST_F(Join, ARunningProgramIsPreparedAndSeen) {
