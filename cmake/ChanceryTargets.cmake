@@ -59,3 +59,19 @@ function(chancery_fuzz name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
 endfunction()
+
+# chancery_fuzz_test(NAME SOURCES fuzz_test.cpp TARGETS a b TARGET_SOURCES targets.cpp LINKS … [TIMEOUT seconds])
+# The functions `void chancery::fuzz::a(ByteView)` of TARGET_SOURCES twice over: in an ordinary test, which bombards each
+# (tests/fuzz/bombard.h), and as libFuzzer's fuzz_a.
+function(chancery_fuzz_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;TARGETS;TARGET_SOURCES;LINKS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  chancery_test(${name} SOURCES ${TEST_SOURCES} ${TEST_TARGET_SOURCES} LINKS ${TEST_LINKS} chancery_bombard
+                TIMEOUT ${TEST_TIMEOUT})
+  foreach(target ${TEST_TARGETS})
+    chancery_fuzz(fuzz_${target} SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/entry.cpp ${TEST_TARGET_SOURCES}
+                  LINKS ${TEST_LINKS} DEFINES CHANCERY_FUZZ_TARGET=${target})
+  endforeach()
+endfunction()

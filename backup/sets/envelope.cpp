@@ -21,6 +21,7 @@ constexpr std::uint32_t kMaximumMemoryKiB = 64u << 10;
 constexpr std::size_t kBlock = 64u << 10;
 constexpr std::size_t kTag = crypto_secretstream_xchacha20poly1305_ABYTES;
 constexpr std::size_t kStreamHeader = crypto_secretstream_xchacha20poly1305_HEADERBYTES;
+constexpr std::size_t kHead = kMagic.size() + 8 + crypto_pwhash_SALTBYTES + kStreamHeader;
 
 void start_sodium() {
   static const bool started = sodium_init() >= 0;
@@ -99,7 +100,7 @@ SecretBytes close_envelope(ByteView contents, const SecretBytes& passphrase) {
 
 SecretBytes open_envelope(ByteView envelope, const SecretBytes& passphrase) {
   start_sodium();
-  if (!is_envelope(envelope) || envelope.size() > 2 * kMaximumArchive) {
+  if (!is_envelope(envelope) || envelope.size() < kHead || envelope.size() > 2 * kMaximumArchive) {
     throw damaged_backup("backup set", "it is not an exported backup set");
   }
   Reader in(envelope, "exported backup set");

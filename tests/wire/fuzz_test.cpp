@@ -1,0 +1,49 @@
+#include <gtest/gtest.h>
+
+#include "appliance/wire/collector_messages.h"
+#include "appliance/wire/frames.h"
+#include "tests/fuzz/bombard.h"
+#include "tests/wire/fuzz_targets.h"
+
+namespace chancery::wire {
+namespace {
+
+std::vector<std::string> messages() {
+  const std::vector<Message> all{
+      Hello{.id = std::string(64, 'a'), .version = "1.2.3", .public_key = Bytes(44, 1), .signature = Bytes(64, 2)},
+      Admission{},
+      Admission{.proof = Bytes(32, 3)},
+      Welcome{.server = "engine.example.com", .proof = Bytes(32, 4), .interval_seconds = 5},
+      Assignment{.server = "p", .proof = Bytes(32, 5), .host = "::1", .port = 443, .name = "engine.example.com"},
+      Facts{.host = "h\"\n\u00fc",
+            .system = "Debian",
+            .addresses = {"192.0.2.1", "2001:db8::1"},
+            .version = "1",
+            .trust_mode = "pinned",
+            .trust_roots = {std::string(64, 'b')},
+            .presented = std::string(64, 'c')},
+      Refused{.code = "id-invalid", .message = "no"}};
+  std::vector<std::string> out;
+  for (const Message& each : all) out.push_back(to_json(each));
+  return out;
+}
+
+TEST(WireFuzz, Messages) {
+  std::vector<Bytes> seeds;
+  for (const std::string& each : messages()) seeds.push_back(bytes_of(each));
+  fuzz::bombard("collector_message", fuzz::collector_message, seeds);
+}
+
+TEST(WireFuzz, Frames) {
+  Bytes stream;
+  std::vector<Bytes> seeds{{0, 0, 0, 1, 'x'}, {0, 4, 0, 1, 'x'}, {0, 0, 0, 0}};
+  for (const std::string& each : messages()) {
+    const Bytes frame = encode_frame(each);
+    stream.insert(stream.end(), frame.begin(), frame.end());
+    seeds.push_back(stream);
+  }
+  fuzz::bombard("collector_frames", fuzz::collector_frames, seeds);
+}
+
+}  // namespace
+}  // namespace chancery::wire
