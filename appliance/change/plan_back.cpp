@@ -125,11 +125,7 @@ Plan plan_restore(const backup::Generation& base, const Appliance& appliance, co
   for (const std::string& component : wanted) {
     const std::string prefix = prefix_of_component(component);
     if (never_goes_back(prefix)) {
-      plan.report.findings.push_back({.code = "never-goes-back",
-                                      .severity = preflight::Severity::warning,
-                                      .subject = component,
-                                      .message = "is left as it is: others rely on what it is now",
-                                      .hint = "nothing to do"});
+      plan.report.add("never-goes-back", component, "is left as it is: others rely on what it is now", "nothing to do");
       continue;
     }
     is_anything_left = true;

@@ -60,6 +60,8 @@ constexpr auto rules = std::to_array<Rule>({
     {"revoked", Severity::error, never},
     {"retired-anchor", Severity::error, never},
     {"refused-by-openssl", Severity::error, on_request},
+    // What stands around it
+    {"consumer-config", Severity::error, never},
     // Worth a look
     {"expires-soon", Severity::warning, on_request},
     {"outlives-issuer", Severity::warning, on_request},
@@ -79,6 +81,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"pinned-collectors", Severity::warning, on_request},
     {"foreign-changed", Severity::warning, on_request},
     {"drift", Severity::warning, on_request},
+    {"never-goes-back", Severity::warning, on_request},
     // Mended, or just said
     {"intermediate-completed", Severity::info, on_request},
     {"intermediate-anchor", Severity::info, on_request},

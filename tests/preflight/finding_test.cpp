@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "keystore/fault.h"
 
@@ -25,6 +28,24 @@ TEST(Finding, EveryCodeOfTheContractIsDeclared) {
         "legacy-encryption", "damaged-block", "unused-block"}) {
     EXPECT_TRUE(declared.contains(code)) << code;
   }
+}
+
+// An undeclared code would be an error that nobody may accept, and would be missing where the codes are listed.
+TEST(Finding, EveryCodeThatIsReportedIsDeclared) {
+  const std::vector<std::string> codes = all_codes();
+  const std::set<std::string> declared(codes.begin(), codes.end());
+  const std::regex reported(R"re(report_?\.add\(\s*"([a-z0-9-]+)")re");
+  std::set<std::string> seen;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(CHANCERY_SOURCE_DIR "/appliance")) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    for (std::sregex_iterator found(text.begin(), text.end(), reported), end; found != end; ++found) {
+      seen.insert((*found)[1]);
+      EXPECT_TRUE(declared.contains((*found)[1])) << entry.path() << " reports " << (*found)[1];
+    }
+  }
+  EXPECT_GT(seen.size(), 20U) << "the sources report findings in another way now";
 }
 
 TEST(Finding, UnknownCodesAreErrorsThatNobodyMayAccept) {
