@@ -9,7 +9,7 @@ seconds=${1:-3600}
 [ $# -gt 0 ] && shift
 [ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 known=$(ninja -C build/fuzz -t targets all)
-mapfile -t tests < <(sed -n 's/^\([a-z0-9_]*_fuzz_test\): phony$/\1/p' <<<"$known" | sort -u)
+mapfile -t tests < <(sed -n 's/^\([a-z0-9]*_fuzz_test\): phony$/\1/p' <<<"$known" | sort -u)
 mapfile -t targets < <(sed -n 's/^fuzz_\([a-z0-9_]*\): phony$/\1/p' <<<"$known" | sort -u)
 [ $# -gt 0 ] && targets=("$@")
 [ ${#targets[@]} -gt 0 ] || { echo "dev: there is no fuzz target" >&2; exit 1; }

@@ -86,7 +86,7 @@ struct Issuer {
   Bytes key_id;
 };
 
-Issuer issuer_from(Registered registered) {
+Issuer issuer_from(const Registered& registered) {
   const Certificate& certificate = registered.certificate;
   return {registered.id, certificate, constraints_of(certificate), subject_bytes(certificate),
           certificate.subject_key_id()};
@@ -243,9 +243,9 @@ Authority Authority::open(const Folder& folder, const Clock& clock) {
   if (!issuing_key.belongs_to(issuing->certificate)) {
     damaged(folder.path() + "/issuing.key", "does not belong to the issuing CA in the register");
   }
-  return Authority(std::unique_ptr<State>(new State{Folder::open(folder.path()), clock, std::move(store),
-                                                    founding.front().text(0), std::move(root->certificate),
-                                                    std::move(issuing_key), issuer_from(std::move(*issuing))}));
+  return Authority(
+      std::unique_ptr<State>(new State{Folder::open(folder.path()), clock, std::move(store), founding.front().text(0),
+                                       std::move(root->certificate), std::move(issuing_key), issuer_from(*issuing)}));
 }
 
 const std::string& Authority::federation() const { return state_->federation; }

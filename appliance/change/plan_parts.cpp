@@ -60,7 +60,7 @@ void finish_plan(Plan& plan, const backup::Generation& base) {
 std::string component_of(const std::string& path) {
   const std::size_t first = path.find('/');
   if (first == std::string::npos) return path;
-  const std::string top = path.substr(0, first);
+  std::string top = path.substr(0, first);
   const std::size_t second = path.find('/', first + 1);
   if (second == std::string::npos) return top;
   if (top == "identities") return path.substr(first + 1, second - first - 1);

@@ -190,7 +190,8 @@ bool Arguments::has(std::string_view name) const { return values_.find(name) != 
 
 std::string Arguments::value(std::string_view name, std::string otherwise) const {
   const auto found = values_.find(name);
-  return found == values_.end() || found->second.empty() ? std::move(otherwise) : found->second.back();
+  if (found == values_.end() || found->second.empty()) return otherwise;
+  return found->second.back();
 }
 
 std::vector<std::string> Arguments::values(std::string_view name) const {

@@ -16,7 +16,7 @@ namespace chancery::cli {
 namespace {
 
 int perform(const Invocation& invocation, Terminal& terminal) {
-  if (invocation.help) {
+  if (invocation.help || invocation.command == nullptr) {
     terminal.raw(help_text(invocation.words, terminal.width()));
     return 0;
   }

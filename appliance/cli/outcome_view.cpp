@@ -83,7 +83,7 @@ void print_plan(Terminal& terminal, const Json& plan) {
       continue;
     }
     const std::string text = text_at(plan, key);
-    if (!text.empty() && key != "report" && key != "findings") terminal.line(key + ": " + text);
+    if (!text.empty() && key != "report" && key != "findings") terminal.line(Text(key) << ": " << text);
   }
 }
 

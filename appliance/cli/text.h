@@ -26,10 +26,10 @@ struct Painted {
 class Text {
  public:
   Text() = default;
-  Text(std::string_view text) { *this << text; }         // NOLINT(google-explicit-constructor)
-  Text(const std::string& text) { *this << text; }       // NOLINT(google-explicit-constructor)
-  Text(const char* text) { *this << text; }              // NOLINT(google-explicit-constructor)
-  Text(Painted painted_text) { *this << painted_text; }  // NOLINT(google-explicit-constructor)
+  Text(std::string_view text) { *this << text; }                // NOLINT(google-explicit-constructor)
+  Text(const std::string& text) { *this << text; }              // NOLINT(google-explicit-constructor)
+  Text(const char* text) { *this << text; }                     // NOLINT(google-explicit-constructor)
+  Text(const Painted& painted_text) { *this << painted_text; }  // NOLINT(google-explicit-constructor)
 
   Text& operator<<(std::string_view text);
   Text& operator<<(const char* text) { return *this << std::string_view(text); }
