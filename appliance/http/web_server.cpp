@@ -25,6 +25,7 @@ struct WebServer::State {
   std::deque<tls::Arrival> waiting;
   std::set<int> busy;  // descriptors of connections that are being answered
   std::size_t idle = 0;
+  std::size_t turning_away = 0;  // calls of take() that still use `options.drain`
   std::vector<std::thread> threads;
 
   void work() {
@@ -69,11 +70,19 @@ void WebServer::take(tls::Arrival arrival) {
       state.changed.notify_one();
       return;
     }
+    ++state.turning_away;
   }
   static constexpr std::string_view overfull =
       "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-  arrival.connection.try_write(view_of(overfull));
-  state.options.drain(std::move(arrival.connection));
+  try {
+    arrival.connection.try_write(view_of(overfull));
+    state.options.drain(std::move(arrival.connection));
+  } catch (const std::exception&) {
+    // It has gone already.
+  }
+  std::lock_guard guard(state.mutex);
+  --state.turning_away;
+  state.changed.notify_all();
 }
 
 void WebServer::stop(std::chrono::milliseconds patience) {
@@ -86,6 +95,8 @@ void WebServer::stop(std::chrono::milliseconds patience) {
     state.changed.notify_all();
     state.changed.wait_for(lock, patience, [&] { return state.busy.empty(); });
     for (const int descriptor : state.busy) ::shutdown(descriptor, SHUT_RDWR);
+    // What these use goes away after this call; they never wait.
+    state.changed.wait(lock, [&] { return state.turning_away == 0; });
     threads.swap(state.threads);
   }
   for (std::thread& thread : threads) thread.join();
