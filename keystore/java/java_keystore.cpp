@@ -11,7 +11,8 @@ namespace chancery::java {
 
 namespace {
 
-constexpr std::array<const Format*, 1> formats{&jks_format};
+constexpr std::array<const Format*, 6> formats{&jks_format,  &jceks_format, &bks_format,
+                                               &uber_format, &bcfks_format, &pkcs12_format};
 
 const Format& format_of(StoreType type) {
   const auto found =

@@ -28,6 +28,8 @@ namespace chancery::java {
 
 inline constexpr std::size_t keystore_limit = 64 * 1024 * 1024;
 inline constexpr std::uint64_t iteration_limit = 5'000'000;
+inline constexpr std::size_t entry_limit = 200'000;  // more are keystore-hostile; so are longer chains
+inline constexpr std::size_t chain_limit = 100;
 
 enum class Integrity {
   verified,  // the digest or MAC was right
@@ -54,6 +56,8 @@ struct OpenOptions {
   // A PKCS#12 that should have a MAC (it holds keys or encrypted parts) but has none is Failure("integrity-absent")
   // unless this says so: somebody may have stripped it.
   bool accept_absent_integrity = false;
+  // The store whose rewrite is being read back: keys derived from its passwords need not be derived again (PKCS#12).
+  const Keystore* rewritten_from = nullptr;
 };
 
 [[nodiscard]] std::string_view name_of(StoreType type);  // "JKS", "JCEKS", "PKCS12", "BKS", "UBER", "BCFKS"

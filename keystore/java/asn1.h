@@ -1,0 +1,82 @@
+// ASN.1 as keystores have it: BER in (definite and indefinite lengths, octet strings in pieces, as Windows, NSS and Bouncy
+// Castle write them), DER out (X.690).
+//
+//   asn1::Parser in(bytes, source, "its MAC");
+//   auto digest = in.next(der::sequence);             // Failure("keystore-damaged"), which names source and part
+//
+//   asn1::DerWriter out;                              // back to front: what stands last is put first, and nothing is
+//   const auto end = out.mark();                      // copied when something is wrapped around it
+//   out.octets(iv);
+//   out.oid(aes256);
+//   out.wrap(der::sequence, end);                     // SEQUENCE { OBJECT IDENTIFIER, OCTET STRING }
+//
+// Views only; nothing is allocated by what a length says; nesting of indefinite lengths is capped. Not checked: that
+// DER is minimal. Thread safety: one parser or writer per thread.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+
+#include "keystore/x509/der.h"
+
+namespace chancery::asn1 {
+
+inline constexpr std::uint8_t null = 0x05;
+inline constexpr std::uint8_t bmp_string = 0x1e;
+inline constexpr std::uint8_t constructed = 0x20;
+
+// As der::next, but also indefinite lengths; `whole` then has the end marker, `content` has not.
+[[nodiscard]] std::optional<der::Element> next(ByteView& rest);
+// The bytes of an OCTET STRING (of a context tag in its place too), from all pieces; `joined` keeps them where there are
+// several. nullopt: it holds something else.
+[[nodiscard]] std::optional<ByteView> octets(const der::Element& element, SecretBytes& joined);
+[[nodiscard]] bool has_definite_lengths(ByteView whole);  // everywhere; false also for what is no BER
+// The same element with definite lengths everywhere, to be carried into DER; nullopt for what is no BER.
+[[nodiscard]] std::optional<SecretBytes> with_definite_lengths(ByteView whole);
+
+class Parser {
+ public:
+  // Both are referred to, not copied.
+  Parser(ByteView bytes, const std::string& source, const char* part) : rest_(bytes), source_(source), part_(part) {}
+
+  der::Element next();
+  der::Element next(std::uint8_t tag);
+  std::optional<der::Element> next_if(std::uint8_t tag);  // nullopt: another tag, or the end
+  ByteView octets(SecretBytes& joined);                   // an OCTET STRING
+  std::uint64_t integer();                                // small and not negative
+  Parser sequence() { return {next(der::sequence).content, source_, part_}; }
+  Parser tagged_0() { return {next(der::context_0).content, source_, part_}; }
+  bool at_end() const noexcept { return rest_.empty(); }
+  void expect_end() const;
+  const std::string& source() const noexcept { return source_; }
+  [[noreturn]] void fail() const;  // "its … is broken"
+
+ private:
+  ByteView rest_;
+  const std::string& source_;
+  const char* part_;
+};
+
+class DerWriter {
+ public:
+  std::size_t mark() const noexcept { return buffer_.size() - start_; }
+  void put(ByteView bytes);  // in front of all that is there
+  void wrap(std::uint8_t tag, std::size_t since);
+  void element(std::uint8_t tag, ByteView content);
+  void oid(ByteView content) { element(der::object_identifier, content); }
+  void octets(ByteView content) { element(der::octet_string, content); }
+  void integer(std::uint64_t value);
+  void empty(std::uint8_t tag) { element(tag, {}); }
+
+  ByteView bytes() const noexcept { return view_of(buffer_).subspan(start_); }
+  SecretBytes take();
+
+ private:
+  std::uint8_t* room(std::size_t size);
+
+  SecretBytes buffer_;
+  std::size_t start_ = 0;
+};
+
+}  // namespace chancery::asn1
