@@ -1,24 +1,15 @@
 #include "engine/devices.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
 
-#include "appliance/storage/database.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
 
 namespace {
-
-const storage::Schema schema{.what = "the engine's devices",
-                             .migrations = {"CREATE TABLE devices ("
-                                            "  id TEXT PRIMARY KEY,"
-                                            "  public_key BLOB NOT NULL,"
-                                            "  facts TEXT NOT NULL,"  // the last report as JSON; "" before the first
-                                            "  first_seen INTEGER NOT NULL,"
-                                            "  last_seen INTEGER NOT NULL"
-                                            ") STRICT"}};
 
 struct Known {
   Device device;
@@ -31,27 +22,42 @@ std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().cou
 }  // namespace
 
 struct Devices::State {
-  State(const Folder& databases, Clock given_clock)
-      : clock(std::move(given_clock)), database(storage::Database::open(databases, "engine.db", schema)) {
-    for (const storage::Row& row : database.rows("SELECT id, public_key, facts, first_seen, last_seen FROM devices")) {
-      Known entry;
-      entry.device.id = row.text(0);
-      entry.public_key = row.blob(1);
-      if (!row.text(2).empty()) entry.device.facts = std::get<wire::Facts>(wire::parse_message(row.text(2)));
-      entry.device.first_seen = instant_of(row.integer(3));
-      entry.device.last_seen = instant_of(row.integer(4));
-      known.emplace(entry.device.id, std::move(entry));
-    }
-  }
-
   Clock clock;
-  storage::Database database;
+  std::unique_ptr<storage::Store> store;
+  bool is_read = false;  // used by flush() alone
   mutable std::mutex mutex;
   std::map<std::string, Known> known;
   std::set<std::string> changed;
+
+  void read();
 };
 
-Devices::Devices(const Folder& databases, Clock clock) : state_(std::make_unique<State>(databases, std::move(clock))) {}
+// Who came in before the store could be read keeps what it told us now; only when it was first seen is older news.
+void Devices::State::read() {
+  const std::vector<storage::Row> rows =
+      store->rows("SELECT id, public_key, facts, first_seen, last_seen FROM devices");
+  const std::lock_guard lock(mutex);
+  for (const storage::Row& row : rows) {
+    const Instant first_seen = instant_of(row.integer(3));
+    const auto [place, is_new] = known.try_emplace(row.text(0));
+    Known& entry = place->second;
+    if (!is_new) {
+      entry.device.first_seen = std::min(entry.device.first_seen, first_seen);
+      continue;
+    }
+    entry.device.id = row.text(0);
+    entry.public_key = row.blob(1);
+    if (!row.text(2).empty()) entry.device.facts = std::get<wire::Facts>(wire::parse_message(row.text(2)));
+    entry.device.first_seen = first_seen;
+    entry.device.last_seen = instant_of(row.integer(4));
+  }
+  is_read = true;
+}
+
+Devices::Devices(std::unique_ptr<storage::Store> store, Clock clock) : state_(std::make_unique<State>()) {
+  state_->clock = std::move(clock);
+  state_->store = std::move(store);
+}
 
 Devices::~Devices() {
   try {
@@ -116,6 +122,7 @@ std::size_t Devices::connected() const {
 }
 
 void Devices::flush() {
+  if (!state_->is_read) state_->read();
   std::vector<Known> batch;
   {
     const std::lock_guard lock(state_->mutex);
@@ -124,10 +131,10 @@ void Devices::flush() {
   }
   if (batch.empty()) return;
   try {
-    state_->database.write([&] {
+    state_->store->write([&] {
       for (const Known& entry : batch) {
         const Device& device = entry.device;
-        state_->database.run(
+        state_->store->run(
             "INSERT INTO devices (id, public_key, facts, first_seen, last_seen) VALUES (?,?,?,?,?) "
             "ON CONFLICT (id) DO UPDATE SET facts=excluded.facts, last_seen=excluded.last_seen",
             {device.id, entry.public_key, device.facts.host.empty() ? std::string() : wire::to_json(device.facts),

@@ -1,10 +1,12 @@
 // The endpoints an engine knows: who was admitted, and what each last reported. Kept in memory, written behind in
-// batches to databases/engine.db (SQLite), so that the collector channel never waits for a disk.
+// batches to a store (device_store.h), so that the collector channel never waits for a disk or a server.
 //
-//   Devices devices(databases_folder, system_now);      // keeps engine.db there
+//   Devices devices(std::move(store), system_now);
 //   devices.report(id, facts);
 //
-// What a crash loses is at most the last second of reports; an admission lost that way is simply asked for again.
+// What a crash loses is at most the last second of reports; an admission lost that way is simply asked for again. While
+// the store cannot be reached, what is to be written waits: at most one row for each device, the newest. A store that
+// cannot be read yet knows nobody: collectors are admitted anew, and what it knew is merged in later.
 // Thread safety: all methods may be called from any thread.
 #pragma once
 
@@ -12,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "appliance/storage/store.h"
 #include "appliance/wire/collector_messages.h"
-#include "keystore/files/folder.h"
 #include "keystore/x509/instant.h"
 
 namespace chancery::engine {
@@ -28,7 +30,8 @@ struct Device {
 
 class Devices {
  public:
-  Devices(const Folder& databases, Clock clock);
+  // Reads nothing yet: the first flush() does.
+  Devices(std::unique_ptr<storage::Store> store, Clock clock);
   ~Devices();  // writes what is left
 
   bool is_known(const std::string& id) const;
@@ -38,7 +41,8 @@ class Devices {
   std::vector<Device> list(std::size_t offset, std::size_t limit) const;  // by id
   std::size_t count() const;
   std::size_t connected() const;
-  // Writes what has changed since the last call, in one transaction.
+  // Reads what the store knows where that was not done yet, and writes what has changed since the last call, in one
+  // transaction. Failures are the store's; nothing is lost by one. One thread at a time.
   void flush();
 
  private:

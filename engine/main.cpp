@@ -1,11 +1,10 @@
 // chancery-engine: the Web API, the collector channel and the heartbeat of a secondary or single appliance.
 
-#include <spdlog/spdlog.h>
-
 #include <memory>
 
 #include "appliance/membership/customer_key.h"
 #include "appliance/settings/program_settings.h"
+#include "engine/device_store.h"
 #include "engine/heartbeat.h"
 #include "engine/ingest.h"
 #include "engine/web_api.h"
@@ -17,7 +16,9 @@ using namespace chancery;
 
 struct Engine {
   Engine(serving::Program& program, const EngineSettings& settings)
-      : administrator(program.state()), devices(program.state().open_folder("databases"), system_now) {
+      : administrator(program.state()), devices(engine::open_device_store(program, settings.storage), system_now) {
+    // A file is read before anybody is served, and one that cannot be read is no start; a server may be away for now.
+    if (settings.storage.kind == StorageSetting::Kind::sqlite) devices.flush();
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
     ingest =
         std::make_unique<engine::Ingest>(engine::IngestOptions{.server_name = program.appliance().name,
@@ -29,14 +30,20 @@ struct Engine {
     engine::add_web_api(program, devices, administrator);
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
     program.run_in_background("devices", [this, &program] {
-      while (program.pause(std::chrono::seconds(1))) {
-        try {
-          devices.flush();
-        } catch (const Failure& failure) {
-          spdlog::error("failed to keep device facts: {} (hint: {})", failure.what(), failure.hint());
-        }
-      }
+      do {
+        keep_devices(program);
+      } while (program.pause(std::chrono::seconds(1)));
     });
+  }
+
+  // A store that fails is no reason to send collectors away: what they report waits in memory.
+  void keep_devices(serving::Program& program) {
+    try {
+      devices.flush();
+      program.set_condition("storage", std::nullopt);
+    } catch (const Failure& failure) {
+      program.set_condition("storage", serving::Condition{.message = failure.what(), .hint = failure.hint()});
+    }
   }
 
   Administrator administrator;

@@ -1,5 +1,8 @@
 // The doctor on what serves: programs, their endpoints, outside services, and what profiles allow.
+#include <nlohmann/json.hpp>
+
 #include "appliance/change/programs.h"
+#include "appliance/control/message.h"
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/served.h"
 #include "appliance/tls/probe.h"
@@ -16,6 +19,22 @@ std::string installed_leaf(Bench& bench, const std::string& identity) {
     return installed ? installed->leaf.fingerprint() : "";
   } catch (const Failure&) {
     return "";
+  }
+}
+
+// What a running program says it cannot do at present: a database or a mail server that it does not reach.
+void examine_conditions(Examination& examination, Bench& bench, const std::string& program) {
+  const control::Message reply = control::ask(bench.appliance.state + "/run/" + program + "/control.sock",
+                                              {.json = R"({"verb":"status"})", .attachments = {}}, patience);
+  const nlohmann::json status = nlohmann::json::parse(reply.json, nullptr, /*allow_exceptions=*/false);
+  const auto text = [](const nlohmann::json& object, const char* name) {
+    return object.is_object() ? object.value(name, std::string()) : std::string();
+  };
+  if (!status.is_object() || !status.contains("conditions")) return;
+  for (const nlohmann::json& one : status["conditions"]) {
+    const std::string hint = text(one, "hint");
+    examination.warning(program + " " + text(one, "name"), text(one, "message"),
+                        hint.empty() ? "see the log of chancery-" + program : hint);
   }
 }
 
@@ -41,6 +60,7 @@ void examine_program(Examination& examination, Bench& bench, const change::Progr
                          "restart it: systemctl restart " + unit);
     return;
   }
+  examination.attempt(check, [&] { examine_conditions(examination, bench, program.program); });
   examination.ok(
       check, "runs (pid " + std::to_string(program.pid) + ") with generation " + std::to_string(program.generation));
 }

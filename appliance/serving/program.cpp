@@ -76,7 +76,9 @@ struct HostedProgram::State {
   std::map<std::string, Channel> channels;
   std::vector<Background> background;
   std::vector<std::thread> threads;
-  std::string federation;  // of the generation in force; under the mutex
+  std::map<std::string, Command> commands;
+  std::string federation;                       // of the generation in force; under the mutex
+  std::map<std::string, Condition> conditions;  // under the mutex
   mutable std::mutex mutex;
   mutable std::condition_variable stopped;
   std::atomic<bool> stopping = false;
@@ -152,23 +154,36 @@ nlohmann::json HostedProgram::State::status() const {
                          {"port", socket.port},
                          {"sha256", found->second.chain.front().fingerprint()}});
   }
+  nlohmann::json at_present = nlohmann::json::array();
+  {
+    const std::lock_guard guard(mutex);
+    for (const auto& [subject, condition] : conditions) {
+      at_present.push_back({{"name", subject}, {"message", condition.message}, {"hint", condition.hint}});
+    }
+  }
   return {{"ok", true},
           {"program", name},
           {"pid", ::getpid()},
           {"version", CHANCERY_VERSION},
           {"generation", snapshot->generation},
-          {"endpoints", std::move(endpoints)}};
+          {"endpoints", std::move(endpoints)},
+          {"conditions", std::move(at_present)}};
 }
 
 control::Message HostedProgram::State::answer(const control::Message& request, const control::Caller& caller) {
   const nlohmann::json question = nlohmann::json::parse(request.json, nullptr, false);
   const std::string verb = question.is_object() ? question.value("verb", "") : "";
-  if (verb == "status") return {.json = status().dump(), .attachments = {}};
+  if (verb == "status") {
+    return {.json = status().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), .attachments = {}};
+  }
   if (caller.uid != 0 && caller.uid != ::geteuid()) {
     throw Failure({.code = "forbidden",
                    .subject = "chancery-" + name,
                    .cause = "user " + std::to_string(caller.uid) + " may only ask for the status",
                    .hint = "let the certificate manager ask, or root"});
+  }
+  if (const auto command = commands.find(verb); command != commands.end()) {
+    return {.json = command->second(request.json), .attachments = {}};
   }
   const auto number =
       question.is_object() && question.contains("generation") && question["generation"].is_number_unsigned()
@@ -260,6 +275,30 @@ void HostedProgram::on_channel(const std::string& alpn, Channel channel) {
 
 void HostedProgram::run_in_background(const std::string& name, std::function<void()> body) {
   state_->background.push_back({name, std::move(body)});
+}
+
+void HostedProgram::on_command(const std::string& verb, Command command) {
+  state_->commands[verb] = std::move(command);
+}
+
+void HostedProgram::set_condition(const std::string& name, std::optional<Condition> condition) {
+  {
+    const std::lock_guard guard(state_->mutex);
+    const auto found = state_->conditions.find(name);
+    const bool is_there = found != state_->conditions.end();
+    if (!condition && !is_there) return;
+    if (condition && is_there && found->second == *condition) return;
+    if (condition) {
+      state_->conditions[name] = *condition;
+    } else {
+      state_->conditions.erase(found);
+    }
+  }
+  if (condition) {
+    spdlog::warn("{}: {} (hint: {})", name, condition->message, condition->hint);
+  } else {
+    spdlog::info("{}: in order again", name);
+  }
 }
 
 bool HostedProgram::stopping() const { return state_->stopping; }

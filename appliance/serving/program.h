@@ -34,6 +34,8 @@ class HostedProgram : public Program {
   void on_channel(const std::string& alpn, Channel channel) override;
   void run_in_background(const std::string& name, std::function<void()> body) override;
   bool stopping() const override;
+  void set_condition(const std::string& name, std::optional<Condition> condition) override;
+  void on_command(const std::string& verb, Command command) override;
   bool pause(std::chrono::milliseconds span) const override;
 
  private:

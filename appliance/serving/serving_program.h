@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "appliance/http/server.h"
@@ -24,6 +25,13 @@
 #include "appliance/tls/serving_snapshot.h"
 
 namespace chancery::serving {
+
+// Something a program cannot do at present although it serves: shown by `chancery doctor` while it lasts.
+struct Condition {
+  std::string message;  // "storage db.example.com:5432: certificate verify failed"
+  std::string hint;     // the way out
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
 
 class Program {
  public:
@@ -47,6 +55,12 @@ class Program {
   // Threads that run until stopping() turns true; joined at the end.
   virtual void run_in_background(const std::string& name, std::function<void()> body) = 0;
   virtual bool stopping() const = 0;
+  // Sets or, with nullopt, ends the condition of this name ("storage"); logs when it changes. From any thread.
+  virtual void set_condition(const std::string& name, std::optional<Condition> condition) = 0;
+  // Verbs of the program's own on its control socket, for root and the program's user; the reply is JSON text. A
+  // Failure goes to the caller. Called on a thread of the control socket.
+  using Command = std::function<std::string(const std::string& request)>;
+  virtual void on_command(const std::string& verb, Command command) = 0;
   // Waits `span` or until the program stops; false when it stops.
   virtual bool pause(std::chrono::milliseconds span) const = 0;
 };

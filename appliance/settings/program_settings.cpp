@@ -26,14 +26,6 @@ SettingFile::Keys keys(const std::string& program, const std::string& key, const
   return names;
 }
 
-std::string read_storage(SettingFile& file, const std::string& program) {
-  const SettingFile::Keys names = keys(program, "storage");
-  const std::string storage = file.text(names).value_or("sqlite");
-  if (storage == "sqlite" || storage.starts_with("postgresql://")) return storage;
-  throw file.wrong_value(names, "storage cannot be \"" + storage + "\"",
-                         "it may be \"sqlite\" or \"postgresql://user@host/db?sslmode=verify-full\"");
-}
-
 std::vector<std::string> split_semicolons(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t start = 0; start < text.size();) {
@@ -64,7 +56,14 @@ PortalSettings PortalSettings::load(const std::string& state, const Environment&
   settings.skip_ldap_certificate_validation = file.flag(keys("portal", "ldap-skip-ssl-certificate-validations",
                                                              "globalconfig.ldap.skip-ssl-certificate-validations"))
                                                   .value_or(false);
-  settings.storage = read_storage(file, "portal");
+  settings.directory = read_directory_settings(file);
+  settings.mail = read_mail_settings(file);
+  // The portal's few rows are a file of its own; a server is not silently left unused.
+  if (const auto storage = file.text(keys("portal", "storage")); storage && *storage != "sqlite") {
+    throw file.wrong_value(keys("portal", "storage"),
+                           "the portal keeps its rows in a file: storage cannot be \"" + *storage + "\"",
+                           "leave it out here; the engine's storage may be a PostgreSQL server");
+  }
   file.finish();
   return settings;
 }
@@ -72,7 +71,7 @@ PortalSettings PortalSettings::load(const std::string& state, const Environment&
 EngineSettings EngineSettings::load(const std::string& state, const Environment& env) {
   SettingFile file = open_settings(state, "engine", env);
   EngineSettings settings;
-  settings.storage = read_storage(file, "engine");
+  settings.storage = read_storage_setting(file, keys("engine", "storage"), keys("engine", "storage-password-file"));
   settings.heartbeat_seconds =
       static_cast<int>(file.number(keys("engine", "heartbeat-interval"), 1, 3600).value_or(10));
   file.finish();

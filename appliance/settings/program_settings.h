@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "appliance/settings/policy.h"
+#include "appliance/settings/portal_settings.h"
 #include "appliance/settings/setting_file.h"
+#include "appliance/settings/storage_setting.h"
 
 namespace chancery {
 
@@ -22,13 +24,14 @@ struct PortalSettings {
   bool ignore_engine_certificate_problems = false;
   // P23. globalconfig.ldap.skip-ssl-certificate-validations
   bool skip_ldap_certificate_validation = false;
-  std::string storage = "sqlite";  // or "postgresql://user@host/db?sslmode=verify-full"
+  std::optional<DirectorySettings> directory;  // who may sign in besides the administrator
+  std::optional<MailSettings> mail;            // where warnings go
 
   [[nodiscard]] static PortalSettings load(const std::string& state, const Environment& env = process_environment());
 };
 
 struct EngineSettings {
-  std::string storage = "sqlite";
+  StorageSetting storage;
   int heartbeat_seconds = 10;  // engine.heartbeat-interval: how often the portal is told that the engine lives
 
   [[nodiscard]] static EngineSettings load(const std::string& state, const Environment& env = process_environment());

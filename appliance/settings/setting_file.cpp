@@ -129,11 +129,13 @@ SettingFile SettingFile::parse(std::string file_name, ByteView toml_bytes, Envir
       if (const auto* number = node.as_integer()) value = number->get();
       if (const toml::array* array = node.as_array()) {
         std::vector<std::string> words;
-        const bool all_text = std::all_of(array->begin(), array->end(), [](const auto& e) { return e.is_string(); });
+        std::vector<std::int64_t> numbers;
         for (const toml::node& element : *array) {
           if (const auto* word = element.as_string()) words.push_back(word->get());
+          if (const auto* one = element.as_integer()) numbers.push_back(one->get());
         }
-        if (all_text) value = std::move(words);
+        if (numbers.size() == array->size() && !numbers.empty()) value = std::move(numbers);
+        if (words.size() == array->size()) value = std::move(words);
       }
       file.entries_[key] = {std::move(value), file.file_name_ + ":" + std::to_string(node.source().begin.line)};
     }
@@ -216,6 +218,29 @@ std::optional<std::vector<std::string>> SettingFile::list(const Keys& keys) {
   if (const auto* words = std::get_if<std::vector<std::string>>(&entry->value)) return *words;
   if (entry->from_environment) return split_commas(std::get<std::string>(entry->value));
   throw wrong_kind(*entry, keys.front(), "a list of texts, [\"a\", \"b\"]");
+}
+
+std::optional<std::vector<std::int64_t>> SettingFile::numbers(const Keys& keys, std::int64_t least, std::int64_t most) {
+  const Entry* entry = find(keys);
+  if (entry == nullptr) return std::nullopt;
+  const Failure wrong = wrong_kind(*entry, keys.front(),
+                                   "a list of numbers from " + std::to_string(least) + " to " + std::to_string(most));
+  std::vector<std::int64_t> found;
+  if (entry->from_environment) {
+    for (const std::string& part : split_commas(std::get<std::string>(entry->value))) {
+      std::int64_t value = 0;
+      const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+      if (error != std::errc() || end != part.data() + part.size()) throw wrong;
+      found.push_back(value);
+    }
+  } else if (const auto* given = std::get_if<std::vector<std::int64_t>>(&entry->value)) {
+    found = *given;
+  } else if (const auto* nothing = std::get_if<std::vector<std::string>>(&entry->value);
+             nothing == nullptr || !nothing->empty()) {
+    throw wrong;
+  }
+  if (std::any_of(found.begin(), found.end(), [&](std::int64_t one) { return one < least || one > most; })) throw wrong;
+  return found;
 }
 
 std::optional<std::string> SettingFile::choice(const Keys& keys, const std::vector<std::string>& choices) {

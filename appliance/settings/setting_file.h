@@ -39,6 +39,7 @@ class SettingFile {
   std::optional<bool> flag(const Keys& keys);
   std::optional<std::int64_t> number(const Keys& keys, std::int64_t least, std::int64_t most);
   std::optional<std::vector<std::string>> list(const Keys& keys);
+  std::optional<std::vector<std::int64_t>> numbers(const Keys& keys, std::int64_t least, std::int64_t most);
   // One of `choices`; anything else names the nearest.
   std::optional<std::string> choice(const Keys& keys, const std::vector<std::string>& choices);
 
@@ -48,7 +49,8 @@ class SettingFile {
   void finish() const;
 
  private:
-  using Value = std::variant<std::string, bool, std::int64_t, std::vector<std::string>, std::monostate>;
+  using Value = std::variant<std::string, bool, std::int64_t, std::vector<std::string>, std::vector<std::int64_t>,
+                             std::monostate>;
   struct Entry {
     Value value;
     std::string where;  // "settings/portal.toml:3" or the variable's name

@@ -17,6 +17,8 @@
 
 namespace chancery {
 
+inline constexpr const char* administrator_name = "administrator";
+
 class Administrator {
  public:
   explicit Administrator(const Folder& state);

@@ -54,21 +54,6 @@ void make_file(const Folder& folder, const std::string& name, const FileAttribut
                  .hint = "look at it with `ls -l`; only the program's own database may stand there"});
 }
 
-[[noreturn]] void wrong_column(std::size_t column) {
-  throw Failure({.code = "storage-damaged",
-                 .subject = "column " + std::to_string(column + 1),
-                 .cause = "the database holds a value of another type than expected",
-                 .hint = "restore the database from a backup of the appliance"});
-}
-
-template <typename T>
-const T& value_as(const std::vector<Value>& values, std::size_t column) {
-  if (column >= values.size()) wrong_column(column);
-  const T* found = std::get_if<T>(&values[column]);
-  if (found == nullptr) wrong_column(column);
-  return *found;
-}
-
 struct Binder {
   SQLite::Statement& statement;
   int index;
@@ -94,13 +79,6 @@ Value value_of(const SQLite::Column& column) {
 
 }  // namespace
 
-bool Row::is_null(std::size_t column) const {
-  return column >= values_.size() || std::holds_alternative<std::monostate>(values_[column]);
-}
-std::int64_t Row::integer(std::size_t column) const { return value_as<std::int64_t>(values_, column); }
-const std::string& Row::text(std::size_t column) const { return value_as<std::string>(values_, column); }
-const Bytes& Row::blob(std::size_t column) const { return value_as<Bytes>(values_, column); }
-
 struct Database::State {
   explicit State(std::string file) : path(std::move(file)), database(path, SQLite::OPEN_READWRITE, busy_timeout_ms) {}
 
@@ -116,24 +94,11 @@ struct Database::State {
     return *known;
   }
 
-  template <typename Work>
-  auto guarded(Work work) {
-    const std::lock_guard lock(mutex);
-    try {
-      return work();
-    } catch (const SQLite::Exception& error) {
-      throw storage_failure(error, path);
-    }
-  }
-
   void migrate(const Schema& schema);
 
   std::string path;
-  std::recursive_mutex mutex;
   SQLite::Database database;
   std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>> statements;
-  int depth = 0;
-  bool doomed = false;
 };
 
 void Database::State::migrate(const Schema& schema) {
@@ -154,7 +119,7 @@ void Database::State::migrate(const Schema& schema) {
   transaction.commit();
 }
 
-Database::Database(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Database::Database(std::string path, std::unique_ptr<State> state) : Store(std::move(path)), state_(std::move(state)) {}
 Database::Database(Database&&) noexcept = default;
 Database::~Database() = default;
 
@@ -169,24 +134,28 @@ Database Database::open(const Folder& folder, const std::string& name, const Sch
     state->database.exec("PRAGMA foreign_keys = ON");
     state->database.exec("PRAGMA trusted_schema = OFF");
     state->migrate(schema);
-    return Database(std::move(state));
+    return Database(path, std::move(state));
   } catch (const SQLite::Exception& error) {
     throw storage_failure(error, path);
   }
 }
 
 int Database::run(const std::string& sql, const std::vector<Value>& parameters) {
-  return state_->guarded([&] {
+  const auto lock = hold();
+  try {
     SQLite::Statement& statement = state_->statement(sql, parameters);
     const int changed = statement.exec();
     // Left un-reset, a statement keeps its read lock and parameters.
     statement.reset();
     return changed;
-  });
+  } catch (const SQLite::Exception& error) {
+    throw storage_failure(error, state_->path);
+  }
 }
 
 std::vector<Row> Database::rows(const std::string& sql, const std::vector<Value>& parameters) const {
-  return state_->guarded([&] {
+  const auto lock = hold();
+  try {
     SQLite::Statement& statement = state_->statement(sql, parameters);
     std::vector<Row> found;
     while (statement.executeStep()) {
@@ -196,42 +165,21 @@ std::vector<Row> Database::rows(const std::string& sql, const std::vector<Value>
     }
     statement.reset();
     return found;
-  });
+  } catch (const SQLite::Exception& error) {
+    throw storage_failure(error, state_->path);
+  }
 }
 
-void Database::write(const std::function<void()>& work) {
-  const std::lock_guard lock(state_->mutex);
-  const bool outermost = state_->depth == 0;
-  if (outermost) {
-    run("BEGIN IMMEDIATE");
-    state_->doomed = false;
-  }
-  ++state_->depth;
+void Database::begin() { run("BEGIN IMMEDIATE"); }
+void Database::commit() { run("COMMIT"); }
+
+void Database::roll_back() {
+  // Some errors (disk full) have rolled back already; a second rollback then only says so.
   try {
-    work();
-    if (state_->doomed) {
-      throw Failure({.code = "storage-failed",
-                     .subject = state_->path,
-                     .cause = "a part of this change failed, so that none of it can be kept",
-                     .hint = "repeat the command; the log has the first error"});
-    }
-    if (outermost) run("COMMIT");
-  } catch (...) {
-    --state_->depth;
-    state_->doomed = true;
-    if (outermost) {
-      // Some errors (disk full) have rolled back already; a second rollback then only says so.
-      try {
-        run("ROLLBACK");
-      } catch (const Failure&) {
-        (void)0;
-      }
-    }
-    throw;
+    run("ROLLBACK");
+  } catch (const Failure&) {
+    (void)0;
   }
-  --state_->depth;
 }
-
-std::unique_lock<std::recursive_mutex> Database::hold() const { return std::unique_lock(state_->mutex); }
 
 }  // namespace chancery::storage

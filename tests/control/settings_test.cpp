@@ -95,7 +95,7 @@ TEST(ProgramSettings, AbsentFilesAreDefaultsAndTheReferenceKeysAreTaken) {
   const test::TemporaryFolder state;
   const Environment nothing = environment({});
   EXPECT_FALSE(PortalSettings::load(state.path(), nothing).ignore_engine_certificate_problems);
-  EXPECT_EQ("sqlite", EngineSettings::load(state.path(), nothing).storage);
+  EXPECT_EQ(StorageSetting::Kind::sqlite, EngineSettings::load(state.path(), nothing).storage.kind);
   EXPECT_TRUE(CollectorSettings::load(state.path(), nothing).verify_hostname);
   for (const char* toml : {"globalconfig.portal.dispatcher.engine-ssl-ignore-certificate-problems = true\n",
                            "[portal]\nengine-ssl-ignore-certificate-problems = true\n",

@@ -1,0 +1,36 @@
+// Where a program keeps its rows: the settings `storage` and `storage-password-file`.
+//
+//   storage = "sqlite"                                                      a file in STATE/databases (the default)
+//   storage = "postgresql://engine@db.example.com:5432/engine?sslmode=verify-full"
+//   storage-password-file = "/etc/chancery/engine-database.password"        absolute; read at each new connection
+//
+// The address is a URI (RFC 3986) of user, host, port (5432 unless given) and database. sslmode is verify-full, also
+// where it is left out: anything weaker is refused, and so is a password in the address, which every reader of the
+// settings would see. Thread safety: values.
+#pragma once
+
+#include <string>
+
+#include "appliance/settings/setting_file.h"
+#include "keystore/bytes/secret.h"
+
+namespace chancery {
+
+struct StorageSetting {
+  enum class Kind { sqlite, postgresql } kind = Kind::sqlite;
+  std::string user;
+  std::string host;
+  int port = 5432;
+  std::string database;
+  std::string password_file;  // "": none
+};
+
+// Failure("bad-setting") at the line of `storage` or `password_file`.
+[[nodiscard]] StorageSetting read_storage_setting(SettingFile& file, const SettingFile::Keys& storage,
+                                                  const SettingFile::Keys& password_file);
+
+// A secret that stands in a file of its own, as its first line. Refused where others than this process's user could
+// read it: Failure("key-permissions") with the command that puts it right; "not-found" and the like.
+[[nodiscard]] SecretBytes read_password_file(const std::string& path);
+
+}  // namespace chancery
