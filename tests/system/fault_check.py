@@ -73,19 +73,20 @@ class Check:
             sys.exit(f"doctor: {critical}")
 
 
-def main(folder, state, passed_over=""):
+def check(folder, state, passed_over=""):
     os.environ["SSL_CERT_FILE"] = os.path.join(folder, "os.pem")
     passed = os.path.join(folder, "passed")
     digest = digest_of(state) + passed_over
     if os.path.exists(os.path.join(passed, digest)):
         return
-    check = Check(folder, state)
-    check.expect_pairs("as left")
-    check.expect_resolved()
-    check.expect_pairs("after the next start")
-    check.expect_healthy(passed_over)
+    asked = Check(folder, state)
+    asked.expect_pairs("as left")
+    asked.expect_resolved()
+    asked.expect_pairs("after the next start")
+    asked.expect_healthy(passed_over)
     os.makedirs(passed, exist_ok=True)
     open(os.path.join(passed, digest), "w").close()
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    check(*sys.argv[1:])

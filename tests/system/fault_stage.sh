@@ -28,6 +28,9 @@ case $verb in
     cp root.crt os.pem  # a small trust store of the operating system: fewer bytes, the same file calls
     issue old
     issue new
+    # What `append` adds, known to nobody before.
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout another.key -subj "/CN=Another Root" -days 365 \
+      -addext keyUsage=critical,keyCertSign,cRLSign -out another.crt 2>/dev/null
     export SSL_CERT_FILE=$dir/os.pem
     "$bin/chancery" --quiet --state "$dir/state" init --role primary --name appliance.test --listen 127.0.0.1 --port-base 47000 --password-file "$dir/password" >/dev/null
     for i in console portal; do cp "$dir/state/current/identities/$i/certificate.pem" "$dir/default-$i.crt"; done
@@ -40,7 +43,7 @@ case $verb in
     base="$bin/chancery --state $dir/state"
     case $3 in
       replace) echo "$base cert replace --certificate $dir/new.crt --key $dir/new.key --also-trust $dir/root.crt" ;;
-      append) echo "$base trust append $dir/root.crt --store portal" ;;
+      append) echo "$base trust append $dir/another.crt --store portal" ;;
       restore) echo "$base backup restore $(cat "$dir/set-id")" ;;
       rollback) echo "$base generation rollback 1" ;;
     esac

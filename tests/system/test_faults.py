@@ -35,8 +35,18 @@ class Faults(FaultStage):
 
     def test_the_killing_tool_itself(self):
         """killat.sh as `./dev faults` runs it, its first points."""
-        done = run("bash", os.path.join(SOURCE, "tests", "system", "faults.sh"), "rollback", "kill", "1", env=self.environment)
+        done = run("bash", os.path.join(SOURCE, "tests", "system", "faults.sh"), "killat", "rollback", "kill", "1", env=self.environment)
         self.assertIn("PASS", done.stdout.decode(), done)
+
+    def test_every_operation_of_the_stage_changes_something(self):
+        """Faults during a change that changes nothing would prove nothing."""
+        for name in ("replace", "append", "restore", "rollback"):
+            with self.subTest(name):
+                self.stage("set-up")
+                before = os.readlink(os.path.join(self.folder, "state", "current"))
+                done = run(*self.operation(name).split(), env=self.environment)
+                self.assertEqual(0, done.returncode, done)
+                self.assertNotEqual(before, os.readlink(os.path.join(self.folder, "state", "current")))
 
     def test_a_mixed_state_is_seen(self):
         """The check itself can fail: a key of another generation is found."""
