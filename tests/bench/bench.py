@@ -7,13 +7,14 @@ import time
 
 import endurance
 import handshakes
+import keystores
 import memory
 import replace
 import start
 import swap
 
 SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run,
-            "endurance": endurance.run}
+            "keystores": keystores.run, "endurance": endurance.run}
 
 
 def machine():

@@ -1,0 +1,142 @@
+"""Keystores: whole processes, ours and keytool's in turns on copies of the same files; wall, processor and peak memory."""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from statistics import median
+
+import table
+from harness import BIN
+
+CHANCERY = os.path.join(BIN, "chancery")
+PASSWORD = "changeit"
+
+
+def once(command):
+    """(wall s, processor s, peak MiB) of one run that must succeed."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if status != 0:
+        raise RuntimeError(f"{' '.join(command)}: {said.decode(errors='replace')}")
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+class Files:
+    """Stores of a size, made once by keytool's own JDK: one Java program, so that 10,000 entries take seconds."""
+
+    MAKER = """
+import java.io.*; import java.security.*; import java.security.cert.*; import java.util.*;
+public class MakeStores {
+  public static void main(String[] args) throws Exception {
+    CertificateFactory factory = CertificateFactory.getInstance("X.509");
+    byte[] der; try (InputStream in = new FileInputStream(args[0])) { der = factory.generateCertificate(in).getEncoded(); }
+    for (String type : new String[] {"JKS", "PKCS12"}) for (int i = 2; i < args.length; i++) {
+      int size = Integer.parseInt(args[i]);
+      KeyStore store = KeyStore.getInstance(type); store.load(null, null);
+      for (int n = 0; n < size; n++) {
+        byte[] own = der.clone();   // another signature value: another certificate, which nobody verifies here
+        for (int b = 0; b < 4; b++) own[own.length - 1 - b] = (byte) (n >>> (8 * b));
+        store.setCertificateEntry("ca-" + n, factory.generateCertificate(new ByteArrayInputStream(own)));
+      }
+      try (OutputStream out = new FileOutputStream(args[1] + "/" + type + "-" + size)) { store.store(out, "changeit".toCharArray()); }
+    }
+  }
+}
+"""
+
+    def __init__(self, sizes):
+        self.folder = tempfile.mkdtemp(prefix="chancery-bench-keystores-")
+        for name in ("entry", "new"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", f"/CN={name}/O=Bench", "-keyout", "/dev/null",
+                            "-out", f"{self.folder}/{name}.pem"], check=True, stderr=subprocess.DEVNULL)
+        with open(f"{self.folder}/MakeStores.java", "w") as file:
+            file.write(self.MAKER)
+        with open(f"{self.folder}/password", "w") as file:
+            file.write(PASSWORD)
+        with open(f"{self.folder}/new-password", "w") as file:
+            file.write("changeit2")
+        subprocess.run(["java", f"{self.folder}/MakeStores.java", f"{self.folder}/entry.pem", self.folder, *map(str, sizes)], check=True)
+        # Sets of the stores before go here and not to the machine's own.
+        os.environ["XDG_STATE_HOME"] = f"{self.folder}/sets"
+        os.environ["CHANCERY_STATE"] = f"{self.folder}/no-appliance"
+
+    def copy(self, kind, size):
+        target = f"{self.folder}/work"
+        shutil.copyfile(f"{self.folder}/{kind}-{size}", target)
+        return target
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def operations(files):
+    """name -> (theirs, ours) as functions from the store's path to a command."""
+    new, password, new_password = (f"{files.folder}/{name}" for name in ("new.pem", "password", "new-password"))
+    keytool = ["keytool"]
+    ours = [CHANCERY, "keystore"]
+    return {
+        "import one": (lambda store: [*keytool, "-importcert", "-noprompt", "-alias", "new", "-file", new, "-keystore", store, "-storepass", PASSWORD],
+                       lambda store: [*ours, "import", "--alias", "new", "--file", new, "--keystore", store, "--storepass-file", password]),
+        "list": (lambda store: [*keytool, "-list", "-keystore", store, "-storepass", PASSWORD],
+                 lambda store: [CHANCERY, "keytool", "-list", "-keystore", store, "-storepass", PASSWORD]),
+        "list, all decoded": (lambda store: [*keytool, "-list", "-v", "-keystore", store, "-storepass", PASSWORD],
+                              lambda store: [*ours, "list", "--keystore", store, "--storepass-file", password]),
+        "storepasswd": (lambda store: [*keytool, "-storepasswd", "-new", "changeit2", "-keystore", store, "-storepass", PASSWORD],
+                        lambda store: [*ours, "passwd", "--keystore", store, "--storepass-file", password, "--new-storepass-file", new_password]),
+        "JKS -> PKCS12": (lambda store: [*keytool, "-importkeystore", "-noprompt", "-srckeystore", store, "-srcstorepass", PASSWORD, "-deststoretype", "PKCS12",
+                                         "-destkeystore", f"{files.folder}/converted", "-deststorepass", PASSWORD],
+                          lambda store: [*ours, "convert", "--keystore", store, "--storepass-file", password, "--type", "PKCS12", "--output",
+                                         f"{files.folder}/converted"]),
+    }
+
+
+# (operation, type, size) -> how many times faster in wall and processor time, how many times less memory.
+LIMITS = {
+    **{("import one", "JKS", size): (40, 50, 5) for size in (144, 1000, 10000)},
+    **{("import one", "PKCS12", size): (25, 30, None) for size in (144, 1000, 10000)},
+    **{("list", kind, size): (40, None, None) for kind in ("JKS", "PKCS12") for size in (144, 1000, 10000)},
+    **{("list, all decoded", kind, size): (3, None, None) for kind in ("JKS", "PKCS12") for size in (144, 1000, 10000)},
+    **{("storepasswd", kind, size): (30, None, None) for kind in ("JKS", "PKCS12") for size in (144, 1000)},
+    ("JKS -> PKCS12", "JKS", 10000): (20, None, None),
+}
+
+
+def run(options):
+    sizes = (144, 1000) if options.quick else (144, 1000, 10000)
+    files = Files(sizes)
+    rows = []
+    try:
+        for (name, kind, size), limits in LIMITS.items():
+            if size not in sizes:
+                continue
+            theirs, ours = operations(files)[name]
+            taken = {"theirs": [], "ours": []}
+            rounds = 3 if options.quick else 5 if size == 10000 else 9
+            for _ in range(rounds):
+                for who, make in (("theirs", theirs), ("ours", ours)):
+                    store = files.copy(kind, size)
+                    if os.path.exists(f"{files.folder}/converted"):
+                        os.remove(f"{files.folder}/converted")
+                    # Ours takes so little that more turns are needed for a median that stands still.
+                    for turn in range(1 if who == "theirs" else 3):
+                        if turn:
+                            store = files.copy(kind, size)
+                            if os.path.exists(f"{files.folder}/converted"):
+                                os.remove(f"{files.folder}/converted")
+                        taken[who].append(once(make(store)))
+            theirs_now, ours_now = ([median(run[part] for run in taken[who]) for part in range(3)] for who in ("theirs", "ours"))
+            ratios = [their / our for their, our in zip(theirs_now, ours_now)]
+            missed = any(limit and ratio < limit for ratio, limit in zip(ratios, limits))
+            rows.append([f"{name}, {kind} of {size:,}", *(f"{v * 1e3:.1f}" for v in ours_now[:2]), ours_now[2], *(f"{v * 1e3:.0f}" for v in theirs_now[:2]), theirs_now[2],
+                         "/".join(f"{ratio:.0f}" for ratio in ratios), "/".join(str(limit or "-") for limit in limits), "NOT reached" if missed else "reached"])
+    finally:
+        files.remove()
+    table.show("Keystores, whole process: ms wall, ms CPU, peak MiB; ours, then keytool's; times less (wall/CPU/memory)",
+               ["operation", "wall", "CPU", "MiB", "their wall", "CPU", "MiB", "times less", "asked", ""], rows,
+               ["list: alias, date and fingerprint, as keytool lists; ours writes the file synced, after reading it back, with a backup set; keytool does none of that"])
