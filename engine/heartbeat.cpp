@@ -43,7 +43,8 @@ class RouteHolder {
 std::shared_ptr<const Route> route_of(const backup::Generation& generation) {
   auto membership = read_membership(generation);
   if (!membership || !generation.has("identities/member/key.pem")) return nullptr;
-  return std::make_shared<const Route>(Route{std::move(*membership), member_context(generation, trust_path, true)});
+  return std::make_shared<const Route>(
+      Route{std::move(*membership), member_context(generation, generation.read(trust_path), true)});
 }
 
 // Where the portal reaches the Web API: the shared port, or on a single appliance the Web API's own.

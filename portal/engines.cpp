@@ -11,6 +11,7 @@
 #include "appliance/membership/membership.h"
 #include "appliance/settings/appliance.h"
 #include "appliance/storage/database.h"
+#include "appliance/trust/portal_store.h"
 #include "keystore/fault.h"
 
 namespace chancery::portal {
@@ -19,7 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* trust_path = "trust/portal/ca-bundle.crt";
 constexpr std::chrono::seconds poll_interval{5};
 
 const storage::Schema schema{.what = "the portal's engines",
@@ -113,6 +113,7 @@ struct Engines::State {
       fresh.was_asked = entry.was_asked;
       fresh.reachable = entry.reachable;
       fresh.verified = entry.verified;
+      fresh.certificate = entry.certificate;
       fresh.problem = entry.name.empty() ? "not asked yet" : entry.problem;
       entry = fresh;
     }
@@ -141,7 +142,10 @@ struct Engines::State {
           [](const tls::Connection&) {
             return http::Request{.method = "GET", .path = "/api/v1/status", .body = {}, .headers = {}};
           },
-          [&verified](const tls::Connection& link, const http::Reply&) { verified = link.peer_verified(); },
+          [&verified, &view](const tls::Connection& link, const http::Reply&) {
+            verified = link.peer_verified();
+            if (const auto chain = link.peer_chain(); !chain.empty()) view.certificate = chain.front();
+          },
           std::chrono::seconds(5));
       const json status = json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
       if (reply.status != 200 || !status.is_object()) {
@@ -177,6 +181,7 @@ struct Engines::State {
       entry.reachable = view.reachable;
       entry.verified = view.verified;
       entry.problem = view.problem;
+      entry.certificate = view.certificate;
       entry.devices = view.devices;
       entry.connected = view.connected;
     }
@@ -221,8 +226,8 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
   program.on_generation([&state](const backup::Generation& generation) -> std::function<void()> {
     std::shared_ptr<const tls::ClientContext> next;
     if (generation.has("identities/member/key.pem")) {
-      next = std::make_shared<const tls::ClientContext>(
-          member_context(generation, trust_path, !state.settings.ignore_engine_certificate_problems));
+      next = std::make_shared<const tls::ClientContext>(member_context(
+          generation, trust::portal_trust_pem(generation), !state.settings.ignore_engine_certificate_problems));
     }
     return [&state, next] { state.contexts.set(next); };
   });

@@ -10,11 +10,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "appliance/serving/serving_program.h"
 #include "appliance/settings/program_settings.h"
+#include "keystore/x509/certificate.h"
 #include "keystore/x509/instant.h"
 
 namespace chancery::portal {
@@ -30,7 +32,8 @@ struct EngineView {
   bool was_asked = false;
   bool reachable = false;
   bool verified = false;
-  std::string problem;  // why not reachable
+  std::string problem;                     // why not reachable
+  std::optional<Certificate> certificate;  // what it served when it was last asked
   std::int64_t devices = 0;
   std::int64_t connected = 0;
 };

@@ -54,7 +54,10 @@ json describe(const Plan& plan, const backup::Generation& base, const Appliance&
     if (!is_as_it_is(path, edit, base)) files.push_back(file_json(path, edit, base));
   }
   json foreign = json::array();
-  for (const ForeignEdit& edit : plan.foreign) foreign.push_back({{"path", edit.path}, {"change", "change"}});
+  for (const ForeignEdit& edit : plan.foreign) {
+    const char* change = !edit.bytes ? "remove" : edit.expected_sha256.empty() ? "add" : "change";
+    foreign.push_back({{"path", edit.path}, {"change", change}});
+  }
   json identities = json::array();
   for (const std::string& identity : plan.identities) {
     identities.push_back({{"identity", identity},

@@ -61,16 +61,19 @@ void restore_one(const Folder& state, const backup::ForeignFile& file, std::vect
   }
 }
 
+void expect_unchanged(const ForeignEdit& edit) {
+  if (present_hash(edit.path) == edit.expected_sha256) return;
+  throw Failure({.code = "foreign-changed",
+                 .subject = edit.path,
+                 .cause = "somebody else changed this file meanwhile; it was left as it is",
+                 .hint = "look at what changed it, then repeat the command: it starts from what is there now",
+                 .needs_person = true});
+}
+
 }  // namespace
 
 void expect_unchanged(const std::vector<ForeignEdit>& edits) {
-  for (const ForeignEdit& edit : edits) {
-    if (present_hash(edit.path) == edit.expected_sha256) continue;
-    throw Failure({.code = "foreign-changed",
-                   .subject = edit.path,
-                   .cause = "somebody changed this file since the plan was made",
-                   .hint = "repeat the command: it starts from what is there now"});
-  }
+  for (const ForeignEdit& edit : edits) expect_unchanged(edit);
 }
 
 std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::vector<ForeignEdit>& edits,
@@ -82,7 +85,7 @@ std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::ve
   for (const ForeignEdit& edit : edits) {
     backup::ForeignFile file{.path = edit.path,
                              .before_sha256 = edit.expected_sha256,
-                             .after_sha256 = sha256_hex(view_of(edit.bytes)),
+                             .after_sha256 = edit.bytes ? sha256_hex(view_of(*edit.bytes)) : "",
                              .saved_as = tag + "-" + std::to_string(saved.size() + 1)};
     if (!edit.expected_sha256.empty()) {
       const Split place = split(edit.path);
@@ -100,7 +103,12 @@ void write_foreign(const std::vector<ForeignEdit>& edits) {
   for (const ForeignEdit& edit : edits) {
     const Split place = split(edit.path);
     const Folder folder = Folder::open(place.folder);
-    folder.write_atomically(place.name, view_of(edit.bytes), attributes_at(folder, place.name));
+    expect_unchanged(edit);  // the ones before took their time
+    if (edit.bytes) {
+      folder.write_atomically(place.name, view_of(*edit.bytes), attributes_at(folder, place.name));
+    } else {
+      folder.remove(place.name);
+    }
   }
 }
 
@@ -108,6 +116,21 @@ std::vector<std::string> restore_foreign(const Folder& state, const std::vector<
   std::vector<std::string> left_alone;
   for (const backup::ForeignFile& file : files) restore_one(state, file, left_alone);
   return left_alone;
+}
+
+void retain_foreign(const Folder& state, std::size_t changes) {
+  if (!state.status(kept_folder)) return;
+  const std::vector<std::string> names = state.open_folder(kept_folder).list();
+  std::vector<std::string> tags;  // ascending, as the names are
+  for (const std::string& name : names) {
+    std::string tag = name.substr(0, name.rfind('-'));
+    if (tags.empty() || tags.back() != tag) tags.push_back(std::move(tag));
+  }
+  if (tags.size() <= changes) return;
+  const std::string& oldest_kept = tags[tags.size() - changes];
+  for (const std::string& name : names) {
+    if (name < oldest_kept) state.remove(std::string(kept_folder) + "/" + name);
+  }
 }
 
 void forget_foreign(const Folder& state, const std::vector<backup::ForeignFile>& files) noexcept {

@@ -1,8 +1,9 @@
 // Files outside STATE that a change writes too (a JDK's cacerts). Internal to appliance/change.
 //
 // Their bytes before are kept under STATE/backups/foreign and both hashes are journalled before anything is written;
-// each is written by an atomic rename; on the way back one that matches neither hash was changed by somebody else
-// meanwhile: it is left alone and told.
+// each is written by an atomic rename, right after a last look at it; on the way back one that matches neither hash was
+// changed by somebody else meanwhile: it is left alone and told. Between that last look and the rename lie microseconds
+// in which a writer that does not rename could still lose; no lock would bind a JDK's installer.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@
 
 namespace chancery::change {
 
-// Compares with what the plan was made from: Failure("foreign-changed").
+// Compares with what the plan was made from: Failure("foreign-changed", needs_person).
 void expect_unchanged(const std::vector<ForeignEdit>& edits);
 // Keeps the bytes before; returns what the journal has to say. `tag` makes the kept names unique.
 [[nodiscard]] std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::vector<ForeignEdit>& edits,
@@ -24,5 +25,7 @@ void write_foreign(const std::vector<ForeignEdit>& edits);
                                                        const std::vector<backup::ForeignFile>& files);
 // Forgets the kept bytes of a change that never was.
 void forget_foreign(const Folder& state, const std::vector<backup::ForeignFile>& files) noexcept;
+// Keeps the bytes before of the newest `changes` changes, for somebody who wants one back by hand, and no more.
+void retain_foreign(const Folder& state, std::size_t changes);
 
 }  // namespace chancery::change

@@ -18,9 +18,9 @@
 namespace chancery::change {
 
 struct ForeignEdit {
-  std::string path;             // absolute
-  std::string expected_sha256;  // of the bytes the plan was made from; "" = absent
-  SecretBytes bytes;
+  std::string path;                  // absolute, links resolved
+  std::string expected_sha256;       // of the bytes the plan was made from; "" = absent
+  std::optional<SecretBytes> bytes;  // nullopt: the file goes
 };
 
 struct Plan {
@@ -57,11 +57,13 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
                                 const std::vector<Certificate>& also_trust);
 [[nodiscard]] Plan plan_reset(const backup::Generation& base, const Appliance& appliance, const std::string& identity,
                               const preflight::Knowledge& knowledge, Instant now);
-// store: "engine" or "portal".
+// The engine's CA bundle; Java keystores are plan_stores.h's.
 [[nodiscard]] Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance,
-                                     const std::string& store, const preflight::BundleAnswer& answer);
+                                     const preflight::BundleAnswer& answer);
 [[nodiscard]] Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance,
-                                     const std::string& store, const std::string& fingerprint);
+                                     const std::string& fingerprint);
+// "AB:CD…" and "abcd…" alike to lower-case hex; anything but a whole SHA-256 is Failure("bad-fingerprint").
+[[nodiscard]] std::string normal_fingerprint(const std::string& given);
 // Components empty: all that `files` holds (callers pass those of the set). Files of the components that the set does
 // not have are removed (P17). Customer key, federation/, trust/federation/ and waiting keys never go back: asked for,
 // they are a warning ("never-goes-back"). Preflighted against the present: revoked leaves, retired anchors and keys that

@@ -10,6 +10,7 @@
 
 #include "appliance/change/generation_policy.h"
 #include "appliance/change/plan_parts.h"
+#include "appliance/change/plan_stores.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::change {
@@ -51,7 +52,10 @@ bool is_known_file(const Appliance& appliance, const std::string& path) {
   const bool is_derived = std::find(derived.begin(), derived.end(), place.file) != derived.end();
   if (place.group == "identities") return is_identity && (is_source || is_derived);
   if (place.group == "defaults") return is_identity && is_source;
-  if (place.group == "trust") return path.ends_with("/ca-bundle.crt") || path == "trust/appliance/known.pem";
+  if (place.group == "trust") {
+    return path.ends_with("/ca-bundle.crt") || path == "trust/appliance/known.pem" ||
+           path == trust::portal_store_path || path == trust::portal_password_path;
+  }
   const bool is_policy = place.group == "profiles" || place.group == "endpoints" || place.group == "consumers";
   return is_policy && place.name.empty() && place.file.ends_with(".toml");
 }
@@ -117,6 +121,32 @@ void adopt_trust(Plan& plan, const backup::Generation& base, const Appliance& ap
   put_file(plan.edits, appliance, path, bytes);
 }
 
+// The keystore and its password are one: whichever was edited, they must fit. A store whose password was changed by Java's
+// own keytool is adopted once the new password stands in the portal's copy.
+void adopt_portal_store(Plan& plan, const backup::Generation& base, const Appliance& appliance,
+                        const preflight::Knowledge& knowledge) {
+  const std::string path = trust::portal_store_path;
+  try {
+    const trust::OpenStore open = trust::open_portal_store(base);
+    const std::vector<Bytes> anchors = trust::anchors_of(open.store);
+    if (anchors.empty()) {
+      refuse(plan, "not-a-certificate", path, "no certificate can be read in it",
+             "put the store back, or undo the edits with chancery generation undo");
+    }
+    for (const Bytes& anchor : anchors) {
+      if (!knowledge.retired_anchors.contains(sha256_hex(anchor))) continue;
+      plan.report.add("retired-anchor", path,
+                      "an anchor in it was retired and may not come back: " + sha256_hex(anchor),
+                      "delete this certificate from the store");
+    }
+    put_portal_store(plan.edits, appliance, base.read(path), open.password);
+  } catch (const Failure& failure) {
+    refuse(plan, failure.code(), failure.subject(), failure.cause(),
+           "put the store's password into " + std::string(trust::portal_password_path) +
+               ", or undo the edits with chancery generation undo");
+  }
+}
+
 void adopt_policy(Plan& plan, const backup::Generation& base, const Appliance& appliance, const std::string& path) {
   std::optional<std::string> toml;
   if (base.has(path)) toml = std::string(text_of(base.read(path)));
@@ -158,6 +188,7 @@ Plan plan_adopt(const backup::Generation& base, const Appliance& appliance, cons
   plan.reason = "adopt";
   plan.base = base.number();
   std::set<std::string> folders;
+  bool is_portal_store_edited = false;
   const std::vector<Drift> edited = edits_by_hand(base);
   const bool is_sealed = std::none_of(edited.begin(), edited.end(), is_of_manifest);
   for (const Drift& drift : edited) {
@@ -179,12 +210,15 @@ Plan plan_adopt(const backup::Generation& base, const Appliance& appliance, cons
       leave_out(plan, drift.path);
     else if (place.group == "identities" || place.group == "defaults")
       folders.insert(place.group + "/" + place.name);
+    else if (drift.path == trust::portal_store_path || drift.path == trust::portal_password_path)
+      is_portal_store_edited = true;
     else if (place.group == "trust")
       adopt_trust(plan, base, appliance, drift.path, knowledge);
     else
       adopt_policy(plan, base, appliance, drift.path);
   }
   for (const std::string& folder : folders) adopt_identity(plan, base, appliance, folder, knowledge, now);
+  if (is_portal_store_edited) adopt_portal_store(plan, base, appliance, knowledge);
   std::sort(plan.identities.begin(), plan.identities.end());
   plan.identities.erase(std::unique(plan.identities.begin(), plan.identities.end()), plan.identities.end());
 

@@ -76,7 +76,7 @@ std::string prefix_of_component(const std::string& component) {
 }
 
 bool never_goes_back(const std::string& path) {
-  static constexpr std::array prefixes{"customer-key/", "federation/", "trust/federation/", "pending/"};
+  static constexpr std::array prefixes{"customer-key/", "federation/", "trust/federation/", "trust/managed/", "pending/"};
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return path.starts_with(prefix); });
 }
 

@@ -20,7 +20,8 @@ void finish_plan(Plan& plan, const backup::Generation& base);
 [[nodiscard]] std::string prefix_of_component(const std::string& component);
 
 // What belongs to the federation and its keys, to which going back would lock others out: customer key, federation/,
-// the federation's anchors and those retired, keys that wait for their certificates.
+// the federation's anchors and those retired, keys that wait for their certificates; and the list of anchors in stores of
+// others, which stay as they are.
 [[nodiscard]] bool never_goes_back(const std::string& path);
 
 // The names the certificate of an identity must answer to (P12); none for member and authority-tls, which are known by

@@ -1,4 +1,4 @@
-// Appending to and removing from the CA bundles of engine and portal. What stood there keeps its bytes.
+// Appending to and removing from the CA bundle of the engine. What stood there keeps its bytes.
 
 #include <algorithm>
 #include <cctype>
@@ -9,17 +9,16 @@
 namespace chancery::change {
 namespace {
 
-std::string bundle_path(const std::string& store, const backup::Generation& base) {
-  const std::string path = "trust/" + store + "/ca-bundle.crt";
-  const bool is_name = store == "engine" || store == "portal";
-  if (is_name && base.has(path)) return path;
-  throw Failure({.code = "unknown-store",
-                 .subject = store,
-                 .cause = "this appliance has no trust store of this name",
-                 .hint = "the stores are engine and portal, each where that program runs"});
+constexpr const char* bundle_path = "trust/engine/ca-bundle.crt";
+
+bool is_certificate(const pem::Block& block, const std::string& fingerprint) {
+  if (!block.is_closed || !block.label.ends_with("CERTIFICATE")) return false;
+  const auto der = pem::decode(block.body);
+  return der && sha256_hex(view_of(*der)) == fingerprint;
 }
 
-// "AB:CD…" and "abcd…" alike; anything but a whole SHA-256 is refused.
+}  // namespace
+
 std::string normal_fingerprint(const std::string& given) {
   std::string plain;
   for (const char c : given) {
@@ -33,38 +32,27 @@ std::string normal_fingerprint(const std::string& given) {
                  .hint = "give the 64 hexadecimal digits that chancery trust list shows"});
 }
 
-bool is_certificate(const pem::Block& block, const std::string& fingerprint) {
-  if (!block.is_closed || !block.label.ends_with("CERTIFICATE")) return false;
-  const auto der = pem::decode(block.body);
-  return der && sha256_hex(view_of(*der)) == fingerprint;
-}
-
-}  // namespace
-
-Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance, const std::string& store,
+Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance,
                        const preflight::BundleAnswer& answer) {
-  const std::string path = bundle_path(store, base);
   Plan plan;
   plan.reason = "trust append";
   plan.base = base.number();
   plan.report = answer.report;
   if (answer.fresh.empty() || plan.report.verdict() == preflight::Verdict::refuse) return plan;
-  Bytes bytes = base.read(path);
+  Bytes bytes = base.read(bundle_path);
   if (!bytes.empty() && bytes.back() != '\n') bytes.push_back('\n');
   for (const Certificate& certificate : answer.fresh) {
     const std::string pem = certificate.to_pem();
     bytes.insert(bytes.end(), pem.begin(), pem.end());
   }
-  put_file(plan.edits, appliance, path, bytes);
+  put_file(plan.edits, appliance, bundle_path, bytes);
   finish_plan(plan, base);
   return plan;
 }
 
-Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance, const std::string& store,
-                       const std::string& fingerprint) {
-  const std::string path = bundle_path(store, base);
+Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance, const std::string& fingerprint) {
   const std::string wanted = normal_fingerprint(fingerprint);
-  const Bytes bytes = base.read(path);
+  const Bytes bytes = base.read(bundle_path);
   const std::string_view text = text_of(bytes);
   std::string kept;
   std::size_t kept_to = 0;
@@ -87,7 +75,7 @@ Plan plan_trust_remove(const backup::Generation& base, const Appliance& applianc
   kept += text.substr(kept_to);
   Plan plan;
   plan.reason = "trust remove";
-  put_file(plan.edits, appliance, path, view_of(kept));
+  put_file(plan.edits, appliance, bundle_path, view_of(kept));
   finish_plan(plan, base);
   return plan;
 }

@@ -53,6 +53,7 @@ void bring_forward(const Workplace& workplace, const backup::ChangeInDoubt& chan
   static_cast<void>(next.manifest());  // damaged: back
   std::vector<ProgramStatus> status = workplace.programs.status();
   expect_answering(status);
+  if (concerns_os_trust(change.foreign)) workplace.refresh_os_trust();
   for (const ProgramStatus& program : status) {
     if (program.running && program.generation != change.to) workplace.programs.activate(program.program, change.to);
   }

@@ -115,6 +115,8 @@ class Run {
   }
 
   void activate() {
+    // First: an outside service that is reloaded below may trust by it.
+    if (concerns_os_trust(change_.foreign)) workplace_.refresh_os_trust();
     workplace_.programs.activate_all(change_.programs, change_.to);
     // Whoever was started meanwhile has loaded what was in force at that moment.
     status_ = workplace_.programs.status();

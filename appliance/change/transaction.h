@@ -14,6 +14,7 @@
 #include <chrono>
 #include <functional>
 
+#include "appliance/change/os_refresh.h"
 #include "appliance/change/plan.h"
 #include "appliance/change/programs.h"
 #include "appliance/change/step.h"
@@ -37,6 +38,8 @@ struct Workplace {
   // time (nginx keeps old workers for a moment).
   std::chrono::milliseconds own_patience{3'000};
   std::chrono::milliseconds consumer_patience{10'000};
+  // Makes the operating system's trust follow its files (os_refresh.h); called where a change edits one of them.
+  std::function<void()> refresh_os_trust = change::refresh_os_trust;
 };
 
 struct Outcome {

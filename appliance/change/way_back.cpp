@@ -83,6 +83,13 @@ std::vector<std::string> go_back(const Workplace& workplace, const backup::Chang
   }
   Problems problems;
   for (const std::string& left : restore_foreign(workplace.state, change.foreign)) problems.push_back("file: " + left);
+  if (concerns_os_trust(change.foreign)) {
+    try {
+      workplace.refresh_os_trust();
+    } catch (const Failure& failure) {
+      problems.push_back("the operating system's trust: " + failure.cause());
+    }
+  }
   // From here on nothing stops the way back: each thing that fails is told, and the next is tried.
   try {
     const backup::Generation from = workplace.generations.open(change.from);

@@ -1,11 +1,13 @@
-// chancery trust …: whom the engine (or the portal) trusts as a client.
+// chancery trust …: whom engine, portal, Java installations and the operating system trust.
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/report_view.h"
+#include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
 
 namespace chancery::cli {
@@ -14,14 +16,35 @@ using Json = nlohmann::json;
 
 namespace {
 
-Json listed(Session& session) {
+// A path is the manager's to follow, from the root on: it has another working folder.
+std::string store_of(const Session& session) {
+  const std::string store = session.arguments().value("--store", "engine");
+  if (store == "engine" || store == "portal" || store == "os") return store;
+  std::error_code failed;
+  const std::filesystem::path whole = std::filesystem::absolute(store, failed);
+  return failed || store.find('/') == std::string::npos ? store : whole.lexically_normal().string();
+}
+
+std::string told_store(const std::string& store) {
+  return store == "engine" || store == "portal" ? "the " + store : store;
+}
+
+Ask change_of(Session& session, const std::string& verb) {
+  Ask ask(verb);
+  ask.put_flag("dry_run", session.arguments().has("--dry-run"));
+  if (auto password = given_secret(session.arguments(), "--storepass"))
+    ask.put_secret("storepass", std::move(*password));
+  return ask;
+}
+
+Json listed(Session& session, const std::string& store) {
   Ask ask("trust-list");
-  ask.put_text("store", session.arguments().value("--store", "engine"));
+  ask.put_text("store", store);
   return session.ask(std::move(ask));
 }
 
 int run_list(Session& session) {
-  const Json reply = listed(session);
+  const Json reply = listed(session, store_of(session));
   Terminal& terminal = session.terminal();
   if (session.json()) {
     terminal.document(reply);
@@ -51,27 +74,41 @@ void print_certificates(Terminal& terminal, const Json& list, const Text& label)
   for (const Json& each : list) {
     Text line("  ");
     line << label << "  " << text_at(each, "sha256").substr(0, 16) << "  " << text_at(each, "subject");
+    if (const std::string alias = text_at(each, "alias"); !alias.empty()) line << "  as " << alias;
+    if (const std::string file = text_at(each, "file"); !file.empty()) line << "  " << file;
     terminal.line(line);
   }
 }
 
-int run_append(Session& session) {
-  const Arguments& arguments = session.arguments();
-  const std::string store = arguments.value("--store", "engine");
-  Ask ask("trust-append");
-  for (const std::string& path : arguments.values("FILE")) ask.add_file("files", read_source(path));
-  ask.put_text("store", store).put_flag("dry_run", arguments.has("--dry-run"));
-  const Json reply = session.ask(std::move(ask));
-  const int exit = show_outcome(session, reply, "the " + store + " trusts more now");
+void print_changes(Session& session, const Json& reply) {
   Terminal& terminal = session.terminal();
-  if (exit != 0 || session.json() || terminal.quiet()) return exit;
+  if (session.json() || terminal.quiet()) return;
   print_certificates(terminal, reply.value("added", Json::array()), painted(Colour::green, "added        "));
   print_certificates(terminal, reply.value("present", Json::array()), painted(Colour::dim, "there already"));
+}
+
+int run_append(Session& session) {
+  const std::string store = store_of(session);
+  Ask ask = change_of(session, "trust-append");
+  for (const std::string& path : session.arguments().values("FILE")) ask.add_file("files", read_source(path));
+  ask.put_text("store", store);
+  const Json reply = session.ask(std::move(ask));
+  const int exit = show_outcome(session, reply, told_store(store) + " trusts more now");
+  if (exit == 0) print_changes(session, reply);
+  return exit;
+}
+
+int run_os_install(Session& session) {
+  Ask ask = change_of(session, "trust-os-install");
+  for (const std::string& path : session.arguments().values("FILE")) ask.add_file("files", read_source(path));
+  const Json reply = session.ask(std::move(ask));
+  const int exit = show_outcome(session, reply, "the operating system trusts more now");
+  if (exit == 0) print_changes(session, reply);
   return exit;
 }
 
 // A whole fingerprint, or a beginning of one that only one certificate has.
-std::string whole_fingerprint(Session& session) {
+std::string whole_fingerprint(Session& session, const std::string& store) {
   std::string text = session.arguments().value("FINGERPRINT");
   std::erase(text, ':');
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char byte) { return std::tolower(byte); });
@@ -79,41 +116,67 @@ std::string whole_fingerprint(Session& session) {
   constexpr std::size_t kShortest = 8;
   if (text.size() >= kWhole || text.size() < kShortest) return text;
   std::vector<std::string> matches;
-  for (const Json& each : listed(session).value("certificates", Json::array())) {
+  for (const Json& each : listed(session, store).value("certificates", Json::array())) {
     if (text_at(each, "sha256").starts_with(text)) matches.push_back(text_at(each, "sha256"));
   }
   if (matches.size() < 2) return matches.empty() ? text : matches.front();
   throw Failure({.code = "ambiguous",
                  .subject = text,
                  .cause = std::to_string(matches.size()) + " certificates have a fingerprint that begins so",
-                 .hint = "give more of it: `chancery trust list --all --json` shows them whole"});
+                 .hint = "give more of it: `chancery trust list --all --json --store " + store + "` shows them whole"});
 }
 
 int run_remove(Session& session) {
-  const std::string store = session.arguments().value("--store", "engine");
-  Ask ask("trust-remove");
-  ask.put_text("fingerprint", whole_fingerprint(session))
-      .put_text("store", store)
-      .put_flag("dry_run", session.arguments().has("--dry-run"));
+  const std::string store = store_of(session);
+  Ask ask = change_of(session, "trust-remove");
+  ask.put_text("fingerprint", whole_fingerprint(session, store)).put_text("store", store);
   return show_outcome(session, session.ask(std::move(ask)),
-                      "the " + store + " does not trust that certificate any more");
+                      told_store(store) + " does not trust that certificate any more");
 }
 
-constexpr Option kStore{
-    .name = "--store", .value = "STORE", .help = "whose trust: engine where nothing is said", .kind = "engine|portal"};
+int run_os_remove(Session& session) {
+  Ask ask = change_of(session, "trust-os-remove");
+  ask.put_text("fingerprint", whole_fingerprint(session, "os"));
+  return show_outcome(session, session.ask(std::move(ask)),
+                      "the operating system does not trust that certificate any more");
+}
+
+constexpr Option kStore{.name = "--store",
+                        .value = "STORE",
+                        .help = "whose trust: engine (where nothing is said), portal, or the path of a Java keystore",
+                        .kind = "file"};
+constexpr Option kListedStore{.name = "--store",
+                              .value = "STORE",
+                              .help = "engine (where nothing is said), portal, os, or the path of a Java keystore",
+                              .kind = "file"};
+constexpr Option kStorepassFile{.name = "--storepass-file",
+                                .value = "FILE",
+                                .help = "password of a Java keystore in place, where it is not changeit (- is stdin)",
+                                .kind = "file"};
+constexpr Option kStorepassEnv{
+    .name = "--storepass-env", .value = "VARIABLE", .help = "the same from an environment variable"};
 constexpr Option kDryRun{
     .name = "--dry-run", .value = "", .help = "print the plan (files, endpoints, findings); change nothing"};
-constexpr Option kListOptions[] = {kStore,
+constexpr Option kListOptions[] = {kListedStore,
                                    {.name = "--all", .value = "", .help = "the operating system's public CAs too"}};
-constexpr Example kListExamples[] = {{"chancery trust list", "what was added, and the federation's root"}};
+constexpr Example kListExamples[] = {
+    {"chancery trust list", "what was added, and the federation's root"},
+    {"chancery trust list --store /etc/ssl/certs/java/cacerts", "what Java trusts besides the public CAs"}};
 constexpr Positional kFiles[] = {{.name = "FILE",
                                   .help = "CA certificates in any format, bundles too (- is stdin)",
                                   .kind = "file",
                                   .repeated = true}};
-constexpr Option kChangeOptions[] = {kStore, kDryRun};
+constexpr Option kChangeOptions[] = {kStore, kStorepassFile, kStorepassEnv, kDryRun};
+constexpr Option kSystemOptions[] = {kStorepassFile, kStorepassEnv, kDryRun};
 constexpr Example kAppendExamples[] = {
     {"chancery trust append root.crt", "the engine's next outgoing connection trusts it"},
-    {"chancery trust append bundle.pem --store portal --dry-run", "what the portal would get"}};
+    {"chancery trust append bundle.pem --store portal --dry-run", "what the portal would get"},
+    {"chancery trust append root.crt --store /opt/jdk/lib/security/cacerts",
+     "a JDK's own store, in the one transaction"}};
+constexpr Example kInstallExamples[] = {
+    {"chancery trust os-install corporate.pem", "openssl, curl, Java and collectors of this machine trust it"}};
+constexpr Example kUninstallExamples[] = {
+    {"chancery trust os-remove 5f3c0a9be4d17722", "the one that `trust list --store os` shows so"}};
 constexpr Positional kFingerprint[] = {
     {.name = "FINGERPRINT", .help = "SHA-256 of the certificate, or its first 8 digits and more"}};
 constexpr Example kRemoveExamples[] = {
@@ -122,9 +185,9 @@ constexpr Example kRemoveExamples[] = {
 constexpr Command kCommands[] = {
     {.path = "trust list",
      .doing = "list the trusted certificates",
-     .summary = "whom engine or portal trust as clients",
-     .description = "The engine uses this for the heartbeat to the portal and all its outgoing connections, the portal "
-                    "for its connections to engines.",
+     .summary = "whom engine, portal, a Java installation or the operating system trust",
+     .description = "The engine uses its bundle for the heartbeat to the portal and all its outgoing connections, the "
+                    "portal its keystore for engines, LDAP and mail. Any Java keystore can be named by its path.",
      .positionals = {},
      .options = kListOptions,
      .examples = kListExamples,
@@ -134,7 +197,8 @@ constexpr Command kCommands[] = {
      .summary = "trust more certificates",
      .description =
          "Adds every CA certificate of the files; what is there stays. Keys, garbage and certificates that are "
-         "no CA are refused, and then nothing is added.",
+         "no CA are refused, and then nothing is added. A Java keystore outside the appliance is edited in place, as a "
+         "step of the one transaction: its bytes before are kept, and one that somebody else changes is left alone.",
      .positionals = kFiles,
      .options = kChangeOptions,
      .examples = kAppendExamples,
@@ -147,6 +211,25 @@ constexpr Command kCommands[] = {
      .options = kChangeOptions,
      .examples = kRemoveExamples,
      .run = run_remove},
+    {.path = "trust os-install",
+     .doing = "install certificates for the operating system",
+     .summary = "let the operating system trust more certificates",
+     .description =
+         "Puts every CA certificate of the files into /usr/local/share/ca-certificates, one a file, and runs "
+         "update-ca-certificates, so that the bundle, the hash links and Debian's Java store have all of "
+         "them. What was installed so is remembered: chancery doctor tells when an update wiped it.",
+     .positionals = kFiles,
+     .options = kSystemOptions,
+     .examples = kInstallExamples,
+     .run = run_os_install},
+    {.path = "trust os-remove",
+     .doing = "remove the certificate from the operating system",
+     .summary = "let the operating system trust a certificate no more",
+     .description = "Removes its file and its links, and takes it out of Debian's Java store too.",
+     .positionals = kFingerprint,
+     .options = kSystemOptions,
+     .examples = kUninstallExamples,
+     .run = run_os_remove},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "appliance/change/foreign.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/settings/guarded.h"
 
@@ -98,6 +99,7 @@ void Bench::retain() {
   generations.sweep(keep);
   generations.retain(kept_generations, keep);
   sets.prune(kept_sets, {});
+  change::retain_foreign(state, kept_generations);
 }
 
 }  // namespace chancery::manager

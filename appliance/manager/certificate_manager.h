@@ -21,7 +21,11 @@
 // cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
 // backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase, dry_run; prune: keep, dry_run
 // generation-list/-diff/-rollback/-adopt/-undo/-purge            a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
-// trust-list/-append/-remove                                     store ("engine" where absent); files[]; fingerprint; dry_run
+// trust-list/-append/-remove                                     store ("engine" where absent, "portal", "os" to list, or the
+//                                                                path of a Java keystore); files[]; fingerprint; storepass; dry_run
+// trust-os-install/-remove                                       files[]; fingerprint; storepass (of Debian's Java store); dry_run
+// keystore-put       store (a path), file, expected_sha256, storepass, former_storepass, reason, dry_run      managed_store.h
+// keystore-repair    store ("" for all), storepass, dry_run      reply also {"restored":[{"store","alias","sha256"}],"skipped":[…]}
 // profile|endpoint|consumer -set/-show/-list/-delete             name, settings{key:value}, dry_run
 // federation-token   role, name, sans[], ttl_seconds, dry_run    reply attachment 0: the token
 // federation-tokens-list/-revoke, federation-list                id; revoke: dry_run

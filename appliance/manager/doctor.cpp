@@ -75,6 +75,7 @@ void examine(Examination& examination, const std::string& state_path, const Cloc
   if (examination.has_problem("generation") && !bench->generations.has_current()) return;
   examine_identities(examination, *bench);
   examine_trust(examination, *bench);
+  examine_stores(examination, *bench);
   examine_programs(examination, *bench);
   examine_policy(examination, *bench);
   examine_federation(examination, *bench);

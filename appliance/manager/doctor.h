@@ -49,6 +49,7 @@ void examine_state(Examination& examination, Bench& bench);        // doctor_sta
 void examine_permissions(Examination& examination, Bench& bench);  // doctor_permissions.cpp
 void examine_identities(Examination& examination, Bench& bench);   // doctor_identities.cpp
 void examine_trust(Examination& examination, Bench& bench);        // doctor_identities.cpp
+void examine_stores(Examination& examination, Bench& bench);       // doctor_stores.cpp
 void examine_programs(Examination& examination, Bench& bench);     // doctor_programs.cpp
 void examine_policy(Examination& examination, Bench& bench);       // doctor_programs.cpp
 void examine_federation(Examination& examination, Bench& bench);   // doctor_federation.cpp

@@ -4,6 +4,7 @@
 #include "appliance/authority/authority.h"
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/trust/portal_store.h"
 
 namespace chancery::manager {
 namespace {
@@ -145,9 +146,10 @@ void examine_trust(Examination& examination, Bench& bench) {
     const std::string check = "trust " + store;
     examination.attempt(check, [&] {
       CertificatePool pool;
-      pool.add_pem(bench.current().read("trust/" + store + "/ca-bundle.crt"));
+      pool.add_pem(store == "portal" ? trust::portal_trust_pem(bench.current())
+                                     : bench.current().read("trust/" + store + "/ca-bundle.crt"));
       if (pool.size() == 0) {
-        examination.critical(check, "no certificate can be read in the bundle: outgoing connections fail",
+        examination.critical(check, "no certificate can be read in it: outgoing connections fail",
                              "bring it back: chancery backup restore ID --component trust/" + store);
         return;
       }

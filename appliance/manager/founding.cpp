@@ -1,6 +1,6 @@
 #include "appliance/manager/founding.h"
 
-#include "appliance/change/plan.h"
+#include "appliance/change/plan_stores.h"
 #include "appliance/manager/knowledge.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/trust/os_trust.h"
@@ -154,9 +154,9 @@ Founding found(const Appliance& appliance, Authority* authority, const Listening
     put_federation(founding, appliance, *authority, endpoints, listening);
     roots.push_back(authority->root());
   }
-  const Bytes trust = public_trust(roots);
-  put_file(founding.edits, appliance, "trust/engine/ca-bundle.crt", trust);
-  put_file(founding.edits, appliance, "trust/portal/ca-bundle.crt", trust);
+  const Bytes public_cas = public_trust(roots);
+  put_file(founding.edits, appliance, "trust/engine/ca-bundle.crt", public_cas);
+  change::put_portal_store(founding.edits, appliance, trust::portal_store_of(public_cas, milliseconds_of(now)));
   return founding;
 }
 

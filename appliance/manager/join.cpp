@@ -7,11 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/change/plan_stores.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/founding.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/bytes/text_encoding.h"
+#include "keystore/java/store_edits.h"
 
 namespace chancery::manager {
 namespace {
@@ -84,6 +86,15 @@ void append_trust(backup::Edits& edits, Bench& bench, const std::string& path, c
   change::put_file(edits, bench.appliance, path, bytes);
 }
 
+void append_portal_trust(backup::Edits& edits, Bench& bench, const Certificate& root) {
+  const std::int64_t now = milliseconds_of(bench.now());
+  trust::OpenStore open = bench.current().has(trust::portal_store_path)
+                              ? trust::open_portal_store(bench.current())
+                              : trust::portal_store_of(trust::portal_trust_pem(bench.current()), now);
+  static_cast<void>(java::import_certificates(open.store, {root}, {.now_ms = now}));
+  change::put_portal_store(edits, bench.appliance, open);
+}
+
 FederationFacts facts_of(const Appliance& appliance, const Joined& joined, const ProbeAddress& primary,
                          const std::string& pin) {
   FederationFacts facts;
@@ -133,7 +144,7 @@ change::Plan plan_join(Bench& bench, const std::vector<JoinIdentity>& asked, con
   }
   append_trust(plan.edits, bench, "trust/federation/roots.pem", {joined.root});
   append_trust(plan.edits, bench, "trust/engine/ca-bundle.crt", {joined.root});
-  append_trust(plan.edits, bench, "trust/portal/ca-bundle.crt", {joined.root});
+  append_portal_trust(plan.edits, bench, joined.root);
   append_trust(plan.edits, bench, "trust/appliance/known.pem", known);
   change::put_file(plan.edits, bench.appliance, "customer-key/customer.key", view_of(joined.customer_key));
   change::put_file(plan.edits, bench.appliance, FederationFacts::path, view_of(facts.to_text()));

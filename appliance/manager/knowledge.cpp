@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "appliance/trust/portal_store.h"
 #include "keystore/trust/os_trust.h"
 #include "keystore/x509/material.h"
 
@@ -15,6 +16,18 @@ void add_bundle(CertificatePool& pool, const backup::Generation& generation, con
   ByteView rest = bytes;
   const bool begins_with_known = rest.size() >= known.size() && std::equal(known.begin(), known.end(), rest.begin());
   pool.add_pem(begins_with_known ? rest.subspan(known.size()) : rest);
+}
+
+// A store that cannot be read anchors nothing here; the doctor says so, and a change that puts it right must be possible.
+void add_portal_store(CertificatePool& pool, const backup::Generation& generation, ByteView known) {
+  if (!generation.has(trust::portal_store_path)) {
+    return add_bundle(pool, generation, trust::former_portal_bundle, known);
+  }
+  try {
+    for (const Bytes& der : trust::anchors_of(trust::open_portal_store(generation).store)) pool.add_der(der);
+  } catch (const Failure& failure) {
+    if (failure.code() == "permission-denied") throw;
+  }
 }
 
 void add_file(CertificatePool& pool, const backup::Generation& generation, const std::string& path) {
@@ -58,9 +71,8 @@ preflight::Knowledge know(Bench& bench) {
   auto intermediates = std::make_shared<CertificatePool>();
   const Bytes public_cas = os_trust_bundle();
   anchors->add_pem(public_cas);
-  for (const char* path : {"trust/engine/ca-bundle.crt", "trust/portal/ca-bundle.crt"}) {
-    add_bundle(*anchors, generation, path, public_cas);
-  }
+  add_bundle(*anchors, generation, "trust/engine/ca-bundle.crt", public_cas);
+  add_portal_store(*anchors, generation, public_cas);
   add_file(*anchors, generation, "trust/federation/roots.pem");
   for (const Certificate& known : certificates_in(generation, "trust/appliance/known.pem")) {
     (known.is_self_issued() ? anchors : intermediates)->add(known);

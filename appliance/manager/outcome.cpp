@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "appliance/change/plan_stores.h"
 #include "appliance/manager/bench.h"
 
 namespace chancery::manager {
@@ -44,6 +45,7 @@ void keep_house(Bench& bench, json& reply) {
 }  // namespace
 
 json finish(Bench& bench, change::Plan plan, const Call& call) {
+  change::upgrade_portal_trust(plan, bench.current(), bench.appliance, bench.now());
   const backup::GenerationNumber before = bench.current().number();
   json reply{{"reason", plan.reason},
              {"identities", plan.identities},

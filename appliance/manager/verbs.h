@@ -43,6 +43,12 @@ nlohmann::json generation_purge(Bench&, Call&);
 nlohmann::json trust_list(Bench&, Call&);
 nlohmann::json trust_append(Bench&, Call&);
 nlohmann::json trust_remove(Bench&, Call&);
+// os_trust.cpp
+nlohmann::json trust_os_install(Bench&, Call&);
+nlohmann::json trust_os_remove(Bench&, Call&);
+// keystores.cpp
+nlohmann::json keystore_put(Bench&, Call&);
+nlohmann::json keystore_repair(Bench&, Call&);
 // policy.cpp
 nlohmann::json profile_set(Bench&, Call&);
 nlohmann::json profile_show(Bench&, Call&);

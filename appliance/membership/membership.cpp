@@ -39,9 +39,9 @@ std::optional<Membership> read_membership(const backup::Generation& generation) 
   }
 }
 
-tls::ClientContext member_context(const backup::Generation& generation, const std::string& trust_path, bool verify) {
+tls::ClientContext member_context(const backup::Generation& generation, Bytes trust_pem, bool verify) {
   tls::ClientOptions options;
-  options.trust_pem = generation.read(trust_path);
+  options.trust_pem = std::move(trust_pem);
   options.verify_chain = verify;
   options.verify_name = verify;
   options.alpn = {member_protocol};

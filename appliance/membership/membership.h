@@ -2,7 +2,7 @@
 // towards each other: the server is verified by the appliance's own client trust, the client by its member identity.
 //
 //   if (auto membership = read_membership(generation)) …
-//   tls::ClientContext context = member_context(generation, "trust/engine/ca-bundle.crt", true);
+//   tls::ClientContext context = member_context(generation, generation.read("trust/engine/ca-bundle.crt"), true);
 #pragma once
 
 #include <optional>
@@ -27,9 +27,8 @@ struct Membership {
 // nullopt: not in a federation (a secondary before it joins). Failure("federation-invalid") when the file is damaged.
 [[nodiscard]] std::optional<Membership> read_membership(const backup::Generation& generation);
 
-// Trust: the PEM bundle at `trust_path` of the generation. Presents identities/member. `verify` false: P23.
-[[nodiscard]] tls::ClientContext member_context(const backup::Generation& generation, const std::string& trust_path,
-                                                bool verify);
+// Trust: the certificates of `trust_pem`. Presents identities/member. `verify` false: P23.
+[[nodiscard]] tls::ClientContext member_context(const backup::Generation& generation, Bytes trust_pem, bool verify);
 
 // "chancery://<federation>/member/<role>/<name>" of a member certificate, taken apart; nullopt when there is none.
 struct MemberName {

@@ -43,8 +43,8 @@ std::vector<std::string> parts_of(const std::string& path) {
 }
 
 bool is_secret_name(const std::string& file) {
-  static constexpr std::array secrets{"key.pem",      "combined.pem",      "keystore.p12",
-                                      "keystore.jks", "keystore.password", "customer.key"};
+  static constexpr std::array secrets{"key.pem",           "combined.pem", "keystore.p12",    "keystore.jks",
+                                      "keystore.password", "customer.key", "cacerts.password"};
   return std::find(secrets.begin(), secrets.end(), file) != secrets.end();
 }
 
@@ -59,6 +59,8 @@ std::string reader_of(const Appliance& appliance, const std::vector<std::string>
     return parts[1] == "member" ? members_of(appliance.role) : program_of_identity(parts[1], appliance.role);
   }
   if (parts[0] == "customer-key") return members_of(appliance.role);
+  // The folder and the store in it are for everybody, its password is the portal's.
+  if (parts.back() == "cacerts.password") return "portal";
   if (parts[0] == "defaults" || parts[0] == "pending") return "root";
   return "";
 }

@@ -105,7 +105,7 @@ TEST_F(TransactionTest, AProgramStartedMeanwhileComesAlong) {
 
 TEST_F(TransactionTest, AChangeOfTrustReachesEveryProgramWithoutAProbe) {
   const preflight::BundleAnswer answer{.report = {}, .fresh = {Pki::instance().stranger()}, .present = {}};
-  const change::Outcome outcome = run(change::plan_trust_append(generations->current(), appliance, "engine", answer));
+  const change::Outcome outcome = run(change::plan_trust_append(generations->current(), appliance, answer));
   EXPECT_EQ(Step::committed, outcome.step);
   EXPECT_TRUE(outcome.proofs.empty());
   wholly(2);

@@ -108,7 +108,7 @@ TEST(Doctor, DamagedStatesAreExplained) {
       {"identity portal", [](const Desk& broken) { fs::remove(broken.current("identities/portal/certificate.pem")); }},
       {"identity portal",
        [](const Desk& broken) { write_text(broken.current("identities/portal/certificate.pem"), "x"); }},
-      {"trust portal", [](const Desk& broken) { write_text(broken.current("trust/portal/ca-bundle.crt"), ""); }},
+      {"trust portal", [](const Desk& broken) { write_text(broken.current("trust/portal/cacerts"), ""); }},
       {"customer-key", [](const Desk& broken) { fs::remove(broken.current("customer-key/customer.key")); }},
       {"authority", [](const Desk& broken) { fs::remove_all(broken.state() + "/authority"); }},
       {"profile default", [](const Desk& broken) { write_text(broken.current("profiles/default.toml"), "no = 1\n"); }},

@@ -61,7 +61,7 @@ TEST_P(Founded, KeysAndFoldersAreClosed) {
   for (const auto& entry : fs::recursive_directory_iterator(desk.current(""))) {
     const std::string name = entry.path().filename();
     const bool is_secret = name == "key.pem" || name == "combined.pem" || name == "keystore.p12" ||
-                           name == "keystore.password" || name == "customer.key";
+                           name == "keystore.password" || name == "cacerts.password" || name == "customer.key";
     if (!is_secret) continue;
     EXPECT_EQ(mode_of(entry.path()), 0600U) << entry.path();
   }
@@ -70,7 +70,7 @@ TEST_P(Founded, KeysAndFoldersAreClosed) {
 TEST_P(Founded, HasEverythingThatDocsStatePromises) {
   const Desk desk(GetParam());
   for (const char* path :
-       {"trust/engine/ca-bundle.crt", "trust/portal/ca-bundle.crt", "trust/federation/roots.pem",
+       {"trust/engine/ca-bundle.crt", "trust/portal/cacerts", "trust/portal/cacerts.password", "trust/federation/roots.pem",
         "trust/appliance/known.pem", "customer-key/customer.key", "federation/federation.json", "profiles/default.toml",
         "profiles/join.toml", "endpoints/console.toml", "endpoints/join.toml", "identities/console/fullchain.pem",
         "identities/console/combined.pem", "identities/console/keystore.p12", "identities/console/intermediate.crt"}) {

@@ -78,7 +78,7 @@ TEST(Trust, AppendsOnceAndRemoves) {
 
 TEST(Drift, AnEditByHandIsSeenRefusedAndAdopted) {
   const Desk desk(Role::primary);
-  const std::string path = desk.current("trust/portal/ca-bundle.crt");
+  const std::string path = desk.current("trust/engine/ca-bundle.crt");
   write_text(path, read_text(path) + read_text(pki().path("root.pem")));
   EXPECT_EQ(desk.ask("status")["drift"], 1);
   EXPECT_EQ(desk.refusal("cert-reset", {{"identity", "portal"}}), "");  // already default: nothing to do

@@ -186,8 +186,8 @@ class ReplaceLive(SystemTest):
         before, generation = contents(), primary.generation()
         shutil.copyfile(pki.path(other + ".crt"), primary.file("identities/portal/certificate.pem"))
         shutil.copyfile(pki.path(leaf + ".key"), primary.file("identities/console/key.pem"))
-        with open(primary.file("trust/portal/ca-bundle.crt"), "w") as file:
-            file.write("not a bundle\n")
+        with open(primary.file("trust/portal/cacerts"), "w") as file:
+            file.write("not a keystore\n")
         with open(primary.file("endpoints/console.toml"), "w") as file:
             file.write("= damaged")
         os.chmod(primary.file("identities/portal/key.pem"), 0o644)
@@ -200,7 +200,7 @@ class ReplaceLive(SystemTest):
         self.assertEqual(("warning", True, True), (drift["status"], "generation adopt" in drift["hint"], "generation undo" in drift["hint"]), drift)
         planned = primary.json("generation", "undo", "--dry-run")
         self.assertEqual("planned", planned["outcome"])
-        self.assertIn("trust/portal/ca-bundle.crt", [file["path"] for file in planned["plan"]["files"]])
+        self.assertIn("trust/portal/cacerts", [file["path"] for file in planned["plan"]["files"]])
         self.assertEqual(generation, primary.generation())
         done = primary.cli("--json", "generation", "undo")
         self.assertEqual(0, done.code, done)
