@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@ using Instant = std::chrono::sys_seconds;
 using Clock = std::function<Instant()>;
 
 [[nodiscard]] Instant system_now();
+// Since 1970, as Java's dates count.
+[[nodiscard]] inline std::int64_t milliseconds_of(Instant instant) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(instant.time_since_epoch()).count();
+}
 [[nodiscard]] std::string to_rfc3339(Instant instant);
 [[nodiscard]] std::string to_compact(Instant instant);      // 20261121T101500Z, for file names
 [[nodiscard]] Instant from_rfc3339(std::string_view text);  // Failure("bad-time")
