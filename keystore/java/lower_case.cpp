@@ -7,7 +7,8 @@
 
 // String.toLowerCase(Locale.ENGLISH) maps character by character, with two exceptions: a capital I with a dot becomes two
 // characters, and a capital sigma becomes the final one where it ends a word. What a word is, Java takes from its
-// BreakIterator; its rules are repeated here for the scripts that have case.
+// BreakIterator; its rules are repeated here for the scripts that have case (not for
+// letters outside the BMP, where Java itself is of two minds).
 
 namespace chancery::java {
 namespace {
@@ -35,12 +36,12 @@ bool is_in(const Range (&ranges)[Size], char32_t point) {
 }
 
 bool is_cased(char32_t point) {
-  constexpr Range cased[] = {
-      {'A', 'Z'},       {'a', 'z'},       {0xb5, 0xb5},     {0xc0, 0xd6},     {0xd8, 0xf6},     {0xf8, 0x1ba},
-      {0x1bc, 0x1bf},   {0x1c4, 0x293},   {0x295, 0x2b8},   {0x2c0, 0x2c1},   {0x2e0, 0x2e4},   {0x370, 0x373},
-      {0x376, 0x377},   {0x37a, 0x37d},   {0x37f, 0x37f},   {0x386, 0x386},   {0x388, 0x3f5},   {0x3f7, 0x481},
-      {0x48a, 0x52f},   {0x531, 0x556},   {0x560, 0x588},   {0x10a0, 0x10ff}, {0x13a0, 0x13fd}, {0x1c80, 0x1cbf},
-      {0x1d00, 0x1d61}, {0x1d6b, 0x1d77}, {0x1d79, 0x1d9a}, {0x1e00, 0x1fbc}, {0x2c00, 0x2ce4}, {0x10400, 0x1044f}};
+  constexpr Range cased[] = {{'A', 'Z'},       {'a', 'z'},       {0xb5, 0xb5},     {0xc0, 0xd6},     {0xd8, 0xf6},
+                             {0xf8, 0x1ba},    {0x1bc, 0x1bf},   {0x1c4, 0x293},   {0x295, 0x2b8},   {0x2c0, 0x2c1},
+                             {0x2e0, 0x2e4},   {0x370, 0x373},   {0x376, 0x377},   {0x37a, 0x37d},   {0x37f, 0x37f},
+                             {0x386, 0x386},   {0x388, 0x3f5},   {0x3f7, 0x481},   {0x48a, 0x52f},   {0x531, 0x556},
+                             {0x560, 0x588},   {0x10a0, 0x10ff}, {0x13a0, 0x13fd}, {0x1c80, 0x1cbf}, {0x1d00, 0x1d61},
+                             {0x1d6b, 0x1d77}, {0x1d79, 0x1d9a}, {0x1e00, 0x1fbc}, {0x2c00, 0x2ce4}};
   return is_in(cased, point);
 }
 
@@ -91,8 +92,8 @@ class Words {
     if (!has(at, part)) return at;
     for (;;) {
       while (has(at, part)) at = behind(at);
-      if (!has(at, joint) || !has(behind(at), part)) return at;
-      at = behind(at);
+      if (!has(at, joint) || !has(at + 1, part)) return at;
+      ++at;
     }
   }
 
