@@ -118,19 +118,29 @@ std::string bash_script() {
 std::string fish_script() {
   std::string out =
       "# made by `chancery completion fish`\ncomplete -c chancery -f\n"
+      // The words so far without options: one line, empty where there are none.
       "function __chancery_path\n"
       "  set -l words (commandline -opc)\n"
       "  set -l plain\n"
+      "  set -l is_value ''\n"
       "  for word in $words[2..-1]\n"
-      "    string match -q -- '-*' $word; or set -a plain $word\n"
+      "    if test -n \"$is_value\"\n"
+      "      set is_value ''\n"
+      "    else if test \"$word\" = --state\n"
+      "      set is_value yes\n"
+      "    else if not string match -q -- '-*' \"$word\"\n"
+      "      set -a plain $word\n"
+      "    end\n"
       "  end\n"
-      "  string join ' ' $plain\n"
+      "  echo \"$plain\"\n"
       "end\n"
       "function __chancery_at\n"
-      "  test (__chancery_path) = \"$argv[1]\"\n"
+      "  set -l path (__chancery_path)\n"
+      "  test \"$path\" = \"$argv[1]\"\n"
       "end\n"
       "function __chancery_in\n"
-      "  string match -q -- \"$argv[1]*\" (__chancery_path)\n"
+      "  set -l path (__chancery_path)\n"
+      "  test \"$path\" = \"$argv[1]\"; or string match -q -- \"$argv[1] *\" \"$path\"\n"
       "end\n";
   for (const std::string& beginning : beginnings()) {
     out += "complete -c chancery -n " + quoted("__chancery_at \"" + beginning + "\"") + " -a " +

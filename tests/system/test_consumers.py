@@ -106,6 +106,34 @@ ssl.ca-file = "{identity}/intermediate.crt"
         for port in (self.port, self.primary.portal, self.primary.console):
             self.assertEqual(self.pki_used.sent(leaf), served_chain(port))
 
+    def test_an_undo_that_fails_after_the_switch_leaves_the_edits(self):
+        """Edits by hand are what was in force, so they are what the way back leads to; undone again, they are gone."""
+        self.nginx()
+        flag = os.path.join(self.folder, "fail")
+        self.declare(f"sh -c 'if rm {flag}; then exit 1; fi; nginx -c {self.conf} -e {self.folder}/nginx.log -s reload'")
+        leaf = self.assert_followed()
+        made = self.primary.in_force()
+        with open(self.primary.file("identities/portal/key.pem"), "ab") as file:
+            file.write(b"edited by hand\n")
+        edited = self.primary.in_force()
+        self.assertNotEqual(made, edited)
+        open(flag, "w").close()
+        failed = self.primary.cli("--json", "generation", "undo")
+        self.assertFalse(os.path.exists(flag), "the reload was asked for: the switch had happened")
+        self.assertEqual(1, failed.code, failed)
+        self.assertEqual("reload-failed", failed.json()["error"]["code"])
+        self.assertIn("is in force again", failed.json()["error"]["message"])
+        self.assertEqual(edited, self.primary.in_force())
+        self.assertEqual(1, self.primary.json("status")["drift"])
+        for port in (self.port, self.primary.portal, self.primary.console):
+            self.assertEqual(self.pki_used.sent(leaf), served_chain(port))
+        done = self.primary.cli("--json", "generation", "undo")
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(0, self.primary.json("status")["drift"])
+        with open(self.primary.file("identities/portal/key.pem"), "rb") as file:
+            self.assertNotIn(b"edited", file.read())
+        self.assertEqual(self.pki_used.sent(leaf), served_chain(self.port))
+
     def test_a_service_that_keeps_serving_the_old_one_rolls_everything_back(self):
         """Threat 21: a reload command that lies is found by the probe."""
         self.nginx()

@@ -157,6 +157,27 @@ class Files(SystemTest):
                     must("openssl", "pkcs12", "-in", appliance.file("identities/console/keystore.p12"), "-noout",
                          "-passin", "file:" + appliance.file("identities/console/keystore.password"))
 
+    def test_the_passphrase_from_the_environment(self):
+        """T2 by --passphrase-env: the variable's name stands on the command line, never the passphrase."""
+        appliance = self.appliance("single").start("console")
+        pki = self.pki()
+        leaf = pki.leaf(["appliance.test", "localhost"])
+        locked = os.path.join(self.folder, "locked.pem")
+        must("openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", pki.path(leaf + ".key"), "-out", locked, "-passout", "pass:correct horse")
+        arguments = ["--json", "cert", "replace", "--certificate", pki.path(leaf + ".crt"), "--key", locked, "--intermediate", pki.intermediates,
+                     "--also-trust", pki.root]
+        before = appliance.in_force(), served_chain(appliance.console)
+        for environment, options, code in (({}, [], "key-encrypted"), ({"KEY_PASS": "battery staple"}, ["--passphrase-env", "KEY_PASS"], "key-encrypted")):
+            self.expect_error(appliance.cli(*arguments, *options, env=environment), code)
+            self.assertEqual(before, (appliance.in_force(), served_chain(appliance.console)))
+        unset = appliance.cli(*arguments, "--passphrase-env", "NO_SUCH_VARIABLE")
+        self.assertIn(unset.code, (1, 2), unset)
+        self.assertIn("NO_SUCH_VARIABLE", unset.json()["error"]["message"])
+        self.assertEqual(before, (appliance.in_force(), served_chain(appliance.console)))
+        done = appliance.cli(*arguments, "--passphrase-env", "KEY_PASS", env={"KEY_PASS": "correct horse"})
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(pki.sent(leaf), served_chain(appliance.console))
+
     def test_what_cannot_be_used_is_named_with_the_way_out(self):
         """T1, T2, A7, C3: other formats are named; each error has its own code; nothing moves."""
         appliance = self.appliance("single").start("console")

@@ -9,7 +9,7 @@ import threading
 import unittest
 import zipfile
 
-from harness import BIN, SystemTest, await_condition, file_fingerprints, must, run, served_chain, tree_digest
+from harness import BIN, SystemTest, await_condition, file_fingerprints, free_port_base, must, run, served_chain, tree_digest
 
 NAMES = ["appliance.test", "localhost"]
 
@@ -105,7 +105,14 @@ class Policy(SystemTest):
             self.assertTrue(refused.json()["error"]["hint"])
             self.assertEqual(before, single.in_force(), "a port that cannot be opened changes nothing")
         self.assertEqual(0, single.cli("endpoint", "set", "engine-api", "enabled=true").code)
-        self.assertNotEqual([], served_chain(single.engine_api))
+        presented = served_chain(single.engine_api)
+        self.assertNotEqual([], presented)
+        moved = free_port_base(1)
+        reply = single.json("endpoint", "set", "engine-api", f"port={moved}")
+        self.assertIn("engine-api", [p["endpoint"].split()[0] for p in reply["proofs"] if p["ok"]])
+        self.assertEqual((presented, []), (served_chain(moved), served_chain(single.engine_api)))
+        self.assertEqual(0, single.cli("backup", "restore", reply["backup_set"]).code)
+        self.assertEqual(([], presented), (served_chain(moved), served_chain(single.engine_api)))
 
     def test_edits_of_policy_by_hand(self):
         """D4: a valid edit is adopted as a generation and counts; an invalid one is reported and the old stays in force."""
@@ -355,6 +362,36 @@ class Policy(SystemTest):
         self.expect_error(single.cli("--json", "generation", "rollback", str(start + 1)), "unknown-generation")
         self.assertEqual(0, single.cli("generation", "rollback", str(start)).code, "the others are still there")
 
+    def test_a_purge_reaches_the_pristine_copies(self):
+        """C1 and threat 48: the sealed copy of the generation before, by which its edits could be undone, holds the key as well."""
+        single = self.appliance("single").start("console")
+        pki = self.pki()
+        lost, good = pki.leaf(NAMES), pki.leaf(NAMES)
+        self.assertEqual(0, single.cli("cert", "replace", *pki.files(lost)).code)
+        with_it = os.path.join(single.state, "backups", "pristine", os.path.basename(single.generation()) + ".zip")
+        self.assertEqual(0, single.cli("cert", "replace", *pki.files(good)).code)
+        in_force = os.path.join(single.state, "backups", "pristine", os.path.basename(single.generation()) + ".zip")
+
+        def holds(archive):
+            with zipfile.ZipFile(archive) as members:
+                return any(read(pki.path(lost + ".key")) == members.read(name) for name in members.namelist())
+
+        self.assertEqual((True, False), (holds(with_it), holds(in_force)))
+        key = pki.sent(lost)[0]
+        self.assertEqual(0, single.cli("generation", "purge", "--key", key, "--dry-run").code)
+        self.assertTrue(holds(with_it))
+        before = single.in_force()
+        self.assertEqual(0, single.cli("generation", "purge", "--key", key).code)
+        self.assertFalse(os.path.exists(with_it))
+        self.assertTrue(os.path.exists(in_force))
+        self.assertEqual((before, pki.sent(good)), (single.in_force(), served_chain(single.console)))
+        # Edits to what is in force can be undone as before.
+        identities = tree_digest(single.file("identities"))
+        with open(single.file("identities/console/key.pem"), "ab") as file:
+            file.write(b"edited\n")
+        self.assertEqual(0, single.cli("generation", "undo").code)
+        self.assertEqual(identities, tree_digest(single.file("identities")))
+
     def probe(self, *arguments):
         done = run(os.path.join(BIN, "chancery"), "--state", os.path.join(self.folder, "nowhere"), "--json", "probe", *map(str, arguments))
         document = json.loads(done.stdout)
@@ -380,6 +417,7 @@ class Policy(SystemTest):
 
         serve("good", leaf, "-cert_chain", pki.intermediates)
         serve("incomplete", leaf)
+        serve("wrong-chain", leaf, "-cert_chain", self.pki(name="other", intermediates=0).root)
         serve("other-name", elsewhere, "-cert_chain", pki.intermediates)
         serve("expired", "old", "-cert_chain", pki.intermediates)
         serve("mutual", leaf, "-cert_chain", pki.intermediates, "-Verify", "1", "-verify_return_error", "-CAfile", pki.root)
@@ -399,6 +437,7 @@ class Policy(SystemTest):
         self.assertEqual(["trust"], failing(f"localhost:{ports['good']}"), "the operating system does not know this root")
         self.assertEqual(["trust"], failing(f"localhost:{ports['incomplete']}", *trust))
         self.assertIn("intermediate", self.probe(f"localhost:{ports['incomplete']}", *trust)[1]["trust"]["hint"])
+        self.assertEqual(["chain", "trust"], failing(f"localhost:{ports['wrong-chain']}", *trust))
         self.assertEqual(["names"], failing(f"localhost:{ports['other-name']}", *trust))
         self.assertIn("elsewhere.test", self.probe(f"localhost:{ports['other-name']}", *trust)[1]["names"]["detail"])
         self.assertEqual([], failing(f"localhost:{ports['other-name']}", "--name", "elsewhere.test", *trust))

@@ -122,6 +122,37 @@ class Single(SystemTest):
                 self.assertEqual(0, appliance.cli("cert", "reset", identity).code)
                 self.assertEqual(default, served_chain(appliance.collectors))
 
+    def test_a_collector_asks_for_its_engine_on_the_portals_custom_port(self):
+        """P7, P26: the portal's custom port, before and after its own certificate was replaced and put back."""
+        primary, secondary = self.federation()
+        default = served_chain(primary.collectors)
+
+        def assigned(name, root):
+            """A collector that knows no engine, only the portal's custom port; `root` anchors both that port and the engine."""
+            collector = self.collector(secondary, primary, name=name, settings=[
+                f'collector.portal = "localhost:{primary.collectors}"', f'collector.root-ca = "{root}"', "collector.report-interval = 1"])
+            collector.await_connected()
+            self.assertIn("assigns engine secondary.test", collector.log())
+            self.assertIn(f":{primary.collectors}", collector.log())
+            self.assertEqual("secondary.test", collector.status()["server"])
+
+        assigned("first", primary.root())
+        pki = self.pki()
+        done = primary.cli("cert", "replace", *pki.files(pki.leaf(["primary.test", "localhost"])), "--identity", "portal-collector")
+        self.assertEqual(0, done.code, done)
+        both = os.path.join(self.folder, "both.pem")
+        with open(both, "w") as file:
+            file.write(must("cat", primary.root(), pki.root))
+        assigned("second", both)
+        # Who trusts the old root alone is not assigned any more: it is the new certificate that is presented there.
+        refused = self.collector(secondary, primary, name="third", settings=[
+            f'collector.portal = "localhost:{primary.collectors}"', f'collector.root-ca = "{primary.root()}"'])
+        await_condition(lambda: "does not end in a trusted certificate" in refused.log(), "it refuses")
+        self.assertFalse(refused.status().get("connected"))
+        self.assertEqual(0, primary.cli("cert", "reset", "portal-collector").code)
+        self.assertEqual(default, served_chain(primary.collectors))
+        refused.await_connected()
+
     def test_the_customer_key_never_moves(self):
         """P9: replace, reset, restore and rollback leave it; a collector known before is the same device after all of them."""
         single = self.appliance("single").start()
