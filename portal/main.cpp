@@ -5,10 +5,11 @@
 #include "appliance/membership/customer_key.h"
 #include "appliance/pages/page.h"
 #include "appliance/settings/program_settings.h"
-#include "appliance/sign_in/administrator.h"
 #include "appliance/wire/collector_messages.h"
 #include "portal/assignment.h"
 #include "portal/engines.h"
+#include "portal/sign_in.h"
+#include "portal/warnings.h"
 
 namespace {
 
@@ -35,9 +36,26 @@ http::Answer engines_page(const Appliance& appliance, const portal::Engines& eng
   return pages::page("Engines", appliance.name, body);
 }
 
+// The certificates that the portal knows: its own, and what engines served when they were last asked.
+std::vector<portal::Watched> watched(const serving::Program& program, const portal::Engines& engines) {
+  std::vector<portal::Watched> all;
+  for (const auto& [name, served] : program.serving()->endpoints) {
+    if (!served.chain.empty()) all.push_back({"portal (endpoint " + name + ")", served.chain.front()});
+  }
+  for (const portal::EngineView& view : engines.list()) {
+    if (view.certificate) all.push_back({"engine " + view.name, *view.certificate});
+  }
+  return all;
+}
+
 struct Portal {
-  explicit Portal(serving::Program& program)
-      : administrator(program.state()), engines(program, PortalSettings::load(program.state().path())) {
+  explicit Portal(serving::Program& program) : Portal(program, PortalSettings::load(program.state().path())) {}
+
+  Portal(serving::Program& program, const PortalSettings& settings)
+      : door(program, settings),
+        engines(program, settings),
+        warnings(
+            program, settings, [this, &program] { return watched(program, engines); }, system_now) {
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
     assignment = std::make_unique<portal::Assignment>(
         portal::AssignmentOptions{.server_name = program.appliance().name,
@@ -56,18 +74,19 @@ struct Portal {
                                 std::to_string(program.generation().number()) + "}");
     });
     routes.add("GET", "/api/v1/engines", [this](const http::Call& call) {
-      if (auto refusal = administrator.refusal(call)) return *refusal;
+      if (auto refusal = door.refusal(call)) return *refusal;
       return http::Answer::json(engines.to_json());
     });
     routes.add("GET", "/", [this, &program](const http::Call& call) {
-      if (auto refusal = administrator.refusal(call)) return *refusal;
+      if (auto refusal = door.refusal(call)) return *refusal;
       return engines_page(program.appliance(), engines);
     });
   }
 
-  Administrator administrator;
+  portal::SignIn door;
   CustomerKey customer_key;
   portal::Engines engines;
+  portal::Warnings warnings;
   std::unique_ptr<portal::Assignment> assignment;
 };
 

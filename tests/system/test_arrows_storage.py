@@ -8,7 +8,7 @@ import urllib.request
 import ssl
 import base64
 
-from harness import SOURCE, SystemTest, await_condition, must
+from harness import BIN, SOURCE, SystemTest, await_condition, must
 
 SERVER = os.path.join(SOURCE, "tests", "storage", "postgres_server.sh")
 PASSWORD = "S3cret-of-the-database"
@@ -159,7 +159,7 @@ class EngineToPostgres(SystemTest):
                               ("mysql://engine@localhost/engine", "cannot be")):
             with open(path, "w") as file:
                 file.write(f'storage = "{storage}"\n')
-            done = subprocess.run([os.path.join(os.environ.get("CHANCERY_BIN", os.path.join(SOURCE, "build/bin")), "chancery-engine"), "--state", appliance.state],
+            done = subprocess.run([os.path.join(BIN, "chancery-engine"), "--state", appliance.state],
                                   capture_output=True, timeout=30)
             self.assertEqual(1, done.returncode, storage)
             self.assertIn(word, done.stderr.decode())
