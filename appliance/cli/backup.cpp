@@ -1,12 +1,15 @@
 // chancery backup …: the sets that every change leaves behind.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/backup_stores.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
+#include "backup/sets/store_sets.h"
 #include "keystore/files/folder.h"
 
 namespace chancery::cli {
@@ -22,8 +25,29 @@ Text verified_text(const Json& set) {
   return painted(Colour::red, "DAMAGED");
 }
 
+// Those of the appliance and those of keystores. Who has no appliance, or may not ask it, still has the latter.
+Json all_sets(Session& session) {
+  const Json of_stores = store_sets_json(session);
+  Json reply;
+  try {
+    reply = session.ask(Ask("backup-list"));
+  } catch (const Failure& failure) {
+    if (of_stores.empty()) throw;
+    if (session.is_initialised()) {
+      session.terminal().note("only those of keystores: the appliance's cannot be listed: " + failure.cause());
+    }
+    reply["sets"] = Json::array();
+  }
+  Json& sets = reply["sets"];
+  for (const Json& each : of_stores) sets.push_back(each);
+  std::stable_sort(sets.begin(), sets.end(), [](const Json& left, const Json& right) {
+    return text_at(left, "created") > text_at(right, "created");
+  });
+  return reply;
+}
+
 int run_list(Session& session) {
-  const Json reply = session.ask(Ask("backup-list"));
+  const Json reply = all_sets(session);
   Terminal& terminal = session.terminal();
   if (session.json()) {
     terminal.document(reply);
@@ -52,6 +76,9 @@ int run_list(Session& session) {
 }
 
 int run_show(Session& session) {
+  if (const std::string id = session.arguments().value("ID"); backup::is_store_set_id(id)) {
+    return show_store_set(session, id);
+  }
   Ask ask("backup-show");
   ask.put_text("id", session.arguments().value("ID"));
   const Json reply = session.ask(std::move(ask));
@@ -87,6 +114,9 @@ int run_show(Session& session) {
 }
 
 int run_verify(Session& session) {
+  if (const std::string id = session.arguments().value("ID"); backup::is_store_set_id(id)) {
+    return verify_store_set(session, id);
+  }
   Ask ask("backup-verify");
   ask.put_text("id", session.arguments().value("ID"));
   const Json reply = session.ask(std::move(ask));
@@ -109,6 +139,7 @@ int run_verify(Session& session) {
 int run_restore(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string id = arguments.value("ID");
+  if (backup::is_store_set_id(id)) return restore_store_set(session, id);
   Ask ask("backup-restore");
   ask.put_text("id", id)
       .put_texts("components", arguments.values("--component"))
@@ -227,12 +258,18 @@ constexpr Example kListExamples[] = {
     {"chancery backup list", "newest first; each was made before the change it names"}};
 constexpr Example kShowExamples[] = {{"chancery backup show 20261121T101500Z-000012", "what is in a set"}};
 constexpr Example kVerifyExamples[] = {{"chancery backup verify 20261121T101500Z-000012", "is every byte as it was?"}};
-constexpr Option kRestoreOptions[] = {{.name = "--component",
-                                       .value = "NAME",
-                                       .help = "only this of the set: an identity, trust/engine, profiles, …",
-                                       .kind = "identity",
-                                       .repeated = true},
-                                      kDryRun};
+constexpr Option kRestoreOptions[] = {
+    {.name = "--component",
+     .value = "NAME",
+     .help = "only this of the set: an identity, trust/engine, profiles, …",
+     .kind = "identity",
+     .repeated = true},
+    {.name = "--storepass-file",
+     .value = "FILE",
+     .help = "of a keystore that an appliance manages: what opens the set's",
+     .kind = "file"},
+    {.name = "--storepass-env", .value = "VARIABLE", .help = "the same from an environment variable"},
+    kDryRun};
 constexpr Example kRestoreExamples[] = {
     {"chancery backup restore 20261121T101500Z-000012",
      "certificate, key and intermediates as they were, served at once"},

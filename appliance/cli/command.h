@@ -53,6 +53,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> backup_commands();
 [[nodiscard]] std::span<const Command> generation_commands();
 [[nodiscard]] std::span<const Command> trust_commands();
+[[nodiscard]] std::span<const Command> keystore_commands();
 [[nodiscard]] std::span<const Command> keystore_repair_commands();
 [[nodiscard]] std::span<const Command> policy_commands();
 [[nodiscard]] std::span<const Command> authority_commands();

@@ -41,11 +41,17 @@ SecretBytes random_secret(std::size_t count) {
   return out;
 }
 
+namespace {
+unsigned umask_before = 022;
+}  // namespace
+
 void forbid_core_dumps() noexcept {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  umask(077);
+  umask_before = umask(077);
 }
+
+unsigned caller_umask() noexcept { return umask_before; }
 
 }  // namespace chancery

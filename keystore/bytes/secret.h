@@ -50,5 +50,7 @@ void append(SecretBytes& to, ByteView bytes);
 
 // Call once at the start of main: RLIMIT_CORE 0, PR_SET_DUMPABLE 0, umask 077.
 void forbid_core_dumps() noexcept;
+// The umask that was in force before it: for files that a person makes and that hold no secret.
+[[nodiscard]] unsigned caller_umask() noexcept;
 
 }  // namespace chancery

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "keystore/fault.h"
+#include "keystore/java/pkcs12.h"
 #include "keystore/java/store_edits.h"
 
 namespace chancery::java {
@@ -19,6 +20,7 @@ class Check {
 
   std::vector<StoreFinding> findings() {
     look_at_store();
+    look_at_pkcs12();
     for (const Entry& entry : store_.entries) look_at(entry);
     std::stable_sort(found_.begin(), found_.end(), [](const StoreFinding& left, const StoreFinding& right) {
       return left.severity > right.severity;
@@ -50,6 +52,26 @@ class Check {
               (store_.type == StoreType::jks ? "a stream of SHA-1" : "triple DES under an MD5 of the password") +
               " and the file by SHA-1",
           "`chancery keystore convert --type PKCS12` where nothing needs the old type");
+    }
+  }
+
+  void look_at_pkcs12() {
+    const Pkcs12Details details = pkcs12_details(store_);
+    for (const UnmarkedCertificate& each : details.unmarked) {
+      add("invisible-to-java", Severity::warning, each.name,
+          "a certificate without Java's mark of trust: to Java it is not there",
+          "import it with `chancery keystore import`, which marks it");
+    }
+    for (const std::string& what : details.carried) {
+      add("invisible-to-java", Severity::warning, "", what + " is in the file, which Java does not show",
+          "nothing to do where another program needs it: it is carried along");
+    }
+    for (const StoreProtection& each : details.protections) {
+      if (!each.is_weak) continue;
+      add("protection-weak", Severity::info, each.alias,
+          "the " + each.part + " is protected by " + each.algorithm +
+              (each.iterations == 0 ? "" : " with " + std::to_string(each.iterations) + " iterations"),
+          "`chancery keystore convert --type PKCS12` seals it anew");
     }
   }
 

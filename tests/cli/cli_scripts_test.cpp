@@ -83,7 +83,8 @@ class Workplace {
       std::ofstream file(folder_ / ".command");
       file << command << "\n";
     }
-    const std::string line = "cd '" + folder_.string() + "' && env -u NO_COLOR CHANCERY_STATE='" + state().string() +
+    const std::string line = "cd '" + folder_.string() +
+                             "' && env -u NO_COLOR XDG_STATE_HOME=\"$PWD/xdg\" CHANCERY_STATE='" + state().string() +
                              "' LC_ALL=C.UTF-8 PATH=\"" CHANCERY_BIN_DIR ":" CHANCERY_SOURCE_DIR
                              "/tests/cli:$PATH\" sh .command >.out 2>.error </dev/null";
     const int status = std::system(line.c_str());

@@ -1,0 +1,170 @@
+#include "appliance/stores/edited_store.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "appliance/manager/managed_store.h"
+#include "backup/sets/store_sets.h"
+#include "keystore/fault.h"
+#include "keystore/files/store_file.h"
+#include "keystore/openssl/digest.h"
+#include "keystore/x509/instant.h"
+#include "keystore/x509/printable.h"
+
+namespace chancery::stores {
+namespace {
+
+using nlohmann::json;
+
+std::string who() {
+  const passwd* user = ::getpwuid(::getuid());
+  return (user == nullptr ? "user" : std::string(user->pw_name)) + " (uid " + std::to_string(::getuid()) + ")";
+}
+
+bool is_there(const std::string& path) {
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0) {
+    if (errno == ENOENT) return false;
+    throw system_failure(errno, "open", path);
+  }
+  if (S_ISREG(now.st_mode)) return true;
+  throw Failure({.code = "not-a-file",
+                 .subject = path,
+                 .cause = S_ISDIR(now.st_mode) ? "is a folder" : "is not an ordinary file",
+                 .hint = "give the path of a keystore"});
+}
+
+bool holds_keys(const java::Keystore& store) {
+  return std::any_of(store.entries.begin(), store.entries.end(), [](const java::Entry& entry) { return entry.key; });
+}
+
+}  // namespace
+
+struct EditedStore::State {
+  EditOptions options;
+  std::optional<StoreFile> file;  // neither managed nor dry_run
+  std::string path;
+  SecretBytes read;  // where there is no `file`
+  bool exists = false;
+  bool managed = false;
+
+  const SecretBytes& bytes() const { return file ? file->bytes() : read; }
+
+  void keep_previous() {
+    if (!options.backup || !exists) return;
+    backup_set = backup::StoreSets::for_writing(options.state)
+                     .create({.path = path, .file = {.bytes = bytes(), .attributes = *file->attributes()}},
+                             {.reason = options.doing, .who = who(), .when = system_now()});
+  }
+  std::string backup_set;
+
+  json change_of_the_appliance(SecretBytes bytes, const Passwords& passwords) const {
+    const auto copied = [](const SecretBytes* secret) {
+      return secret == nullptr ? std::optional<SecretBytes>() : std::optional(*secret);
+    };
+    return manager::put_managed_store(options.state, {.path = path,
+                                                      .expected_sha256 = sha256_hex(view_of(read)),
+                                                      .bytes = std::move(bytes),
+                                                      .password = copied(passwords.password),
+                                                      .former_password = copied(passwords.former),
+                                                      .reason = options.doing,
+                                                      .dry_run = options.dry_run});
+  }
+};
+
+EditedStore::EditedStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+EditedStore::EditedStore(EditedStore&&) noexcept = default;
+EditedStore& EditedStore::operator=(EditedStore&&) noexcept = default;
+EditedStore::~EditedStore() = default;
+
+EditedStore EditedStore::open(EditOptions options) {
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  const EditOptions& wanted = state->options;
+  state->path = wanted.path;
+  state->managed = manager::is_managed_store(wanted.state, wanted.path);
+  if (state->managed || wanted.dry_run) {
+    state->exists = is_there(wanted.path);
+    if (state->exists) state->read = read_secret_file(wanted.path, java::keystore_limit);
+    return EditedStore(std::move(state));
+  }
+  state->file = StoreFile::open(
+      wanted.path, {.holder = "chancery " + wanted.doing + " (" + who() + ", pid " + std::to_string(::getpid()) + ")",
+                    .limit = java::keystore_limit,
+                    .part_hard_links = wanted.part_hard_links});
+  state->path = state->file->path();
+  state->exists = state->file->exists();
+  return EditedStore(std::move(state));
+}
+
+bool EditedStore::exists() const noexcept { return state_->exists; }
+bool EditedStore::is_managed() const noexcept { return state_->managed; }
+const SecretBytes& EditedStore::bytes() const noexcept { return state_->bytes(); }
+const std::string& EditedStore::path() const noexcept { return state_->path; }
+
+json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
+  const auto accept = [&](ByteView read_back) {
+    expect_same_entries(java::open_keystore(read_back, {.source = state_->path,
+                                                        .password = passwords.password,
+                                                        .accept_absent_integrity = passwords.password == nullptr,
+                                                        .rewritten_from = &store}),
+                        store);
+  };
+  const mode_t mode = holds_keys(store) ? 0600 : 0644 & ~caller_umask();
+  return put_bytes(java::seal_keystore(store, passwords.password), accept, {.mode = mode}, passwords);
+}
+
+json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView)>& accept, const FileAttributes& fresh,
+                            const Passwords& passwords) {
+  State& state = *state_;
+  if (state.managed) {
+    if (accept) accept(view_of(bytes));
+    return state.change_of_the_appliance(std::move(bytes), passwords);
+  }
+  json outcome{{"outcome", state.options.dry_run ? "planned" : "done"}, {"path", printable(view_of(state.path))}};
+  if (state.options.dry_run) {
+    if (accept) accept(view_of(bytes));
+    return outcome;
+  }
+  const auto accept_and_keep = [&](ByteView read_back) {
+    if (accept) accept(read_back);
+    state.keep_previous();
+  };
+  state.file->replace(view_of(bytes), accept_and_keep, fresh);
+  state.exists = true;
+  if (!state.backup_set.empty()) outcome["backup_set"] = state.backup_set;
+  return outcome;
+}
+
+void expect_same_entries(const java::Keystore& read_back, const java::Keystore& intended) {
+  const auto same = [](const java::Entry& left, const java::Entry& right) {
+    return left.kind == right.kind && left.key.has_value() == right.key.has_value() &&
+           std::equal(left.certificates.begin(), left.certificates.end(), right.certificates.begin(),
+                      right.certificates.end(),
+                      [](const java::StoredCertificate& one, const java::StoredCertificate& other) {
+                        return one.der == other.der && one.type == other.type;
+                      });
+  };
+  const auto differs = [](const std::string& what) {
+    return Failure({.code = "read-back-differs",
+                    .subject = what,
+                    .cause = "what was written does not read back as what was meant",
+                    .hint = "nothing was changed; please report this together with the type of the keystore"});
+  };
+  std::unordered_multimap<std::string_view, const java::Entry*> found;
+  for (const java::Entry& entry : read_back.entries) found.emplace(entry.alias, &entry);
+  if (found.size() != intended.entries.size() || read_back.type != intended.type) throw differs("");
+  for (const java::Entry& entry : intended.entries) {
+    const auto [first, last] = found.equal_range(entry.alias);
+    const auto match = std::find_if(first, last, [&](const auto& each) { return same(*each.second, entry); });
+    if (match == last) throw differs(entry.alias);
+    found.erase(match);
+  }
+}
+
+}  // namespace chancery::stores

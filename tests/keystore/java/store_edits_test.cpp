@@ -1,0 +1,360 @@
+#include "keystore/java/store_edits.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "keystore/java/pkcs12.h"
+#include "keystore/java/store_check.h"
+#include "keystore/java/store_conversion.h"
+#include "keystore/java/store_export.h"
+#include "keystore/x509/material.h"
+#include "tests/keystore/workshop.h"
+
+namespace chancery::java {
+namespace {
+
+using Outcome = ImportedCertificate::Outcome;
+constexpr std::int64_t now_ms = 1'790'000'000'000;
+
+// Root, intermediate and leaves, made by openssl once for all tests.
+struct Pki {
+  Workshop shop;
+  std::vector<Certificate> chain;  // leaf, intermediate, root
+  Certificate renewed = read("renewed.crt");
+  Certificate stranger = read("stranger.crt");
+  PrivateKey key = keys("leaf.key");
+  PrivateKey strange_key = keys("stranger.key");
+
+  Certificate read(const std::string& name) const {
+    return read_material(shop.read(name), {.source = name}).certificates.at(0);
+  }
+  PrivateKey keys(const std::string& name) const { return read_material(shop.read(name), {.source = name}).keys.at(0); }
+  Pki() : chain((make(), std::vector<Certificate>{read("leaf.crt"), read("sub.crt"), read("root.crt")})) {}
+
+ private:
+  void make() const {
+    const std::string new_key = "openssl ecparam -genkey -name prime256v1 -noout -out ";
+    shop.run(new_key + "root.key && " + new_key + "sub.key && " + new_key + "leaf.key && " + new_key + "stranger.key");
+    const std::string ca = "printf 'basicConstraints=critical,CA:TRUE\\nkeyUsage=keyCertSign' >ca.ext && ";
+    shop.run(ca + "openssl req -x509 -new -key root.key -subj '/O=Acme/CN=Acme Root CA' -days 900 -out root.crt");
+    const auto sign = [&](const std::string& name, const std::string& of_key, const std::string& subject,
+                          const std::string& issuer, int days, const std::string& extra) {
+      shop.run("openssl req -utf8 -new -key " + of_key + ".key -subj '" + subject +
+               "' -out r.csr && openssl x509 -req -in r.csr" + " -CA " + issuer + ".crt -CAkey " + issuer +
+               ".key -CAcreateserial -days " + std::to_string(days) + extra + " -out " + name + ".crt");
+    };
+    sign("sub", "sub", "/O=Acme/CN=Acme Issuing CA", "root", 800, " -extfile ca.ext");
+    sign("leaf", "leaf", "/CN=Zürich Büro 1", "sub", 100, "");
+    sign("renewed", "leaf", "/CN=Zürich Büro 1", "sub", 200, "");
+    shop.run(
+        "openssl req -x509 -new -key stranger.key -subj '/O=Acme/OU=Class 2\\, Devices' -days 90 -out stranger.crt");
+  }
+};
+
+class StoreEditsTest : public ::testing::TestWithParam<StoreType> {
+ protected:
+  static void SetUpTestSuite() { pki_ = new Pki; }
+  static void TearDownTestSuite() {
+    delete pki_;
+    pki_ = nullptr;
+  }
+  static Pki& pki() { return *pki_; }
+  Keystore store{.type = GetParam()};
+  const SecretBytes password = secret_copy("changeit");
+  const SecretBytes other = secret_copy("another-secret");
+
+  // As the file would have it.
+  Keystore through_the_file(const Keystore& from, const SecretBytes& under) const {
+    const SecretBytes bytes = seal_keystore(from, &under);
+    return open_keystore(view_of(bytes), {.source = "store", .password = &under});
+  }
+  std::vector<std::string> aliases() const {
+    std::vector<std::string> out;
+    for (const Entry& entry : store.entries) out.push_back(entry.alias);
+    return out;
+  }
+  ImportedKey import_leaf(const std::string& alias = "web") {
+    return import_key(store, pki().key, {pki().chain[2], pki().stranger, pki().chain[0], pki().chain[1]},
+                      {.alias = alias, .key_password = &password, .now_ms = now_ms});
+  }
+
+ private:
+  static inline Pki* pki_ = nullptr;
+};
+
+std::string_view subject_of(const ImportedCertificate& each) { return each.certificate.subject(); }
+
+TEST_P(StoreEditsTest, ABundleTakesEveryCertificate) {
+  const auto imported = import_certificates(store, pki().chain, {.alias = "Corp", .now_ms = now_ms});
+  ASSERT_EQ(imported.size(), 3U);
+  const std::string name = stored_alias(store.type, "Corp");
+  EXPECT_EQ(aliases(), (std::vector<std::string>{name, name + "-2", name + "-3"}));
+  EXPECT_EQ(imported[2].alias, name + "-3");
+  EXPECT_EQ(subject_of(imported[2]), "CN=Acme Root CA,O=Acme");
+  const Keystore read = through_the_file(store, password);
+  ASSERT_EQ(read.entries.size(), 3U);
+  EXPECT_EQ(entry_at(read, "Corp-3").certificates.front().der, pki().chain[2].der());
+}
+
+TEST_P(StoreEditsTest, AliasesAreDerivedAndKeptApart) {
+  (void)import_certificates(store, {pki().chain[0], pki().stranger}, {.now_ms = now_ms});
+  EXPECT_EQ(aliases(), (std::vector<std::string>{"zürich-büro-1", "class-2-devices"}));
+  const auto renewed = import_certificates(store, {pki().renewed}, {.now_ms = now_ms});
+  EXPECT_EQ(renewed[0].alias, "zürich-büro-1-" + pki().renewed.fingerprint().substr(0, 8));
+  // Taken as well: the whole fingerprint.
+  rename_entry(store, renewed[0].alias, "elsewhere");
+  (void)import_certificates(store, {pki().chain[2]},
+                            {.alias = "zürich-büro-1-" + pki().renewed.fingerprint().substr(0, 8)});
+  EXPECT_EQ(derived_alias(store, pki().renewed), "zürich-büro-1-" + pki().renewed.fingerprint());
+}
+
+TEST_P(StoreEditsTest, WhatIsThereAlreadyIsReportedAndNotDuplicated) {
+  (void)import_certificates(store, {pki().chain[2]}, {.alias = "root", .now_ms = now_ms});
+  auto imported = import_certificates(store, {pki().chain[2], pki().chain[1], pki().chain[1]}, {.alias = "corp"});
+  EXPECT_EQ(imported[0].outcome, Outcome::already_there);
+  EXPECT_EQ(imported[0].alias, "root");
+  EXPECT_EQ(imported[1].outcome, Outcome::added);
+  EXPECT_EQ(imported[1].alias, "corp");
+  EXPECT_EQ(imported[2].outcome, Outcome::already_there);
+  EXPECT_EQ(imported[2].alias, "corp");
+  imported = import_certificates(store, {pki().chain[2]}, {.alias = "again", .duplicates = true});
+  EXPECT_EQ(imported[0].outcome, Outcome::added);
+  EXPECT_EQ(aliases(), (std::vector<std::string>{"root", "corp", "again"}));
+  // Derived aliases make an import that can be repeated.
+  EXPECT_EQ(import_certificates(store, pki().chain, {})[0].outcome, Outcome::added);
+  EXPECT_EQ(import_certificates(store, pki().chain, {})[0].outcome, Outcome::already_there);
+}
+
+TEST_P(StoreEditsTest, ADuplicateAliasChangesNothing) {
+  (void)import_certificates(store, {pki().chain[2]}, {.alias = "root", .now_ms = now_ms});
+  (void)import_certificates(store, {pki().stranger}, {.alias = "two-2", .now_ms = now_ms});
+  const auto before = aliases();
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, {pki().chain[1]}, {.alias = "root"}); }), "alias-exists");
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, {pki().chain[2]}, {.alias = "root"}); }), "alias-exists");
+  // The second of the bundle meets it: not even the first is taken.
+  EXPECT_EQ(code_of([&] {
+              (void)import_certificates(store, {pki().chain[0], pki().chain[1]}, {.alias = "two"});
+            }),
+            "alias-exists");
+  EXPECT_EQ(code_of([&] { (void)import_leaf("root"); }), "alias-exists");
+  EXPECT_EQ(code_of([&] { rename_entry(store, "root", "two-2"); }), "alias-exists");
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, {}, {.alias = "none"}); }), "empty-input");
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, {pki().chain[0]}, {.alias = "a\nb"}); }), "bad-alias");
+  EXPECT_EQ(aliases(), before);
+  const bool folds = stored_alias(store.type, "ROOT") == "root";
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, {pki().chain[1]}, {.alias = "ROOT"}); }),
+            folds ? "alias-exists" : "");
+}
+
+TEST_P(StoreEditsTest, AKeyComesWithItsChainInOrder) {
+  const ImportedKey imported = import_leaf();
+  ASSERT_EQ(imported.chain.certificates.size(), 3U);
+  EXPECT_EQ(imported.chain.unused, (std::vector<Certificate>{pki().stranger}));
+  const Keystore read = through_the_file(store, password);
+  const Entry& entry = entry_at(read, "web");
+  EXPECT_EQ(entry.kind, EntryKind::private_key);
+  ASSERT_EQ(entry.certificates.size(), 3U);
+  for (std::size_t at = 0; at < 3; ++at) EXPECT_EQ(entry.certificates[at].der, pki().chain[at].der());
+  EXPECT_TRUE(to_private_key(open_key(read, entry, password), "web").belongs_to(pki().chain[0]));
+  EXPECT_EQ(code_of([&] {
+              (void)import_key(store, pki().strange_key, pki().chain, {.alias = "x", .key_password = &password});
+            }),
+            "key-mismatch");
+  EXPECT_EQ(code_of([&] { (void)import_key(store, pki().key, {}, {.alias = "x", .key_password = &password}); }),
+            "empty-input");
+  EXPECT_EQ(code_of([&] { (void)import_key(store, pki().key, pki().chain, {.alias = "x"}); }), "password-needed");
+  EXPECT_EQ(store.entries.size(), 1U);
+}
+
+TEST_P(StoreEditsTest, ARenewedCertificateTakesThePlaceOfTheOld) {
+  (void)import_leaf();
+  const Chain chain = replace_chain(store, "web", {pki().chain[1], pki().renewed, pki().chain[0]}, password);
+  EXPECT_EQ(chain.certificates, (std::vector<Certificate>{pki().renewed, pki().chain[1]})) << "the newest leaf";
+  EXPECT_EQ(entry_at(store, "web").certificates.front().der, pki().renewed.der());
+  EXPECT_EQ(code_of([&] { (void)replace_chain(store, "web", {pki().stranger}, password); }), "key-mismatch");
+  EXPECT_EQ(code_of([&] { (void)replace_chain(store, "web", {pki().renewed}, other); }), "wrong-key-password");
+  EXPECT_EQ(code_of([&] { (void)replace_chain(store, "nobody", {pki().renewed}, password); }), "alias-unknown");
+  EXPECT_EQ(entry_at(store, "web").certificates.front().der, pki().renewed.der());
+}
+
+TEST_P(StoreEditsTest, DeletesAndRenames) {
+  (void)import_certificates(store, {pki().chain[1], pki().chain[2]}, {.alias = "corp", .now_ms = now_ms});
+  rename_entry(store, "corp-2", "Root");
+  EXPECT_EQ(aliases(), (std::vector<std::string>{"corp", stored_alias(store.type, "Root")}));
+  delete_entry(store, "corp");
+  EXPECT_EQ(code_of([&] { delete_entry(store, "corp"); }), "alias-unknown");
+  EXPECT_EQ(code_of([&] { rename_entry(store, "corp", "other"); }), "alias-unknown");
+  EXPECT_EQ(code_of([&] { rename_entry(store, "Root", ""); }), "bad-alias");
+  EXPECT_EQ(through_the_file(store, password).entries.size(), 1U);
+}
+
+TEST_P(StoreEditsTest, PasswordsChangeAsKeytoolChangesThem) {
+  (void)import_leaf();
+  (void)import_leaf("own");
+  change_key_password(store, "own", password, secret_copy("own-secret"));
+  const PasswordChange change = change_store_password(store, {.current = password, .next = other});
+  const bool is_pkcs12 = store.type == StoreType::pkcs12;
+  EXPECT_EQ(change.resealed, is_pkcs12 ? std::vector<std::string>{"web"} : std::vector<std::string>{});
+  const Keystore read = through_the_file(store, other);
+  EXPECT_NO_THROW((void)open_key(read, entry_at(read, "web"), is_pkcs12 ? other : password));
+  EXPECT_EQ(code_of([&] { (void)open_key(read, entry_at(read, "web"), is_pkcs12 ? password : other); }),
+            "wrong-key-password");
+  EXPECT_NO_THROW((void)open_key(read, entry_at(read, "own"), secret_copy("own-secret")));
+  EXPECT_EQ(code_of([&] { (void)through_the_file(store, secret_copy("")); }).empty(), true) << "any may be sealed";
+}
+
+TEST_P(StoreEditsTest, AllKeysMoveWhenTold) {
+  (void)import_leaf();
+  const PasswordChange change = change_store_password(store, {.current = password, .next = other, .keys_too = true});
+  EXPECT_EQ(change.resealed, (std::vector<std::string>{"web"}));
+  EXPECT_NO_THROW((void)open_key(store, entry_at(store, "web"), other));
+  EXPECT_EQ(code_of([&] {
+              (void)change_store_password(store, {.current = other, .next = secret_copy("short"), .keys_too = true});
+            }),
+            "password-weak");
+  EXPECT_EQ(code_of([&] { change_key_password(store, "web", password, other); }), "wrong-key-password");
+  EXPECT_NO_THROW((void)open_key(store, entry_at(store, "web"), other));
+}
+
+TEST_P(StoreEditsTest, ExportsWhatOpensslReads) {
+  (void)import_leaf();
+  const Entry& entry = entry_at(store, "web");
+  EXPECT_EQ(export_certificate(entry, Encoding::der), pki().chain[0].der());
+  EXPECT_EQ(text_of(export_certificate(entry, Encoding::pem)), pki().chain[0].to_pem());
+  EXPECT_EQ(read_material(export_chain(entry), {.source = "chain"}).certificates, pki().chain);
+  const SecretBytes clear = export_key(store, entry, password, nullptr);
+  EXPECT_TRUE(text_of(view_of(clear)).starts_with("-----BEGIN PRIVATE KEY-----\n"));
+  const SecretBytes sealed = export_key(store, entry, password, &other);
+  EXPECT_TRUE(text_of(view_of(sealed)).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+  pki().shop.write("out.key", text_of(view_of(sealed)));
+  pki().shop.run(
+      "openssl pkey -in out.key -passin pass:another-secret -pubout -out a && openssl x509 -in leaf.crt "
+      "-noout -pubkey >b && cmp a b && ! openssl pkey -in out.key -passin pass:changeit -noout");
+  EXPECT_EQ(code_of([&] { (void)export_key(store, entry, other, nullptr); }), "wrong-key-password");
+  const SecretBytes empty;
+  EXPECT_EQ(code_of([&] { (void)export_key(store, entry, password, &empty); }), "passphrase-empty");
+  (void)import_certificates(store, {pki().chain[2]}, {.alias = "root"});
+  EXPECT_EQ(code_of([&] { (void)export_key(store, entry_at(store, "root"), password, nullptr); }), "no-key");
+}
+
+class StoreConversionsTest : public StoreEditsTest {};
+
+TEST_P(StoreConversionsTest, ConvertsIntoEveryTypeThatIsWritten) {
+  (void)import_leaf();
+  (void)import_certificates(store, {pki().chain[1], pki().chain[2]}, {.alias = "corp", .now_ms = now_ms});
+  for (const StoreType type : {StoreType::jks, StoreType::jceks, StoreType::pkcs12, StoreType::bks, StoreType::bcfks}) {
+    const Conversion done =
+        convert_keystore(store, {.type = type,
+                                 .key_password = [&](const Entry&) -> const SecretBytes& { return password; },
+                                 .new_key_password = [&](const Entry&) -> const SecretBytes& { return other; }});
+    const Keystore read = through_the_file(done.store, other);
+    ASSERT_EQ(read.type, type);
+    ASSERT_EQ(read.entries.size(), 3U) << name_of(type);
+    EXPECT_EQ(entry_at(read, "web").certificates.size(), 3U);
+    EXPECT_TRUE(to_private_key(open_key(read, entry_at(read, "web"), other), "web").belongs_to(pki().chain[0]));
+    EXPECT_EQ(entry_at(read, "corp-2").certificates.front().der, pki().chain[2].der());
+    if (type != StoreType::pkcs12) {
+      EXPECT_EQ(entry_at(read, "corp-2").created_ms, now_ms) << name_of(type);
+    }
+  }
+}
+
+TEST_P(StoreEditsTest, TheCheckFindsWhatIsOdd) {
+  const CheckOptions fine{.now = from_rfc3339("2026-12-01T00:00:00Z"), .store_password = &password};
+  const auto codes = [&](const Keystore& read, const CheckOptions& options) {
+    std::vector<std::string> out;
+    for (const StoreFinding& each : check_keystore(read, options)) {
+      EXPECT_FALSE(each.hint.empty());
+      if (each.code != "protection-weak") out.push_back(each.code);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  (void)import_leaf();
+  (void)import_certificates(store, {pki().chain[2]}, {.alias = "root", .now_ms = now_ms});
+  EXPECT_EQ(codes(through_the_file(store, password), fine), std::vector<std::string>{});
+  // A year later everything but the CAs is over, and nobody gave a password.
+  EXPECT_EQ(codes(store, {.now = from_rfc3339("2027-12-01T00:00:00Z")}),
+            (std::vector<std::string>{"expired", "integrity-absent"}));
+  // A key that is another's, a chain that is broken, a twin, and what is no certificate.
+  Entry& web = entry_at(store, "web");
+  std::swap(web.certificates[0], web.certificates[1]);
+  (void)import_certificates(store, {pki().chain[2]}, {.alias = "twin", .duplicates = true});
+  store.entries.push_back(trusted_certificate("broken", bytes_of("0\x03\x02\x01\x05"), now_ms));
+  store.integrity = Integrity::verified;
+  EXPECT_EQ(codes(store, fine),
+            (std::vector<std::string>{"chain-broken", "duplicate-certificate", "key-mismatch", "not-a-certificate"}));
+  EXPECT_EQ(check_keystore(store, fine).front().severity, FindingSeverity::error);
+  const CheckOptions other_key{.now = fine.now, .store_password = &other};
+  EXPECT_NE(std::ranges::count(codes(store, other_key), "key-closed"), 0);
+  const CheckOptions both{.now = fine.now, .store_password = &other, .key_password = &password};
+  EXPECT_NE(std::ranges::count(codes(store, both), "key-password-differs"), 0);
+}
+
+// From one type: what each type reads and writes is shown above.
+INSTANTIATE_TEST_SUITE_P(Types, StoreConversionsTest, ::testing::Values(StoreType::jks));
+INSTANTIATE_TEST_SUITE_P(Types, StoreEditsTest,
+                         ::testing::Values(StoreType::jks, StoreType::jceks, StoreType::pkcs12, StoreType::bks,
+                                           StoreType::bcfks),
+                         [](const auto& tested) { return std::string(name_of(tested.param)); });
+
+TEST(StoreConversionTest, FoldedAliasesAreKeptApartAndReported) {
+  Keystore store{.type = StoreType::bks};
+  for (const char* alias : {"Corp", "corp", "corp-2"}) {
+    store.entries.push_back(trusted_certificate(alias, bytes_of(alias), now_ms));
+  }
+  const Conversion done = convert_keystore(store, {.type = StoreType::jks, .key_password = {}, .new_key_password = {}});
+  ASSERT_EQ(done.entries.size(), 3U);
+  EXPECT_EQ(done.entries[0].alias, "corp");
+  EXPECT_FALSE(done.entries[0].collided);
+  EXPECT_EQ(done.entries[1].alias, "corp-2");
+  EXPECT_TRUE(done.entries[1].collided);
+  EXPECT_EQ(done.entries[2].alias, "corp-2-2");
+  EXPECT_TRUE(done.entries[2].collided);
+}
+
+TEST(StoreConversionTest, ASecretKeyThatDoesNotFitIsNamed) {
+  const SecretBytes password = secret_copy("changeit");
+  Keystore store{.type = StoreType::jceks};
+  store.entries.push_back(
+      {.alias = "aes",
+       .kind = EntryKind::secret_key,
+       .created_ms = now_ms,
+       .key = seal_key(store,
+                       {.kind = EntryKind::secret_key, .algorithm = "AES", .encoded = secret_copy("0123456789abcdef")},
+                       password)});
+  const auto convert = [&](StoreType type) {
+    return convert_keystore(store, {.type = type,
+                                    .key_password = [&](const Entry&) -> const SecretBytes& { return password; },
+                                    .new_key_password = [&](const Entry&) -> const SecretBytes& { return password; }});
+  };
+  try {
+    (void)convert(StoreType::jks);
+    FAIL() << "a JKS took a secret key";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), "key-unsupported");
+    EXPECT_EQ(failure.subject(), "aes");
+  }
+  const Conversion done = convert(StoreType::pkcs12);
+  const KeyMaterial key = open_key(done.store, done.store.entries.front(), password);
+  EXPECT_EQ(text_of(view_of(key.encoded)), "0123456789abcdef");
+  EXPECT_EQ(code_of([&] { (void)export_key(store, store.entries.front(), password, nullptr); }), "key-unsupported");
+}
+
+TEST(StoreCheckTest, SaysWhatJavaDoesNotSee) {
+  Workshop shop;
+  shop.run(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=a -out a.crt && "
+      "openssl pkcs12 -export -nokeys -in a.crt -name a -passout pass:changeit -out trust.p12");
+  const SecretBytes password = secret_copy("changeit");
+  const Keystore store = open_keystore(shop.read("trust.p12"), {.source = "trust.p12", .password = &password});
+  const auto findings = check_keystore(store, {.now = system_now(), .store_password = &password});
+  EXPECT_TRUE(std::ranges::any_of(findings, [](const StoreFinding& each) { return each.code == "invisible-to-java"; }));
+  const SecretBytes umlaut = secret_copy("pässwört");
+  const auto more = check_keystore(store, {.now = system_now(), .store_password = &umlaut});
+  EXPECT_TRUE(std::ranges::any_of(more, [](const StoreFinding& each) { return each.code == "password-not-for-java"; }));
+}
+
+}  // namespace
+}  // namespace chancery::java
