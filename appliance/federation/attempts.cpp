@@ -27,7 +27,7 @@ void drop_old(std::vector<Instant>& times, Instant now) {
 }  // namespace
 
 std::string Attempts::address_of(const std::string& peer) {
-  const std::string host = without_port(peer);
+  std::string host = without_port(peer);
   std::array<std::uint8_t, 16> octets{};
   if (::inet_pton(AF_INET6, host.c_str(), octets.data()) != 1) return host;
   std::array<char, INET6_ADDRSTRLEN> text{};

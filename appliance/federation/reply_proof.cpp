@@ -43,7 +43,7 @@ void check_path(const ExpectedChain& expected, const std::vector<Certificate>& c
   if (X509_STORE_add_cert(store.get(), root.native()) != 1 || sk_X509_push(intermediates.get(), issuing.get()) <= 0) {
     throw std::bad_alloc();
   }
-  issuing.release();
+  static_cast<void>(issuing.release());  // the stack has it
   if (X509_STORE_CTX_init(context.get(), store.get(), chain[0].native(), intermediates.get()) != 1) {
     throw std::bad_alloc();
   }
