@@ -60,7 +60,8 @@ bool send_descriptor(int link, int descriptor) {
   return ::sendmsg(link, &message, MSG_NOSIGNAL) == 1;
 }
 
-// One descriptor; nothing (and `ended`) when the sender has gone.
+// One descriptor; nothing (and `ended`) when the sender has gone. The control buffer is padded, so that a sender can make
+// two descriptors of it; a message must not leave one behind that nobody closes.
 tls::Descriptor receive_descriptor(int link, bool& ended) {
   char byte = 0;
   iovec part{&byte, 1};
@@ -74,9 +75,15 @@ tls::Descriptor receive_descriptor(int link, bool& ended) {
   ended = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR && errno != EMFILE);
   const cmsghdr* header = count > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return {};
-  int descriptor = -1;
-  std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-  return tls::Descriptor(descriptor);
+  std::vector<tls::Descriptor> received;
+  for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
+    int descriptor = -1;
+    std::memcpy(&descriptor, reinterpret_cast<const char*>(header) + at, sizeof descriptor);
+    received.emplace_back(descriptor);
+  }
+  if (received.size() == 1) return std::move(received.front());
+  ended = true;  // whoever sends several is not our portal
+  return {};
 }
 
 }  // namespace

@@ -2,12 +2,18 @@
 // appliance.
 #include "appliance/serving/program.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "appliance/control/message.h"
 #include "appliance/http/client.h"
+#include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
 #include "appliance/tls/log_lines.h"
 #include "appliance/tls/probe.h"
@@ -179,6 +185,46 @@ TEST(Handover, OnASingleThePortalGivesCollectorsToTheEngine) {
   EXPECT_EQ(http::request(target, trusting(), {}, 5s).body, "portal");
   EXPECT_EQ(std::filesystem::status(state.path() + "/run/engine/handover.sock").permissions(),
             std::filesystem::perms(0660));
+}
+
+TEST(Handover, AMessageWithTwoDescriptorsLeavesNoneBehind) {
+  StateOnDisk state({.role = "single", .profile = ""});
+  std::filesystem::create_directories(state.path() + "/run/engine");
+  std::atomic<int> taken = 0;
+  const serving::HandoverReceiver receiver(Folder::open(state.path()), [&](tls::Descriptor) { ++taken; });
+  const tls::Descriptor link(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const Folder folder = Folder::open(state.path() + "/run/engine");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = "/proc/self/fd/" + std::to_string(folder.descriptor()) + "/handover.sock";
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::connect(link.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const tls::Descriptor kept(ends[0]);
+  tls::Descriptor given(ends[1]);
+  char byte = 'c';
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(2 * sizeof(int));
+  const int both[2] = {given.get(), given.get()};
+  std::memcpy(CMSG_DATA(header), both, sizeof both);
+  ASSERT_EQ(::sendmsg(link.get(), &message, MSG_NOSIGNAL), 1);
+  given.reset();
+
+  // The last copy of the other end is closed when nobody holds one any more.
+  EXPECT_TRUE(tls::wait_for(kept.get(), POLLIN, tls::within(10s)));
+  EXPECT_EQ(::recv(kept.get(), &byte, 1, MSG_DONTWAIT), 0);
+  EXPECT_EQ(taken, 0);
 }
 
 TEST(HostRule, AnswersForItsOwnNamesOnly) {
