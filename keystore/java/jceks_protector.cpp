@@ -83,6 +83,11 @@ std::optional<SecretBytes> crypt(bool encrypt, const SecretBytes& key_and_iv, By
 
 }  // namespace
 
+std::optional<std::uint64_t> pbe_iterations(ByteView parameters) {
+  const auto parsed = parse(parameters);
+  return parsed ? std::optional(parsed->iterations) : std::nullopt;
+}
+
 std::optional<SecretBytes> pbe_open(ByteView parameters, ByteView content, ByteView password,
                                     const std::string& subject) {
   const auto parsed = parse(parameters);

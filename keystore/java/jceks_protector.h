@@ -24,6 +24,9 @@ struct PbeSealed {
   SecretBytes content;
 };
 
+// How many iterations the parameters ask for; nullopt where they are impossible.
+[[nodiscard]] std::optional<std::uint64_t> pbe_iterations(ByteView parameters);
+
 // nullopt: the password is wrong. Failure("keystore-hostile") over `iteration_limit`, before anything is computed;
 // Failure("keystore-damaged") for impossible parameters or content. `subject` names the entry in messages.
 [[nodiscard]] std::optional<SecretBytes> pbe_open(ByteView parameters, ByteView content, ByteView password,
