@@ -57,6 +57,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> keystore_repair_commands();
 [[nodiscard]] std::span<const Command> policy_commands();
 [[nodiscard]] std::span<const Command> authority_commands();
+[[nodiscard]] std::span<const Command> alert_commands();
 [[nodiscard]] std::span<const Command> network_commands();
 [[nodiscard]] std::span<const Command> help_commands();
 
