@@ -11,6 +11,7 @@
 Everything is made below one temporary folder and stopped at the end of the test. Times are awaited, never slept.
 """
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import zipfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("CHANCERY_BIN", os.path.join(SOURCE, "build", "bin"))
@@ -142,6 +144,21 @@ def tree_digest(path):
                 with open(full, "rb") as file:
                     digest.update(file.read())
     return digest.hexdigest()
+
+
+def forged(archive, path, content):
+    """The bytes of a sealed archive with another content of `path` in it, right in everything that takes no key: member, size
+    and hash in its manifest, checksums, and the old seal under a file that is whole."""
+    with zipfile.ZipFile(archive) as old:
+        manifest = json.loads(old.read("manifest.json"))
+        manifest["files"][path].update(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as new:
+            for member in old.infolist():
+                parts = {"manifest.json": json.dumps(manifest).encode(), path: content}
+                new.writestr(member, parts.get(member.filename, old.read(member)))
+            new.comment = old.comment
+    return made.getvalue()
 
 
 class Pki:

@@ -9,7 +9,7 @@ import threading
 import unittest
 import zipfile
 
-from harness import BIN, SystemTest, await_condition, file_fingerprints, free_port_base, must, run, served_chain, tree_digest
+from harness import BIN, SystemTest, await_condition, file_fingerprints, forged, free_port_base, must, run, served_chain, tree_digest
 
 NAMES = ["appliance.test", "localhost"]
 
@@ -276,7 +276,8 @@ class Policy(SystemTest):
             for number, member in enumerate(old.infolist()):
                 if number != 1:
                     new.writestr(member, old.read(member))
-        for tampered in (whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1:], whole[:-100], b"", read(less)):
+        another = forged(archive, "identities/portal/key.pem", read(pki.path(leaf + ".key")))
+        for tampered in (whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1:], whole[:-100], b"", read(less), another):
             with open(archive, "wb") as file:
                 file.write(tampered)
             self.assertEqual(1, single.cli("backup", "verify", first).code)

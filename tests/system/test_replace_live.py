@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BIN, TOOLS, SystemTest, must, run, served_chain, tree_digest
+from harness import BIN, SystemTest, TOOLS, forged, must, run, served_chain, tree_digest
 
 
 class ReplaceLive(SystemTest):
@@ -231,7 +231,10 @@ class ReplaceLive(SystemTest):
             good = file.read()
         before = primary.in_force(), default
         middle = len(good) // 2
-        damages = {"flipped": good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1:], "cut": good[:middle], "empty": b""}
+        with open(primary.file("identities/console/key.pem"), "rb") as file:
+            another_key = file.read()
+        damages = {"flipped": good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1:], "cut": good[:middle], "empty": b"",
+                   "forged": forged(os.path.join(primary.state, "backups", "pristine", "000001.zip"), "identities/portal/key.pem", another_key)}
         for damage, content in damages.items():
             with self.subTest(damage):
                 with open(os.path.join(primary.state, "backups", "pristine", "000001.zip"), "wb") as file:
