@@ -71,14 +71,13 @@ Bytes name_constraints(const NameConstraints& constraints) {
   for (const std::string& name : constraints.dns) append_subtree(permitted, general_dns(name));
   // A kind of name with no permitted subtree would be free: close it.
   if (constraints.dns.empty()) append_subtree(excluded, general_dns(""));
-  bool has_v4 = false;
-  bool has_v6 = false;
-  for (const std::string& address : constraints.addresses) {
-    append_subtree(permitted, one_host(address));
-    (address.find(':') == std::string::npos ? has_v4 : has_v6) = true;
+  for (const std::string& address : constraints.addresses) append_subtree(permitted, one_host(address));
+  // One permitted address closes both families (they are one kind of name). To exclude the other family besides would be
+  // harmless but for Java, which fails with an index out of bounds when it holds ::/0 against an IPv4 address.
+  if (constraints.addresses.empty()) {
+    append_subtree(excluded, all_addresses(4));
+    append_subtree(excluded, all_addresses(16));
   }
-  if (!has_v4) append_subtree(excluded, all_addresses(4));
-  if (!has_v6) append_subtree(excluded, all_addresses(16));
   if (!constraints.uri_host.empty()) append_subtree(permitted, general_uri(constraints.uri_host));
   const Bytes permitted_part = permitted.empty() ? Bytes{} : der::context_constructed(0, permitted);
   const Bytes excluded_part = excluded.empty() ? Bytes{} : der::context_constructed(1, excluded);
