@@ -45,6 +45,12 @@ std::string host_of(const std::string& peer) {
   return host;
 }
 
+// Of another version's answer: what is missing or no number counts as none, and never keeps other engines from being asked.
+std::int64_t number_in(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
 EngineView parse_heartbeat(const http::Call& call, const Certificate& member) {
   const json body = json::parse(call.body, nullptr, /*allow_exceptions=*/false);
   if (!body.is_object()) throw bad_heartbeat("the body is not a JSON object");
@@ -155,8 +161,8 @@ struct Engines::State {
              .cause = "status " + std::to_string(reply.status) + " instead of its status document",
              .hint = "look whether port " + std::to_string(view.port) + " of " + view.host + " is an engine"});
       }
-      view.devices = status.value("devices", std::int64_t{0});
-      view.connected = status.value("connected", std::int64_t{0});
+      view.devices = number_in(status, "devices");
+      view.connected = number_in(status, "connected");
       view.reachable = true;
       view.verified = verified && !ignoring;
       view.problem.clear();

@@ -66,6 +66,7 @@ class LiveSession final : public Session {
   FrameReader frames;
   SteadyTime last_heard = std::chrono::steady_clock::now();
   bool has_spoken = false;
+  bool has_begun = false;  // on_begin has come back
   std::uint32_t watched = 0;
 
  private:
@@ -120,9 +121,7 @@ struct ChannelServer::State {
         next_sweep = now + std::chrono::seconds(1);
       }
     }
-    for (auto& [descriptor, session] : sessions) {
-      if (handlers.on_end) handlers.on_end(*session);
-    }
+    for (auto& [descriptor, session] : sessions) end(*session);
     sessions.clear();
   }
 
@@ -145,6 +144,7 @@ struct ChannelServer::State {
       LiveSession& kept = *sessions.insert_or_assign(descriptor, std::move(session)).first->second;
       guarded(descriptor, kept, [&](LiveSession& s) {
         if (handlers.on_begin) handlers.on_begin(s);
+        s.has_begun = true;
         serve(s);  // what came with the handshake's last record is already here
       });
     }
@@ -191,9 +191,19 @@ struct ChannelServer::State {
                    error.what());
     }
     if (alive) return;
-    if (handlers.on_end) handlers.on_end(session);
+    end(session);
     ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
     sessions.erase(descriptor);
+  }
+
+  // What the owner of the handlers set up at the beginning is there, or the end is not told.
+  void end(LiveSession& session) const noexcept {
+    if (!session.has_begun || !handlers.on_end) return;
+    try {
+      handlers.on_end(session);
+    } catch (const std::exception& error) {
+      spdlog::error("[{}] {}: {}", session.number(), session.endpoint(), error.what());
+    }
   }
 
   void watch(LiveSession& session) {
@@ -228,7 +238,7 @@ struct ChannelServer::State {
       LiveSession& session = *sessions.at(descriptor);
       spdlog::info("[{}] {} {}: silent for too long, dropped", session.number(), session.endpoint(),
                    session.connection().peer_address());
-      if (handlers.on_end) handlers.on_end(session);
+      end(session);
       ::epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, nullptr);
       sessions.erase(descriptor);
     }
