@@ -40,6 +40,16 @@ uid: o, malley (*)
 description: admin
 userPassword: staple
 
+dn: ou=locked,ou=people,dc=example,dc=com
+objectClass: organizationalUnit
+ou: locked
+
+dn: uid=eve,ou=locked,ou=people,dc=example,dc=com
+objectClass: account
+objectClass: simpleSecurityObject
+uid: eve
+userPassword: staircase
+
 dn: uid=bob,ou=guests,dc=example,dc=com
 objectClass: account
 objectClass: simpleSecurityObject
@@ -175,7 +185,8 @@ class PortalToLdap(SystemTest):
         self.assertEqual(401, self.sign_in("a" * 200, "correct horse"))
         self.assertEqual(401, self.sign_in("ada\n", "correct horse"))
         self.assertEqual(asked, len(server.binds()))
-        # In a DN pattern neither a comma nor an end reaches another branch: bob is a guest.
+        # A comma in a name reaches no branch below the pattern's own, and the pattern no other branch: bob is a guest.
+        self.assertEqual(401, self.sign_in("eve,ou=locked", "staircase"))
         self.assertEqual(401, self.sign_in("bob,ou=guests,dc=example,dc=com", "battery"))
         self.assertEqual(401, self.sign_in("bob", "battery"))
         self.assertEqual(200, self.sign_in("ada", "correct horse"))
