@@ -1,5 +1,6 @@
 #include "appliance/change/foreign.h"
 
+#include "backup/generations/plain_path.h"
 #include "keystore/fault.h"
 #include "keystore/openssl/digest.h"
 
@@ -7,6 +8,7 @@ namespace chancery::change {
 namespace {
 
 constexpr std::size_t foreign_limit = 64 * 1024 * 1024;
+const std::string set_prefix = "foreign";
 constexpr const char* kept_folder = "backups/foreign";
 
 struct Split {
@@ -25,14 +27,6 @@ Split split(const std::string& path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-// "" when it is not there.
-std::string present_hash(const std::string& path) {
-  const Split place = split(path);
-  const Folder folder = Folder::open(place.folder);
-  if (!folder.status(place.name)) return "";
-  return sha256_hex(view_of(folder.read_secret(place.name, foreign_limit)));
-}
-
 // Owner and mode of a file that is there stay as they are; a new one is for everybody to read.
 FileAttributes attributes_at(const Folder& folder, const std::string& name) {
   const auto status = folder.status(name);
@@ -42,7 +36,7 @@ FileAttributes attributes_at(const Folder& folder, const std::string& name) {
 
 void restore_one(const Folder& state, const backup::ForeignFile& file, std::vector<std::string>& left_alone) {
   try {
-    const std::string present = present_hash(file.path);
+    const std::string present = foreign_sha256(file.path);
     if (present == file.before_sha256) return;
     if (present != file.after_sha256) {
       left_alone.push_back(file.path + " (somebody else changed it meanwhile)");
@@ -62,7 +56,7 @@ void restore_one(const Folder& state, const backup::ForeignFile& file, std::vect
 }
 
 void expect_unchanged(const ForeignEdit& edit) {
-  if (present_hash(edit.path) == edit.expected_sha256) return;
+  if (foreign_sha256(edit.path) == edit.expected_sha256) return;
   throw Failure({.code = "foreign-changed",
                  .subject = edit.path,
                  .cause = "somebody else changed this file meanwhile; it was left as it is",
@@ -71,6 +65,37 @@ void expect_unchanged(const ForeignEdit& edit) {
 }
 
 }  // namespace
+
+std::string foreign_sha256(const std::string& path) {
+  const Split place = split(path);
+  const Folder folder = Folder::open(place.folder);
+  if (!folder.status(place.name)) return "";
+  return sha256_hex(view_of(folder.read_secret(place.name, foreign_limit)));
+}
+
+std::optional<std::string> name_in_set(const std::string& path) {
+  std::string name = set_prefix + path;
+  return path.starts_with('/') && backup::is_plain_path(name) ? std::optional(std::move(name)) : std::nullopt;
+}
+
+std::optional<std::string> path_of_set_name(const std::string& name) {
+  if (!name.starts_with(set_prefix + "/") || !backup::is_plain_path(name)) return std::nullopt;
+  return name.substr(set_prefix.size());
+}
+
+std::map<std::string, backup::NewFile> foreign_as_it_is(const std::vector<ForeignEdit>& edits) {
+  std::map<std::string, backup::NewFile> files;
+  for (const ForeignEdit& edit : edits) {
+    const auto name = name_in_set(edit.path);
+    if (!name || edit.expected_sha256.empty()) continue;
+    const Split place = split(edit.path);
+    const Folder folder = Folder::open(place.folder);
+    expect_unchanged(edit);
+    files.emplace(*name, backup::NewFile{.bytes = folder.read_secret(place.name, foreign_limit),
+                                         .attributes = attributes_at(folder, place.name)});
+  }
+  return files;
+}
 
 void expect_unchanged(const std::vector<ForeignEdit>& edits) {
   for (const ForeignEdit& edit : edits) expect_unchanged(edit);

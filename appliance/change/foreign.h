@@ -6,6 +6,8 @@
 // in which a writer that does not rename could still lose; no lock would bind a JDK's installer.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,15 @@
 #include "backup/journal/journal.h"
 
 namespace chancery::change {
+
+// Hex of the bytes there now; "" when there is no such file.
+[[nodiscard]] std::string foreign_sha256(const std::string& path);
+// How a backup set names such a file ("foreign/etc/ssl/certs/java/cacerts"), and the other way; nullopt for a path that
+// cannot be named in a set, and for a name that is of no such file.
+[[nodiscard]] std::optional<std::string> name_in_set(const std::string& path);
+[[nodiscard]] std::optional<std::string> path_of_set_name(const std::string& name);
+// The bytes before, for a backup set. Failure("foreign-changed").
+[[nodiscard]] std::map<std::string, backup::NewFile> foreign_as_it_is(const std::vector<ForeignEdit>& edits);
 
 // Compares with what the plan was made from: Failure("foreign-changed", needs_person).
 void expect_unchanged(const std::vector<ForeignEdit>& edits);

@@ -65,7 +65,8 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
 // "AB:CD…" and "abcd…" alike to lower-case hex; anything but a whole SHA-256 is Failure("bad-fingerprint").
 [[nodiscard]] std::string normal_fingerprint(const std::string& given);
 // Components empty: all that `files` holds (callers pass those of the set). Files of the components that the set does
-// not have are removed (P17). Customer key, federation/, trust/federation/ and waiting keys never go back: asked for,
+// not have are removed (P17); a file outside the state ("foreign/…") that the set does not have is removed as well, because
+// it was not there then. Customer key, federation/, trust/federation/ and waiting keys never go back: asked for,
 // they are a warning ("never-goes-back"). Preflighted against the present: revoked leaves, retired anchors and keys that
 // do not match refuse, everything else warns. Edits by hand in what is overwritten are undone by it; elsewhere staging
 // says "drift".

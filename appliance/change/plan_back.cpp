@@ -8,7 +8,9 @@
 #include <array>
 #include <set>
 
+#include "appliance/change/foreign.h"
 #include "appliance/change/plan_parts.h"
+#include "appliance/trust/portal_store.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::change {
@@ -68,16 +70,27 @@ void judge_identities(Plan& plan, const backup::Generation& base, const Applianc
 }
 
 // A trust store of former days may hold anchors that were retired since.
-void judge_anchors(Plan& plan, const preflight::Knowledge& knowledge) {
-  for (const auto& [path, edit] : plan.edits) {
-    if (!edit || !path.starts_with("trust/") || knowledge.retired_anchors.empty()) continue;
-    const Material held = read_material(view_of(edit->bytes), {.source = path});
-    for (const Certificate& anchor : held.certificates) {
+void judge_anchors(Plan& plan, const backup::Generation& base, const preflight::Knowledge& knowledge) {
+  if (knowledge.retired_anchors.empty()) return;
+  const auto judge = [&](const std::string& path, const std::vector<Certificate>& anchors) {
+    for (const Certificate& anchor : anchors) {
       if (!knowledge.retired_anchors.contains(anchor.fingerprint())) continue;
       plan.report.add("retired-anchor", path,
                       anchor.subject() + " (SHA-256 " + anchor.fingerprint() + ") was retired and may not come back",
                       "choose a later set or generation, or restore other components only");
     }
+  };
+  for (const auto& [path, edit] : plan.edits) {
+    if (!edit || !path.starts_with("trust/")) continue;
+    if (path != trust::portal_store_path) {
+      judge(path, read_material(view_of(edit->bytes), {.source = path}).certificates);
+      continue;
+    }
+    const SecretBytes password = bytes_after(plan, base, trust::portal_password_path).value_or(SecretBytes{});
+    const trust::OpenStore open = trust::open_portal_store(view_of(edit->bytes), view_of(password));
+    CertificatePool pool;
+    for (const Bytes& der : trust::anchors_of(open.store)) pool.add_der(der);
+    judge(path, pool.all());
   }
 }
 
@@ -103,7 +116,7 @@ void finish(Plan& plan, const backup::Generation& base, const Appliance& applian
   }
   plan.identities.assign(identities.begin(), identities.end());
   judge_identities(plan, base, appliance, knowledge, now);
-  judge_anchors(plan, knowledge);
+  judge_anchors(plan, base, knowledge);
   finish_plan(plan, base);  // once more: now the identities, and so the consumers, are known
 }
 
@@ -111,6 +124,15 @@ std::vector<std::string> components_in(const Files& files) {
   std::set<std::string> components;
   for (const auto& [path, file] : files) components.insert(component_of(path));
   return {components.begin(), components.end()};
+}
+
+// A file outside the state as the set has it; where the set has none, there was none.
+void put_foreign_back(Plan& plan, const std::string& path, const Files& files, const std::string& name) {
+  ForeignEdit edit{.path = path, .expected_sha256 = foreign_sha256(path), .bytes = {}};
+  const auto kept = files.find(name);
+  if (kept != files.end()) edit.bytes = secret_copy(view_of(kept->second.bytes));
+  const std::string wanted = edit.bytes ? sha256_hex(view_of(*edit.bytes)) : "";
+  if (wanted != edit.expected_sha256) plan.foreign.push_back(std::move(edit));
 }
 
 }  // namespace
@@ -123,6 +145,11 @@ Plan plan_restore(const backup::Generation& base, const Appliance& appliance, co
   const std::vector<std::string> wanted = components.empty() ? components_in(files) : components;
   bool is_anything_left = false;
   for (const std::string& component : wanted) {
+    if (const auto path = path_of_set_name(component)) {
+      is_anything_left = true;
+      put_foreign_back(plan, *path, files, component);
+      continue;
+    }
     const std::string prefix = prefix_of_component(component);
     if (never_goes_back(prefix)) {
       plan.report.add("never-goes-back", component, "is left as it is: others rely on what it is now", "nothing to do");

@@ -63,6 +63,7 @@ std::string component_of(const std::string& path) {
   std::string top = path.substr(0, first);
   const std::size_t second = path.find('/', first + 1);
   if (second == std::string::npos) return top;
+  if (top == "foreign") return path;  // outside the state, each for itself
   if (top == "identities") return path.substr(first + 1, second - first - 1);
   return path.substr(0, second);
 }
@@ -76,7 +77,8 @@ std::string prefix_of_component(const std::string& component) {
 }
 
 bool never_goes_back(const std::string& path) {
-  static constexpr std::array prefixes{"customer-key/", "federation/", "trust/federation/", "trust/managed/", "pending/"};
+  static constexpr std::array prefixes{"customer-key/", "federation/", "trust/federation/", "trust/managed/",
+                                       "pending/"};
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return path.starts_with(prefix); });
 }
 

@@ -64,6 +64,7 @@ Plan plan_stores_in_place(const backup::Generation& base, const Appliance& appli
   }
   put_managed_anchors(plan.edits, base, appliance, anchors);
   finish_plan(plan, base);
+  std::erase(plan.components, "trust/managed");  // never goes back: a restore is not to speak of it
   return plan;
 }
 

@@ -82,7 +82,11 @@ class Run {
 
   void back_up() {
     const backup::Generation present = workplace_.generations.open(plan_.base);
-    change_.backup_set = workplace_.sets.create(present, plan_.components, change_.cause);
+    std::vector<std::string> components = plan_.components;
+    for (const ForeignEdit& edit : plan_.foreign) {
+      if (const auto name = name_in_set(edit.path)) components.push_back(*name);
+    }
+    change_.backup_set = workplace_.sets.create(present, components, change_.cause, foreign_as_it_is(plan_.foreign));
     reach(Step::backed_up);
   }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/stores.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
 
@@ -108,10 +109,10 @@ json backup_restore(Bench& bench, Call& call) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", backup restore " + id);
   const BackupSet set = bench.sets.open(id);
   if (components.empty()) components = set.summary().components;
-  return finish(
-      bench,
-      change::plan_restore(bench.current(), bench.appliance, id, set.files(""), components, know(bench), bench.now()),
-      call);
+  change::Plan plan =
+      change::plan_restore(bench.current(), bench.appliance, id, set.files(""), components, know(bench), bench.now());
+  follow_foreign(bench, plan);
+  return finish(bench, std::move(plan), call);
 }
 
 json backup_export(Bench& bench, Call& call) {

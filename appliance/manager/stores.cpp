@@ -6,6 +6,8 @@
 #include <set>
 
 #include "keystore/openssl/digest.h"
+#include "keystore/trust/os_places.h"
+#include "keystore/x509/certificate_pool.h"
 
 namespace chancery::manager {
 namespace {
@@ -67,6 +69,19 @@ std::map<std::string, Held> trusted_by_fingerprint(const java::Keystore& store) 
     held.emplace(fingerprint_of(entry), Held{entry.alias, &entry.certificates.front().der});
   }
   return held;
+}
+
+void remember_system_file(trust::ManagedAnchors& anchors, const std::string& path, ByteView pem, Instant now) {
+  CertificatePool held;
+  held.add_pem(pem);
+  for (const Certificate& certificate : held.all()) {
+    anchors.remember({.kind = trust::ManagedAnchor::Kind::operating_system,
+                      .path = path,
+                      .alias = "",
+                      .sha256 = certificate.fingerprint(),
+                      .since = now,
+                      .der = certificate.der()});
+  }
 }
 
 }  // namespace
@@ -161,6 +176,29 @@ void follow(trust::ManagedAnchors& anchors, const std::string& path, const java:
   for (const auto& [sha256, held] : had) {
     if (!has.contains(sha256)) anchors.forget(path, sha256);
   }
+}
+
+void follow_foreign(Bench& bench, change::Plan& plan) {
+  trust::ManagedAnchors anchors = trust::ManagedAnchors::read(bench.current());
+  const std::string before = anchors.to_text();
+  const SecretBytes password = usual();
+  for (const change::ForeignEdit& edit : plan.foreign) {
+    if (edit.path.starts_with(std::string(os_places::local_cas) + "/")) {
+      for (const trust::ManagedAnchor& anchor : anchors.of(edit.path)) anchors.forget(edit.path, anchor.sha256);
+      if (edit.bytes) remember_system_file(anchors, edit.path, view_of(*edit.bytes), bench.now());
+      continue;
+    }
+    try {
+      const auto opened = [&](ByteView bytes) {
+        return java::open_keystore(bytes, {.source = edit.path, .password = &password});
+      };
+      const SecretBytes present = read_secret_file(edit.path, java::keystore_limit);
+      if (edit.bytes) follow(anchors, edit.path, opened(view_of(present)), opened(view_of(*edit.bytes)), bench.now());
+    } catch (const Failure&) {
+      // Another password, or a store that is damaged now.
+    }
+  }
+  if (anchors.to_text() != before) change::put_managed_anchors(plan.edits, bench.current(), bench.appliance, anchors);
 }
 
 change::Plan plan_java_store(Bench& bench, const Target& target, const JavaStore& store, const std::string& reason) {

@@ -60,6 +60,10 @@ struct JavaStore {
 void follow(trust::ManagedAnchors& anchors, const std::string& path, const java::Keystore& before,
             const java::Keystore& after, Instant now);
 
+// The same for every file outside the state that `plan` edits; into its edits, where anything is different then. A store
+// that cannot be opened with the usual password changes nothing in the list: the doctor compares it with what is there.
+void follow_foreign(Bench& bench, change::Plan& plan);
+
 // SHA-256 of an entry's first certificate; "" where it has none.
 [[nodiscard]] std::string fingerprint_of(const java::Entry& entry);
 

@@ -147,7 +147,7 @@ std::map<std::string, NewFile> BackupSet::files(const std::string& prefix) const
 BackupSets::BackupSets(const Folder& state, SecretBytes mac_key) : state_(state), mac_key_(std::move(mac_key)) {}
 
 std::string BackupSets::create(const Generation& generation, const std::vector<std::string>& components,
-                               const Cause& cause) {
+                               const Cause& cause, std::map<std::string, NewFile> outside) {
   require_key(mac_key_);
   state_.make_folder(kFolder, {.mode = 0700});
   const Folder folder = state_.open_folder(kFolder);
@@ -168,7 +168,8 @@ std::string BackupSets::create(const Generation& generation, const std::vector<s
                          .generation = id.generation,
                          .components = components,
                          .cause = cause};
-  const std::map<std::string, NewFile> files = files_now(generation);
+  std::map<std::string, NewFile> files = files_now(generation);
+  files.merge(outside);
   const SecretBytes zip = write_set_file(header, files, records_of(files), Packing::deflated, view_of(mac_key_));
   folder.write_atomically(file_name(id_text(id)), view_of(zip), {.mode = 0600});
   return id_text(id);

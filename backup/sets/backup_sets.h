@@ -58,7 +58,10 @@ class BackupSets {
  public:
   BackupSets(const Folder& state, SecretBytes mac_key);
 
-  std::string create(const Generation& generation, const std::vector<std::string>& components, const Cause& cause);
+  // `outside`: files that the change touches outside the state, as they were, each under "foreign" and its absolute path
+  // ("foreign/etc/ssl/certs/java/cacerts"); its component is that same name, also where the file was absent.
+  std::string create(const Generation& generation, const std::vector<std::string>& components, const Cause& cause,
+                     std::map<std::string, NewFile> outside = {});
   [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] BackupSet open(const std::string& id) const;

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "tests/change/bench.h"
 
@@ -237,6 +238,38 @@ TEST_F(RecoveryTest, ForeignFilesFollowTheResolution) {
   EXPECT_EQ("by hand", shop.text("cacerts"));
   EXPECT_FALSE(resolve());
   wholly(1);
+}
+
+// Killed after every step: what is resolved is all or nothing, also outside the state.
+TEST_F(RecoveryTest, FilesOutsideAreAllOrNothingAfterAKillAtEveryStep) {
+  for (const Step step :
+       {Step::staged, Step::backed_up, Step::prepared, Step::switched, Step::activated, Step::probed}) {
+    shop.write("cacerts", "one");
+    shop.write("removed.crt", "removed");
+    std::filesystem::remove(shop.path("added.crt"));
+    const auto before = generations->current_number();
+    killed_in([&] {
+      change::Plan plan = replace_plan(before % 2 == 0 ? "other" : "new");
+      plan.foreign.push_back({.path = shop.path("cacerts"),
+                              .expected_sha256 = sha256_hex(view_of("one")),
+                              .bytes = secret_copy(std::string_view("two"))});
+      plan.foreign.push_back(
+          {.path = shop.path("added.crt"), .expected_sha256 = "", .bytes = secret_copy(std::string_view("added"))});
+      plan.foreign.push_back(
+          {.path = shop.path("removed.crt"), .expected_sha256 = sha256_hex(view_of("removed")), .bytes = std::nullopt});
+      (void)change::Transaction(workplace([step](Step reached) {
+        if (reached == step) ::raise(SIGKILL);
+      })).run(std::move(plan), cause());
+    });
+    const auto resolution = resolve();
+    const bool forward = resolution && resolution->committed;
+    EXPECT_EQ(step == Step::switched || step == Step::activated || step == Step::probed, forward)
+        << change::to_text(step);
+    EXPECT_EQ(forward ? "two" : "one", shop.text("cacerts")) << change::to_text(step);
+    EXPECT_EQ(forward, std::filesystem::exists(shop.path("added.crt"))) << change::to_text(step);
+    EXPECT_EQ(!forward, std::filesystem::exists(shop.path("removed.crt"))) << change::to_text(step);
+    wholly(generations->current_number());
+  }
 }
 
 TEST_F(RecoveryTest, ConsumersThatAreStoppedReadWhatIsInForceLater) {

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "tests/change/bench.h"
 
@@ -326,6 +327,80 @@ TEST_F(TransactionTest, ForeignFilesGoForthAndBackAndAreNeverClobbered) {
   EXPECT_EQ("by hand", shop.text("cacerts"));
   EXPECT_EQ(2U, generations->current_number());
   EXPECT_EQ(leaf_of(2), served(programs.programs.at("engine").endpoints.at("engine")->port()));
+}
+
+// A fault at every step of a change that edits, adds and removes files outside the state: either all of it or nothing.
+TEST_F(TransactionTest, FilesOutsideFollowTheChangeWhateverStepFails) {
+  const auto plan = [&] {
+    change::Plan made = replace_plan("new");
+    made.foreign.push_back({.path = shop.path("cacerts"),
+                            .expected_sha256 = sha256_hex(view_of("one")),
+                            .bytes = secret_copy(std::string_view("two"))});
+    made.foreign.push_back(
+        {.path = shop.path("added.crt"), .expected_sha256 = "", .bytes = secret_copy(std::string_view("added"))});
+    made.foreign.push_back(
+        {.path = shop.path("removed.crt"), .expected_sha256 = sha256_hex(view_of("removed")), .bytes = std::nullopt});
+    return made;
+  };
+  const auto outside = [&] {
+    const auto text = [&](const char* name) {
+      return std::filesystem::exists(shop.path(name)) ? shop.text(name) : std::string("-");
+    };
+    return text("cacerts") + " " + text("added.crt") + " " + text("removed.crt");
+  };
+  shop.write("cacerts", "one");
+  std::filesystem::permissions(shop.path("cacerts"), std::filesystem::perms{0640});
+  shop.write("removed.crt", "removed");
+  for (const Step step : all_steps) {
+    const Failure failure = failing(plan(), [&](Step reached) {
+      if (reached == step) throw Failure({.code = "injected", .subject = "", .cause = "injected", .hint = "none"});
+    });
+    EXPECT_EQ("injected", failure.code()) << change::to_text(step);
+    EXPECT_FALSE(failure.needs_person()) << change::to_text(step);
+    EXPECT_EQ("one - removed", outside()) << change::to_text(step);
+    wholly(1);
+  }
+  const change::Outcome outcome = run(plan());
+  EXPECT_EQ(Step::committed, outcome.step);
+  EXPECT_EQ("two added -", outside());
+  EXPECT_EQ(std::filesystem::perms{0640}, std::filesystem::status(shop.path("cacerts")).permissions());
+  wholly(outcome.generation);
+
+  // The set that was made for it brings the files outside back as well, the one that was not there included.
+  const backup::BackupSet set = sets->open(outcome.backup_set);
+  const change::Plan back = change::plan_restore(generations->current(), appliance, outcome.backup_set, set.files(""),
+                                                 set.summary().components, Pki::instance().knowledge(), cause().when);
+  EXPECT_EQ(3U, back.foreign.size());
+  EXPECT_EQ(Step::committed, run(back).step);
+  EXPECT_EQ("one - removed", outside());
+}
+
+// Threat 49, before the rename: whichever of several files somebody changes, and in whichever step, theirs stays, ours are
+// taken back, and a person is told.
+TEST_F(TransactionTest, AFileThatSomebodyChangesBeforeTheRenameIsLeftAlone) {
+  const auto plan = [&] {
+    change::Plan made = replace_plan("new");
+    for (const char* name : {"first", "second"}) {
+      made.foreign.push_back({.path = shop.path(name),
+                              .expected_sha256 = sha256_hex(view_of("one")),
+                              .bytes = secret_copy(std::string_view("two"))});
+    }
+    return made;
+  };
+  for (const Step step : {Step::preflighted, Step::staged, Step::backed_up, Step::prepared}) {
+    for (const std::string touched : {"first", "second"}) {
+      shop.write("first", "one");
+      shop.write("second", "one");
+      const Failure failure = failing(plan(), [&](Step reached) {
+        if (reached == step) shop.write(touched, "by hand");
+      });
+      EXPECT_EQ("foreign-changed", failure.code()) << change::to_text(step);
+      EXPECT_TRUE(failure.needs_person()) << change::to_text(step);
+      EXPECT_EQ("by hand", shop.text(touched)) << change::to_text(step);
+      EXPECT_EQ("one", shop.text(touched == "first" ? "second" : "first")) << change::to_text(step);
+      settled(1);
+    }
+  }
 }
 
 TEST(Steps, OnlyDeclaredTransitionsHappen) {
