@@ -130,12 +130,10 @@ const Digest& digest_named(std::string_view name) {
 const evp_md_st* Digest::native() const {
   static const std::array<EVP_MD*, digests.size()> fetched = [] {
     std::array<EVP_MD*, digests.size()> made{};
-    // OpenSSL's names of these are those of the table, but for the truncated ones.
     for (std::size_t index = 0; index < digests.size(); ++index) {
-      std::string fetch_name(digests[index].name);
-      if (fetch_name.starts_with("SHA512-")) fetch_name.replace(0, 7, "SHA512/");
-      made[index] = EVP_MD_fetch(nullptr, fetch_name.c_str(), nullptr);
-      if (made[index] == nullptr) made[index] = EVP_MD_fetch(ossl::legacy_context(), fetch_name.c_str(), nullptr);
+      const std::string its_name(digests[index].name);
+      made[index] = EVP_MD_fetch(nullptr, its_name.c_str(), nullptr);
+      if (made[index] == nullptr) made[index] = EVP_MD_fetch(ossl::legacy_context(), its_name.c_str(), nullptr);
     }
     return made;
   }();
@@ -146,7 +144,7 @@ const evp_md_st* Digest::native() const {
 
 SecretBytes derive(const Derivation& what) {
   if (what.kind == Derivation::Kind::pbkdf1) return pbkdf1(what);
-  static constexpr std::uint8_t nothing = 0;
+  static constexpr std::uint8_t nothing = 0;  // OpenSSL takes a null pointer for an error
   const unsigned char* password = what.password.empty() ? &nothing : what.password.data();
   const int password_size = static_cast<int>(what.password.size());
   const int iterations = static_cast<int>(what.iterations);

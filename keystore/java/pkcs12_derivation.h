@@ -40,8 +40,8 @@ struct Digest {
 struct Derivation {
   enum class Kind { pkcs12_key = 1, pkcs12_iv = 2, pkcs12_mac = 3, pbkdf1, pbkdf2 } kind;
   const Digest& digest;
-  ByteView password;  // in the encoding that the kind wants
-  ByteView salt;
+  ByteView password;         // in the encoding that the kind wants
+  ByteView salt;             // not empty
   std::uint64_t iterations;  // the caller has checked them against iteration_limit
   std::size_t size;
 };

@@ -138,6 +138,7 @@ std::uint64_t read_iterations(asn1::Parser& in) {
 Bytes read_salt(asn1::Parser& in) {
   SecretBytes joined;
   const ByteView salt = in.octets(joined);
+  if (salt.empty()) in.fail();  // nobody writes that, and OpenSSL cannot derive from nothing at all
   if (salt.size() > longest_salt) fail_hostile(in.source(), "has a salt of " + std::to_string(salt.size()) + " bytes");
   return {salt.begin(), salt.end()};
 }

@@ -23,7 +23,7 @@ struct P12 {
   std::string password;  // "-": none
   std::string key_password;
   std::string maker = "java";  // or a command that writes NAME.p12
-  enum class Java { agrees, sees_less, refuses } java = Java::agrees;
+  enum class Java { agrees, sees_less, refuses, unasked } java = Java::agrees;
   friend std::ostream& operator<<(std::ostream& out, const P12& one) { return out << one.name; }
 };
 
@@ -97,11 +97,13 @@ inline const std::vector<P12>& p12s() {
        P12::Java::refuses},
       {"nss-utf8", "pässwörd", "pässwörd", "pk12util -o nss-utf8.p12 -n web -d nss -K '' -W 'pässwörd'",
        P12::Java::refuses},
-      {"nss-empty-password", "", "", "pk12util -o nss-empty-password.p12 -n web -d nss -K '' -W ''"},
+      {"nss-empty-password", "", "", "pk12util -o nss-empty-password.p12 -n web -d nss -K '' -W ''",
+       P12::Java::unasked},
       {"nss", "changeit", "changeit", "pk12util -o nss.p12 -n web -d nss -K '' -W changeit"},
       {"nss-legacy", "changeit", "changeit",
        "pk12util -o nss-legacy.p12 -n web -d nss -K '' -W changeit -c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple "
-       "DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC'"},
+       "DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC'",
+       P12::Java::unasked},
   };
   return all;
 }

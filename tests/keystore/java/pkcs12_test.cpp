@@ -18,7 +18,7 @@ class Stores : public ::testing::TestWithParam<P12> {};
 
 TEST_P(Stores, AreReadAsJavaReadsThem) {
   const P12& made = GetParam();
-  const std::string java = p12_workshop().text(made.name + ".txt");
+  const std::string java = made.java == P12::Java::unasked ? "" : p12_workshop().text(made.name + ".txt");
   EXPECT_EQ(java.starts_with("java: "), made.java == P12::Java::refuses) << java;
   const Bytes bytes = p12_bytes(made.name);
   EXPECT_EQ(detect(bytes), StoreType::pkcs12);
@@ -29,7 +29,7 @@ TEST_P(Stores, AreReadAsJavaReadsThem) {
   if (made.java == P12::Java::agrees) {
     EXPECT_EQ(description(store, made.key_password), java);
   }
-  if (made.java == P12::Java::refuses) {
+  if (made.java == P12::Java::refuses || made.java == P12::Java::unasked) {
     ASSERT_EQ(store.entries.size(), 1U);
     EXPECT_EQ(store.entries[0].alias, "web");
     EXPECT_EQ(text_of(open_key(store, store.entries[0], secret(made.key_password)).encoded),
@@ -75,6 +75,7 @@ TEST(Ours, AreReadByJavaOpensslAndNss) {
   run_java(rewritten, "describe . " + renewed.path());
   for (const Workshop* shop : {&rewritten, &renewed}) {
     for (const P12& made : p12s()) {
+      if (made.java == P12::Java::unasked) continue;
       const std::string java = shop->text(made.name + ".txt");
       const bool is_ascii = made.password.find('\xc3') == std::string::npos;
       if (made.java == P12::Java::agrees || (shop == &renewed && is_ascii)) {
@@ -193,7 +194,7 @@ TEST(Unmarked, CertificatesAreSeenAndSurvive) {
   EXPECT_TRUE(pkcs12_details(marked).unmarked.empty());
   EXPECT_TRUE(take_unmarked(store).empty());
   for (const P12& made : p12s()) {
-    if (made.java == P12::Java::agrees && made.name != "openssl-twice") {
+    if (made.java == P12::Java::agrees && made.name != "openssl-twice" && !made.name.starts_with("nss")) {
       EXPECT_TRUE(pkcs12_details(open_p12(made)).unmarked.empty()) << made.name;
     }
   }
