@@ -121,11 +121,13 @@ Ending Uplink::run(const tls::Target& server, const Trust& trust, std::uint64_t 
     wire::Message message;
     const Dialogue::Event event = dialogue.wait(next, message);
     if (event == Dialogue::Event::stop) return {.stopped = true, .engine = std::nullopt};
-    if (event == Dialogue::Event::time) {
+    // A server that goes on asking for admission is no better than a silent one.
+    const bool is_late = !proven && std::chrono::steady_clock::now() >= next;
+    if (event == Dialogue::Event::time || is_late) {
       if (!proven) {
         throw Failure({.code = "timeout",
                        .subject = link.peer_address(),
-                       .cause = "the server did not answer the hello",
+                       .cause = "the server did not accept the hello in time",
                        .hint = "look at the engine's log"});
       }
       dialogue.send(facts);
