@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -72,8 +74,10 @@ std::optional<Problem> parse_host(std::string_view text, StorageSetting& setting
   }
   if (setting.host.empty()) return Problem{"the address names no host", example};
   // libpq takes lists and folders of sockets in this place; neither is a name that a certificate could bear.
-  if (setting.host.find_first_of(",/") != std::string::npos)
-    return Problem{"the address names more than one host", example};
+  const bool is_one_name = std::all_of(setting.host.begin(), setting.host.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_' || c == ':';
+  });
+  if (!is_one_name) return Problem{"the host is not one name or address", example};
   if (port.empty()) return std::nullopt;
   port.remove_prefix(1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), setting.port);

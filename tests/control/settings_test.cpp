@@ -111,6 +111,70 @@ TEST(ProgramSettings, AbsentFilesAreDefaultsAndTheReferenceKeysAreTaken) {
   EXPECT_EQ("bad-setting", failure_of([&] { (void)PortalSettings::load(state.path(), nothing); }).code());
 }
 
+TEST(ProgramSettings, AStorageIsVerifiedAndItsPasswordStandsElsewhere) {
+  const test::TemporaryFolder state;
+  const auto storage_of = [&state](const std::string& address) {
+    state.put("settings/engine.toml", "storage = \"" + address + "\"\n");
+    return EngineSettings::load(state.path(), environment({})).storage;
+  };
+  const StorageSetting full = storage_of("postgresql://an%40engine@[::1]:6543/its%20rows?sslmode=verify-full");
+  EXPECT_EQ(StorageSetting::Kind::postgresql, full.kind);
+  EXPECT_EQ("an@engine", full.user);
+  EXPECT_EQ("::1", full.host);
+  EXPECT_EQ(6543, full.port);
+  EXPECT_EQ("its rows", full.database);
+  EXPECT_EQ(5432, storage_of("postgresql://engine@db.example.com/engine").port);
+  for (const char* wrong :
+       {"postgres", "mysql://engine@db/engine", "postgresql://db/engine", "postgresql://engine@/engine",
+        "postgresql://engine@db", "postgresql://engine@db/", "postgresql://engine:secret@db/engine",
+        "postgresql://engine@a,b/engine", "postgresql://engine@%2Frun/engine", "postgresql://engine@db:0/engine",
+        "postgresql://engine@db:65536/engine", "postgresql://engine@db:54x/engine", "postgresql://engine@[::1/engine",
+        "postgresql://engine@[::1]x/engine", "postgresql://en%0gine@db/engine", "postgresql://en%00gine@db/engine",
+        "postgresql://engine@db/engine?sslmode=require",
+        "postgresql://engine@db/engine?sslmode=verify-full&host=other"}) {
+    const Failure failure = failure_of([&] { (void)storage_of(wrong); });
+    EXPECT_EQ("bad-setting", failure.code()) << wrong;
+    EXPECT_EQ(std::string::npos, failure.cause().find("secret")) << failure.cause();
+  }
+  state.put("settings/engine.toml", "storage-password-file = \"relative\"\n");
+  EXPECT_EQ("bad-setting", failure_of([&] { (void)EngineSettings::load(state.path(), environment({})); }).code());
+}
+
+TEST(ProgramSettings, ADirectoryAndAMailServer) {
+  const test::TemporaryFolder state;
+  const auto load = [&state](const std::string& toml) {
+    state.put("settings/portal.toml", toml);
+    return PortalSettings::load(state.path(), environment({}));
+  };
+  EXPECT_FALSE(load("").directory);
+  EXPECT_FALSE(load("").mail);
+  const PortalSettings plain = load("ldap.url = \"ldap://[::1]\"\nldap.user-dn = \"uid={user}\"\n");
+  EXPECT_TRUE(plain.directory->starttls);
+  EXPECT_EQ("::1", plain.directory->server.host);
+  EXPECT_EQ(389, plain.directory->server.port);
+  const PortalSettings both = load(
+      "[ldap]\nurl = \"ldaps://ldap.example.com/\"\nsearch-base = \"dc=example\"\n"
+      "[mail]\nserver = \"mail.example.com\"\nsecurity = \"tls\"\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n"
+      "warn-days = [1, 7, 60, 7]\n");
+  EXPECT_FALSE(both.directory->starttls);
+  EXPECT_EQ(636, both.directory->server.port);
+  EXPECT_EQ("(uid={user})", both.directory->search_filter);
+  EXPECT_EQ(465, both.mail->server.port);
+  EXPECT_EQ((std::vector<std::int64_t>{60, 7, 1}), both.mail->warn_days);
+  EXPECT_EQ(
+      (std::vector<std::int64_t>{9, 3}),
+      PortalSettings::load(state.path(), environment({{"CHANCERY_PORTAL_MAIL_WARN_DAYS", "3,9"}})).mail->warn_days);
+  for (const char* wrong :
+       {"ldap.url = \"ldap.example.com\"\nldap.user-dn = \"uid={user}\"\n",
+        "ldap.url = \"ldaps://\"\nldap.user-dn = \"uid={user}\"\n",
+        "ldap.url = \"ldaps://h\"\nldap.user-dn = \"uid={user}\"\nldap.search-base = \"dc=x\"\n",
+        "ldap.url = \"ldaps://h\"\nldap.search-base = \"dc=x\"\nldap.search-filter = \"(uid=ada)\"\n",
+        "ldap.url = \"ldaps://h\"\nldap.search-base = \"dc=x\"\nldap.bind-dn = \"cn=x\"\n", "mail.warn-days = [-1]\n",
+        "mail.warn-days = [\"7\"]\n", "mail.warn-days = 7\n"}) {
+    EXPECT_EQ("bad-setting", failure_of([&] { (void)load(wrong); }).code()) << wrong;
+  }
+}
+
 TEST(ProgramSettings, TheEnvironmentOverrides) {
   const test::TemporaryFolder state;
   state.put(

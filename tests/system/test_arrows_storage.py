@@ -154,7 +154,7 @@ class EngineToPostgres(SystemTest):
                               (f"postgresql://{place}?sslmode=disable", "always verified"),
                               (f"postgresql://{place}?sslrootcert=/tmp/mine.pem", "not known"),
                               (f"postgresql://engine:{PASSWORD}@localhost/engine", "password stands in the address"),
-                              ("postgresql://engine@a,b/engine", "more than one host"),
+                              ("postgresql://engine@a,b/engine", "not one name"),
                               ("postgresql://localhost/engine", "no user"),
                               ("mysql://engine@localhost/engine", "cannot be")):
             with open(path, "w") as file:
