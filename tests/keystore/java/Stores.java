@@ -317,7 +317,10 @@ public class Stores {
     byte[] encrypted = cipher.doFinal(Files.readAllBytes(dir.resolve("leaf.p8")));
     // EncryptedPrivateKeyInfo with the object identifier that only SunJCE itself can write: 1.3.6.1.4.1.42.2.19.1.
     byte[] oid = HexFormat.of().parseHex("06092b060104012a021301");
-    byte[] info = der(0x30, der(0x30, oid, cipher.getParameters().getEncoded()), der(0x04, encrypted));
+    // The cipher's own parameters have the first half turned round already.
+    byte[] salt = {1, 2, 3, 4, 1, 2, 3, 4}, iterations = {0x03, (byte) 0xe8};
+    byte[] parameters = der(0x30, der(0x04, salt), der(0x02, iterations));
+    byte[] info = der(0x30, der(0x30, oid, parameters), der(0x04, encrypted));
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     DataOutputStream out = header(bytes, 0xcececece, 1);
     put(out, 1, "key");

@@ -22,6 +22,8 @@ struct JavaStore {
   std::string password;
   std::string key_password;
   bool java_reads_it = true;
+
+  friend void PrintTo(const JavaStore& one, std::ostream* out) { *out << one.name; }
 };
 
 inline const std::vector<JavaStore> java_stores = {

@@ -67,8 +67,11 @@ TEST(ModifiedUtf8, RefusesWhatIsNone) {
   for (const char* bad : {"80", "61c3", "c361", "e6", "e697", "e69761", "f09f9880", "ff"}) {
     EXPECT_EQ(code_of([&] { (void)read_back(from_hex(bad)); }), "keystore-damaged") << bad;
   }
-  EXPECT_EQ(code_of([] { (void)modified("\xff"); }), "bad-encoding");
-  EXPECT_EQ(code_of([] { (void)modified("\xed\xa0\x80"); }), "bad-encoding");
+  // A stray byte, a surrogate, overlong forms, too large a number, a cut character.
+  for (const char* bad :
+       {"\xff", "\xed\xa0\x80", "\xc0\x80", "\xe0\x80\xaf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xe6\x97"}) {
+    EXPECT_EQ(code_of([&] { (void)modified(bad); }), "bad-encoding") << to_hex(view_of(bad));
+  }
   EXPECT_EQ(code_of([] { (void)modified(std::string(65536, 'a')); }), "alias-too-long");
   EXPECT_EQ(code_of([] { (void)modified(std::string(32768, 'a') + std::string(16384, '\0')); }), "alias-too-long");
 }
