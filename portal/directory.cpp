@@ -14,6 +14,7 @@ namespace {
 
 // What a handshake of our own shows where the library only says that it cannot contact the server.
 Failure explained(const Failure& failure, const DirectorySettings& settings, const Bytes& trust_pem) {
+  if (failure.code() != "directory-unavailable") return failure;
   tls::DiagnosisRequest request{
       .address = settings.server, .trust_pem = trust_pem, .deadline = std::chrono::seconds(5)};
   if (settings.starttls) request.address.starttls = "ldap";

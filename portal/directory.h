@@ -29,6 +29,7 @@ class Directory {
 
   void set_trust(Bytes pem);
   // Failure("directory-unavailable") when the server cannot be asked, with what its handshake shows as the cause;
+  // "timeout", "tcp-refused" and the like when it does not answer;
   // "key-permissions" and the like for the file with the password of who searches.
   [[nodiscard]] bool knows(const std::string& user, const SecretBytes& password) const;
 

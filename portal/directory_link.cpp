@@ -174,17 +174,18 @@ void DirectoryLink::set(int option, const void* value) {
 void DirectoryLink::set_number(int option, int value) { set(option, &value); }
 
 void DirectoryLink::give_up(int result) const {
-  std::string cause = watch_->has_expired() ? "it does not answer" : ::ldap_err2string(result);
+  constexpr const char* hint = "look whether the directory runs; meanwhile sign in as administrator";
+  if (watch_->has_expired()) {
+    throw Failure({.code = "timeout", .subject = server_, .cause = "the directory does not answer", .hint = hint});
+  }
+  std::string cause = ::ldap_err2string(result);
   char* more = nullptr;
   if (handle_ && ::ldap_get_option(handle_.get(), LDAP_OPT_DIAGNOSTIC_MESSAGE, &more) == LDAP_OPT_SUCCESS &&
       more != nullptr) {
     if (*more != '\0') cause += std::string(" (") + more + ")";
     ::ldap_memfree(more);
   }
-  throw Failure({.code = "directory-unavailable",
-                 .subject = server_,
-                 .cause = cause,
-                 .hint = "look whether the directory runs; meanwhile sign in as administrator"});
+  throw Failure({.code = "directory-unavailable", .subject = server_, .cause = cause, .hint = hint});
 }
 
 }  // namespace chancery::portal

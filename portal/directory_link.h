@@ -14,7 +14,7 @@ namespace chancery::portal {
 
 class DirectoryLink {
  public:
-  // Failure("directory-unavailable").
+  // Failure("directory-unavailable"), or "timeout" where it fell silent; those of connect_tcp.
   DirectoryLink(const DirectorySettings& settings, const Bytes& trust_pem, bool skip_validation);
 
   ~DirectoryLink();
