@@ -45,8 +45,11 @@ struct WebServer::State {
       busy.erase(descriptor);
       changed.notify_all();
       lock.unlock();
-      if (after == After::resume) options.resume(std::move(arrival));
-      if (after == After::drain) options.drain(std::move(arrival.connection));
+      if (after == After::resume) {
+        options.resume(std::move(arrival));
+      } else {
+        options.drain(std::move(arrival.connection));
+      }
       lock.lock();
     }
   }
