@@ -77,7 +77,6 @@ class PortalStore(Stores):
         primary, secondary = self.federation()
         store = primary.file("trust/portal/cacerts")
         pid = primary.processes["portal"].pid
-        self.await_engine(primary, True)
         pki = self.pki()
         leaf = pki.leaf(["secondary.test", "localhost"])
         self.assertEqual(0, secondary.cli("cert", "replace", *pki.files(leaf)).code)
@@ -92,10 +91,8 @@ class PortalStore(Stores):
         self.refused(primary, "alias-exists", "keystore", "import", "--keystore", store, "--storepass-file", self.changeit,
                      "--alias", "corp", "--file", pki.path("root.crt"))
         self.keystore(primary, "delete", store, "--alias", "corp")
-        self.await_engine(primary, False)
         self.assertNotIn("corp", aliases_by_java(store))
         self.keystore(primary, "import", store, "--alias", "corp", "--file", pki.path("root.crt"))
-        self.await_engine(primary, True)
         # The portal's own copy of the password changes in the same transaction.
         new = self.secret("a new one", "new")
         self.refused(primary, "wrong-password", "keystore", "passwd", "--keystore", store, "--storepass-file", new, "--new-storepass-file", new)
@@ -148,6 +145,20 @@ class PortalStore(Stores):
         self.assertEqual(0, single.cli("generation", "adopt").code)
         self.assertEqual(0, single.json("status")["drift"])
         self.assertNotIn("root_engine", aliases_by_java(link))
+
+
+    def test_keytool_mode_on_a_path_of_the_state_is_a_change(self):
+        single, pki = self.appliance("single").start(), self.pki()
+        link = os.path.join(self.folder, "cacerts")
+        os.symlink(single.file("trust/portal/cacerts"), link)
+        tool = os.path.join(self.folder, "keytool")
+        os.symlink(os.path.join(BIN, "chancery"), tool)
+        generation = single.generation()
+        done = run(tool, "-importcert", "-noprompt", "-alias", "root_engine", "-file", pki.root, "-storepass", "changeit", "-keystore", link,
+                   env={**os.environ, "CHANCERY_STATE": single.state})
+        self.assertEqual(0, done.returncode, done)
+        self.assertNotEqual(generation, single.generation())
+        self.assertIn("root_engine", aliases_by_java(link))
 
 
 class JavaInstallation(Stores):
@@ -246,6 +257,41 @@ class JavaInstallation(Stores):
         # Repeated, it starts from theirs.
         self.assertEqual(0, single.cli("trust", "append", self.pki_files.root, "--store", self.link).code)
         self.assertIn("example-root", aliases_by_java(self.link))
+
+    def test_killed_at_any_rename_or_removal_the_store_goes_with_the_state(self):
+        """C2 for stores of others: after the next start it holds the certificate if and only if the state says so."""
+        small = os.path.join(self.folder, "small.jks")
+        must("keytool", "-importcert", "-noprompt", "-alias", "first", "-file", self.pki_files.path("intermediate1.crt"), "-storetype", "JKS",
+             "-storepass", "changeit", "-keystore", small)
+        with open(small, "rb") as file:
+            before = file.read()
+        sha256 = sha256_of_pem(self.pki_files.root)
+        command = [os.path.join(BIN, "chancery"), "--state", self.single.state, "trust", "append", self.pki_files.root, "--store", small]
+        seen = set()
+        for call in ("renameat", "unlinkat", "fsync"):
+            for point in range(1, 200) if call != "fsync" else range(1, 200, 7):
+                done = run("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={point}", *command)
+                finished = done.returncode == 0
+                resolved = run(os.path.join(BIN, "chancery-manager"), "--state", self.single.state, "--resolve")
+                self.assertEqual(0, resolved.returncode, (call, point, resolved))
+                self.assertFalse(os.path.exists(os.path.join(self.single.state, "change.json")))
+                with open(small, "rb") as file:
+                    now = file.read()
+                anchors = self.single.file("trust/managed/anchors.json")
+                managed = False
+                if os.path.exists(anchors):
+                    with open(anchors) as file:
+                        managed = sha256 in file.read()
+                self.assertEqual(managed, now != before, (call, point))
+                self.assertEqual(2 if managed else 1, len(self.single.json("keystore", "list", "--keystore", small)["entries"]), (call, point))
+                seen.add(managed)
+                if managed:
+                    self.assertEqual(0, self.single.cli("trust", "remove", sha256, "--store", small).code)
+                    with open(small, "rb") as file:
+                        self.assertEqual(before, file.read())
+                if finished:
+                    break
+        self.assertEqual({True, False}, seen)
 
     def test_other_stores_are_files_and_passwords_of_others_are_asked_for(self):
         own = os.path.join(self.folder, "own.jks")
