@@ -80,7 +80,11 @@ std::string options_text(std::string_view title, std::span<const Option> options
 
 std::string command_help(const Command& command, std::size_t width) {
   std::string out = paragraph("chancery " + std::string(command.path) + ": " + std::string(command.summary), width);
-  out += "\nusage: " + usage_line(command) + "\n\n" + paragraph(command.description, width);
+  std::string usage;
+  for (const std::string& line : wrapped(usage_line(command), width - 7)) {
+    usage += (usage.empty() ? "usage: " : "\n       ") + line;
+  }
+  out += "\n" + usage + "\n\n" + paragraph(command.description, width);
   if (!command.positionals.empty()) {
     out += "\narguments\n";
     for (const Positional& positional : command.positionals) {

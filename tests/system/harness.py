@@ -246,7 +246,9 @@ class Appliance:
     def cli(self, *arguments, stdin=None, env=None):
         done = subprocess.run([os.path.join(BIN, "chancery"), "--state", self.state, *map(str, arguments)], input=stdin,
                               stdin=None if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=120, env={**os.environ, **(env or {})})
+                              stderr=subprocess.PIPE, timeout=120,
+                              # Backup sets of keystores are a person's: not those of whoever runs the tests.
+                              env={**os.environ, "XDG_STATE_HOME": os.path.join(self.test.folder, "xdg"), **(env or {})})
         return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     def json(self, *arguments):
