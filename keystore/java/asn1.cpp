@@ -120,16 +120,29 @@ void Parser::expect_end() const {
 
 // Room in front, growing by doubling: what is there moves to the end of the new block.
 std::uint8_t* DerWriter::room(std::size_t size) {
-  if (size > start_) {
-    const std::size_t used = mark();
-    SecretBytes grown(std::max<std::size_t>(1024, 2 * (used + size)));
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(start_), buffer_.end(),
-              grown.end() - static_cast<std::ptrdiff_t>(used));
-    buffer_.swap(grown);
-    start_ = buffer_.size() - used;
-  }
+  if (size > start_) grow(std::max<std::size_t>(1024, 2 * (mark() + size)));
   start_ -= size;
-  return buffer_.data() + start_;
+  return buffer_.get() + start_;
+}
+
+void DerWriter::grow(std::size_t size) {
+  DerWriter grown;
+  grown.buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  grown.size_ = size;
+  grown.start_ = size - mark();
+  std::copy_n(buffer_.get() + start_, mark(), grown.buffer_.get() + grown.start_);
+  swap(grown);
+}
+
+void DerWriter::forget() noexcept {
+  wipe(buffer_.get() + start_, mark());
+  start_ = size_;
+}
+
+void DerWriter::swap(DerWriter& other) noexcept {
+  std::swap(buffer_, other.buffer_);
+  std::swap(size_, other.size_);
+  std::swap(start_, other.start_);
 }
 
 void DerWriter::put(ByteView bytes) { std::copy(bytes.begin(), bytes.end(), room(bytes.size())); }
@@ -166,8 +179,7 @@ void DerWriter::integer(std::uint64_t value) {
 
 SecretBytes DerWriter::take() {
   SecretBytes out = secret_copy(bytes());
-  buffer_.clear();
-  start_ = 0;
+  forget();
   return out;
 }
 

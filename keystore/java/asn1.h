@@ -14,7 +14,7 @@
 // DER is minimal. Thread safety: one parser or writer per thread.
 #pragma once
 
-#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -60,7 +60,18 @@ class Parser {
 
 class DerWriter {
  public:
-  std::size_t mark() const noexcept { return buffer_.size() - start_; }
+  // Grows where `expected` bytes are not enough.
+  explicit DerWriter(std::size_t expected = 0) {
+    if (expected != 0) grow(expected);
+  }
+  ~DerWriter() { forget(); }
+  DerWriter(DerWriter&& other) noexcept { swap(other); }
+  DerWriter& operator=(DerWriter&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  std::size_t mark() const noexcept { return size_ - start_; }
   void put(ByteView bytes);  // in front of all that is there
   void wrap(std::uint8_t tag, std::size_t since);
   void element(std::uint8_t tag, ByteView content);
@@ -69,13 +80,18 @@ class DerWriter {
   void integer(std::uint64_t value);
   void empty(std::uint8_t tag) { element(tag, {}); }
 
-  ByteView bytes() const noexcept { return view_of(buffer_).subspan(start_); }
+  ByteView bytes() const noexcept { return {buffer_.get() + start_, mark()}; }
   SecretBytes take();
 
  private:
   std::uint8_t* room(std::size_t size);
+  void grow(std::size_t size);
+  void forget() noexcept;
+  void swap(DerWriter& other) noexcept;
 
-  SecretBytes buffer_;
+  // Wiped like a SecretBytes, but not filled with zeros first: stores have megabytes.
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t size_ = 0;
   std::size_t start_ = 0;
 };
 

@@ -25,6 +25,7 @@ constexpr auto enveloped_data_oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"sv;
 constexpr auto encrypted_data_oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x06"sv;
 constexpr std::uint64_t version = 3;
 constexpr std::size_t most_parts = 1'000;
+constexpr std::size_t frame_size = 1'000;                       // more than stands around the contents
 constexpr std::uint64_t most_iterations = 4 * iteration_limit;  // of all parts together
 
 // Behind a tag, past a length of any form; empty: not such a tag, or nothing behind.
@@ -218,19 +219,19 @@ SecretBytes seal(const Keystore& store, const SecretBytes* password) {
   const std::optional<Passwords> passwords =
       password != nullptr ? std::optional<Passwords>(view_of(*password)) : std::nullopt;
 
-  asn1::DerWriter parts;
-  if (!layout.certificates.empty()) {
+  const ByteView certificates = layout.certificates.bytes();
+  asn1::DerWriter parts(certificates.size() + layout.keys.bytes().size() + frame_size);
+  if (!certificates.empty()) {
     if (encryption) {
-      const SecretBytes sealed = encrypt(*encryption, layout.certificates, *passwords, keys.get());
-      write_encrypted_part(parts, *encryption, sealed);
+      write_encrypted_part(parts, *encryption, encrypt(*encryption, certificates, *passwords, keys.get()));
     } else {
-      write_data_part(parts, layout.certificates);
+      write_data_part(parts, certificates);
     }
   }
-  if (!layout.keys.empty()) write_data_part(parts, layout.keys);
+  if (layout.keys.mark() != 0) write_data_part(parts, layout.keys.bytes());
   parts.wrap(der::sequence, 0);
 
-  asn1::DerWriter pfx;
+  asn1::DerWriter pfx(parts.mark() + frame_size);
   if (passwords) {
     std::optional<Mac> mac = memory != nullptr ? memory->mac : default_mac();
     if (!mac && (encryption || has_keys(store))) mac = default_mac();

@@ -19,6 +19,8 @@ constexpr auto local_key_id = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x15"sv;
 constexpr auto trusted_key_usage = "\x60\x86\x48\x01\x86\xf9\x66\xad\xca\x7b\x01\x01"sv;
 constexpr auto any_usage = "\x55\x1d\x25\x00"sv;
 
+constexpr std::size_t typical_size = 512;  // of a bag
+
 BagKind kind_from(ByteView oid) {
   if (oid.size() != bag_arc.size() + 1 || text_of(oid.first(bag_arc.size())) != bag_arc) return BagKind::other;
   const std::uint8_t arc = oid.back();
@@ -157,6 +159,7 @@ void BagReader::read(ByteView safe_contents, bool is_encrypted, int depth) {
   asn1::Parser outer(safe_contents, source_, "a part of it");
   asn1::Parser bags = outer.sequence();
   outer.expect_end();
+  bags_.reserve(bags_.size() + safe_contents.size() / typical_size);
   for (bool is_first = true; !bags.at_end(); is_first = false) {
     if (bags_.size() >= entry_limit) fail_hostile(source_, "has more than " + std::to_string(entry_limit) + " entries");
     const der::Element element = bags.next(der::sequence);

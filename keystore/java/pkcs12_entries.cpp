@@ -44,6 +44,8 @@ class Collecting {
 
   void run() {
     std::vector<const Bag*> late;
+    store_.entries.reserve(bags_.size());
+    places_.reserve(bags_.size());
     for (const Bag& bag : bags_) take(bag, late);
     for (const Bag* bag : late) add(*bag, EntryKind::private_key);
     link_chains();

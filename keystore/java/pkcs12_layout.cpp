@@ -10,11 +10,13 @@
 namespace chancery::java::pkcs12 {
 namespace {
 
+constexpr std::size_t some_attributes = 256;  // a guess at a bag without its certificate
+
 // Distinct for distinct entries: leading zeros do not change the date.
 Bytes dated_id(std::int64_t created_ms, std::unordered_set<std::string>& used) {
   const std::string sign = created_ms < 0 ? "-" : "";
   std::string digits = std::to_string(created_ms).substr(sign.size());
-  while (!used.insert("Time " + sign + digits).second) digits.insert(0, "0");
+  while (!used.insert("Time " + sign + digits).second) digits = std::string("0").append(digits);
   return bytes_of("Time " + sign + digits);
 }
 
@@ -69,7 +71,7 @@ class LayingOut {
   static ByteView view_of(const Bytes& bytes) { return bytes; }
   static ByteView view_of(std::string_view text) { return chancery::view_of(text); }
 
-  SecretBytes keys() const {
+  asn1::DerWriter keys() const {
     asn1::DerWriter out;
     for (std::size_t index = store_.entries.size(); index-- > 0;) {
       const Entry& entry = store_.entries[index];
@@ -78,7 +80,7 @@ class LayingOut {
     }
     carry(out, false);
     if (out.mark() != 0) out.wrap(der::sequence, 0);
-    return out.take();
+    return out;
   }
 
   static BagKind kind_of(const Entry& entry) {
@@ -95,9 +97,11 @@ class LayingOut {
     return is_clear ? BagKind::key : BagKind::shrouded_key;
   }
 
-  SecretBytes certificates() const {
+  asn1::DerWriter certificates() const {
     const std::vector<Planned> planned = plan();
-    asn1::DerWriter out;
+    std::size_t expected = 1024;
+    for (const Planned& one : planned) expected += one.certificate.size() + some_attributes;
+    asn1::DerWriter out(expected);
     if (memory_ != nullptr) {
       for (auto at = memory_->unmarked.rbegin(); at != memory_->unmarked.rend(); ++at) {
         write_certificate(out, at->certificate.der, {.others = &at->certificate.attributes});
@@ -107,7 +111,7 @@ class LayingOut {
       write_certificate(out, at->certificate, at->attributes);
     carry(out, true);
     if (out.mark() != 0) out.wrap(der::sequence, 0);
-    return out.take();
+    return out;
   }
 
   // A certificate that stands in several chains, or is trusted as well, is written once: readers find it by its name.

@@ -33,8 +33,8 @@ struct Memory final : FormatMemory {
 void collect_entries(const BagReader& bags, Keystore& store, Memory& memory, const std::string& source);
 // Entries -> bags. Either may stay empty (pkcs12_layout.cpp).
 struct SafeLayout {
-  SecretBytes keys;          // SafeContents
-  SecretBytes certificates;  // SafeContents
+  asn1::DerWriter keys;          // SafeContents
+  asn1::DerWriter certificates;  // SafeContents
 };
 [[nodiscard]] SafeLayout lay_out(const Keystore& store, const Memory* memory, bool certificates_are_encrypted);
 

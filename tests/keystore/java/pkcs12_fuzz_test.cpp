@@ -55,7 +55,9 @@ TEST_F(Pkcs12Fuzz, Files) { fuzz::bombard("pkcs12", fuzz::pkcs12, files()); }
 TEST_F(Pkcs12Fuzz, Bags) {
   std::vector<Bytes> seeds;
   const pkcs12::SafeLayout layout = pkcs12::lay_out(store(), nullptr, false);
-  for (const SecretBytes* each : {&layout.keys, &layout.certificates}) seeds.emplace_back(each->begin(), each->end());
+  for (const asn1::DerWriter* each : {&layout.keys, &layout.certificates}) {
+    seeds.emplace_back(each->bytes().begin(), each->bytes().end());
+  }
   fuzz::bombard("pkcs12_bags", fuzz::pkcs12_bags, seeds);
 }
 

@@ -99,7 +99,7 @@ inline const std::vector<P12>& p12s() {
        P12::Java::refuses},
       {"nss-empty-password", "", "", "pk12util -o nss-empty-password.p12 -n web -d nss -K '' -W ''",
        P12::Java::unasked},
-      {"nss", "changeit", "changeit", "pk12util -o nss.p12 -n web -d nss -K '' -W changeit"},
+      {"nss", "changeit", "changeit", "pk12util -o nss.p12 -n web -d nss -K '' -W changeit", P12::Java::unasked},
       {"nss-legacy", "changeit", "changeit",
        "pk12util -o nss-legacy.p12 -n web -d nss -K '' -W changeit -c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple "
        "DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC'",
@@ -108,7 +108,8 @@ inline const std::vector<P12>& p12s() {
   return all;
 }
 
-inline void write_list(const Workshop& shop) {
+// Without those whose iterations (NSS: 600,000) take Java seconds, unless they were made anew.
+inline void write_list(const Workshop& shop, bool is_renewed = false) {
   std::string list;
   for (const P12& one : p12s()) {
     list +=

@@ -55,7 +55,8 @@ INSTANTIATE_TEST_SUITE_P(All, Stores, ::testing::ValuesIn(p12s()), [](const auto
 TEST(Ours, AreReadByJavaOpensslAndNss) {
   const Workshop rewritten;
   const Workshop renewed;
-  for (const Workshop* shop : {&rewritten, &renewed}) write_list(*shop);
+  write_list(rewritten);
+  write_list(renewed, true);
   std::map<std::string, std::string> expected;
   for (const P12& made : p12s()) {
     Keystore store = open_p12(made);
@@ -75,7 +76,7 @@ TEST(Ours, AreReadByJavaOpensslAndNss) {
   run_java(rewritten, "describe . " + renewed.path());
   for (const Workshop* shop : {&rewritten, &renewed}) {
     for (const P12& made : p12s()) {
-      if (made.java == P12::Java::unasked) continue;
+      if (made.java == P12::Java::unasked && shop == &rewritten) continue;
       const std::string java = shop->text(made.name + ".txt");
       const bool is_ascii = made.password.find('\xc3') == std::string::npos;
       if (made.java == P12::Java::agrees || (shop == &renewed && is_ascii)) {
