@@ -25,6 +25,14 @@ Text verified_text(const Json& set) {
   return painted(Colour::red, "DAMAGED");
 }
 
+// Of a keystore its file's name: the whole path is in `backup show`.
+std::string component_of(const Json& set) {
+  const std::string component = text_at(set, "component");
+  const std::size_t slash = component.rfind('/');
+  return backup::is_store_set_id(text_at(set, "id")) && slash != std::string::npos ? component.substr(slash + 1)
+                                                                                   : component;
+}
+
 // Those of the appliance and those of keystores. Who has no appliance, or may not ask it, still has the latter.
 Json all_sets(Session& session) {
   const Json of_stores = store_sets_json(session);
@@ -53,17 +61,25 @@ int run_list(Session& session) {
     terminal.document(reply);
     return 0;
   }
-  Table table({{.title = "ID"},
-               {.title = "MADE"},
-               {.title = "COMPONENT", .may_shrink = true},
-               {.title = "BEFORE", .may_shrink = true},
-               {.title = "CERTIFICATE", .may_shrink = true},
-               {.title = "SET"}});
+  // Sets of keystores concern no certificate in particular: where there are no others, their names get the room.
+  const Json sets = reply.value("sets", Json::array());
+  const bool has_certificates = std::any_of(
+      sets.begin(), sets.end(), [](const Json& set) { return set.value("certificate", Json()).is_object(); });
+  std::vector<Column> columns{{.title = "ID"},
+                              {.title = "MADE"},
+                              {.title = "COMPONENT", .may_shrink = true},
+                              {.title = "BEFORE", .may_shrink = true}};
+  if (has_certificates) columns.push_back({.title = "CERTIFICATE", .may_shrink = true});
+  columns.push_back({.title = "SET"});
+  Table table(std::move(columns));
   bool damaged = false;
-  for (const Json& set : reply.value("sets", Json::array())) {
+  for (const Json& set : sets) {
     const Json certificate = set.value("certificate", Json());
-    table.add({text_at(set, "id"), relative(text_at(set, "created"), session.now()), text_at(set, "component"),
-               text_at(set, "reason"), certificate.is_object() ? called(certificate) : "-", verified_text(set)});
+    std::vector<Text> cells{text_at(set, "id"), relative(text_at(set, "created"), session.now()), component_of(set),
+                            text_at(set, "reason")};
+    if (has_certificates) cells.emplace_back(certificate.is_object() ? called(certificate) : "-");
+    cells.push_back(verified_text(set));
+    table.add(std::move(cells));
     damaged = damaged || !set.value("verified", false);
   }
   if (table.is_empty()) {

@@ -136,8 +136,8 @@ constexpr Example kDeleteExamples[] = {
      "Java does not trust it any more"}};
 
 constexpr Option kRenameOptions[] = {kKeystore,
-                                     {.name = "--alias", .value = "ALIAS", .help = "the entry", .required = true},
-                                     {.name = "--to", .value = "ALIAS", .help = "its new alias", .required = true},
+                                     {.name = "--alias", .value = "OLD", .help = "the entry", .required = true},
+                                     {.name = "--to", .value = "NEW", .help = "its new alias", .required = true},
                                      kStorepassFile,
                                      kStorepassEnv,
                                      kStorepass,

@@ -133,7 +133,8 @@ int run_keystore_convert(Session& session) {
   }
   warn_for_java(reply, type, &next);
   return show_outcome(session, reply,
-                      std::to_string(done.entries.size()) + " entries are in " + target + " (" +
+                      std::to_string(done.entries.size()) +
+                          (done.entries.size() == 1 ? " entry is in " : " entries are in ") + target + " (" +
                           std::string(java::name_of(type)) + ")");
 }
 

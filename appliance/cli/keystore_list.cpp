@@ -4,6 +4,7 @@
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/keystore_access.h"
 #include "appliance/cli/keystore_commands.h"
+#include "appliance/cli/report_view.h"
 #include "appliance/cli/table.h"
 #include "appliance/preflight/finding.h"
 #include "keystore/java/pkcs12.h"
@@ -123,18 +124,6 @@ Json finding_json(const java::StoreFinding& finding) {
           {"hint", finding.hint}};
 }
 
-Colour colour_of(java::FindingSeverity severity) {
-  switch (severity) {
-    case java::FindingSeverity::error:
-      return Colour::red;
-    case java::FindingSeverity::warning:
-      return Colour::yellow;
-    case java::FindingSeverity::info:
-      return Colour::dim;
-  }
-  return Colour::plain;
-}
-
 }  // namespace
 
 int run_keystore_list(Session& session) {
@@ -197,16 +186,11 @@ int run_keystore_verify(Session& session) {
                        {"findings", std::move(list)}});
     return refused ? 1 : 0;
   }
-  for (const java::StoreFinding& each : findings) {
-    if (terminal.quiet() && each.severity != java::FindingSeverity::error) continue;
-    Text line = painted(colour_of(each.severity), java::to_text(each.severity));
-    line << " " << painted(Colour::bold, each.code);
-    if (!each.alias.empty()) line << "  " << shown(each.alias);
-    line << ": " << shown(each.message);
+  const bool is_odd = !list.empty();
+  for (const Text& line : finding_lines({{"verdict", verdict}, {"findings", std::move(list)}}, terminal.width())) {
     terminal.line(line);
-    terminal.line(Text("  ") << painted(Colour::dim, "hint: " + each.hint));
   }
-  const char* conclusion = refused ? "not as it should be" : list.empty() ? "nothing odd" : "usable, with remarks";
+  const char* conclusion = refused ? "not as it should be" : !is_odd ? "nothing odd" : "usable, with remarks";
   terminal.line(Text() << painted(refused ? Colour::red : Colour::green, conclusion) << ": "
                        << count_of(opened.store.entries.size()) << ", " << java::name_of(opened.store.type)
                        << ", integrity " << to_text(opened.store.integrity));

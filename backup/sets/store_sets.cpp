@@ -138,10 +138,12 @@ std::string StoreSets::create(const StoreCopy& copy, const Cause& cause) {
                      .generation = 0,
                      .components = {"keystore:" + printable(view_of(copy.path))},
                      .cause = cause};
-    header.id = to_compact(header.created) + ending;
+    // A second set of this file within one second is named a second later.
+    Instant named = cause.when;
+    header.id = to_compact(named) + ending;
     while (folder.status(header.id + std::string(kSuffix))) {
-      header.created += std::chrono::seconds(1);
-      header.id = to_compact(header.created) + ending;
+      named += std::chrono::seconds(1);
+      header.id = to_compact(named) + ending;
     }
     const std::map<std::string, NewFile> files{
         {kFileMember, copy.file}, {kPathMember, {.bytes = secret_copy(view_of(copy.path)), .attributes = {}}}};
@@ -232,7 +234,7 @@ std::vector<BackupSummary> store_set_summaries(const std::string& state) {
       all.push_back(place.summary(id));
     }
   }
-  std::ranges::stable_sort(all, std::ranges::greater(), &BackupSummary::created);
+  std::ranges::sort(all, std::ranges::greater(), &BackupSummary::id);
   return all;
 }
 

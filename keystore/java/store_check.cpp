@@ -34,12 +34,15 @@ class Check {
   }
 
   void look_at_store() {
+    const std::vector<StoreProtection> protections = pkcs12_details(store_).protections;
+    const bool has_no_mac = std::any_of(protections.begin(), protections.end(), [](const StoreProtection& each) {
+      return each.part == "integrity" && each.algorithm == "none";
+    });
     if (store_.integrity == Integrity::absent) {
       add("integrity-absent", Severity::warning, "",
-          options_.store_password == nullptr ? "no password was given: nothing proves that the file is as it was made"
-                                             : "the file has no MAC: nothing proves that it is as it was made",
-          options_.store_password == nullptr ? "give --storepass-file"
-                                             : "`chancery keystore convert` writes it anew with a password");
+          has_no_mac ? "the file has no MAC: nothing proves that it is as it was made"
+                     : "no password was given: nothing proves that the file is as it was made",
+          has_no_mac ? "`chancery keystore convert` writes it anew with a password" : "give --storepass-file");
     }
     if (options_.store_password != nullptr) {
       if (const auto reason = java_cannot_read(store_.type, *options_.store_password)) {
