@@ -112,6 +112,7 @@ inline const std::vector<P12>& p12s() {
 inline void write_list(const Workshop& shop, bool is_renewed = false) {
   std::string list;
   for (const P12& one : p12s()) {
+    if (one.java == P12::Java::unasked && !is_renewed) continue;
     list +=
         one.name + '\t' + one.password + '\t' + one.key_password + '\t' + (one.maker == "java" ? "java" : "") + '\n';
   }
