@@ -2,6 +2,7 @@
 
 #include "backup/generations/plain_path.h"
 #include "keystore/fault.h"
+#include "keystore/files/store_file.h"
 #include "keystore/openssl/digest.h"
 
 namespace chancery::change {
@@ -34,6 +35,33 @@ FileAttributes attributes_at(const Folder& folder, const std::string& name) {
   return {.mode = status->mode, .owner = status->owner, .group = status->group};
 }
 
+Failure changed_meanwhile(const std::string& path) {
+  return Failure({.code = "foreign-changed",
+                  .subject = path,
+                  .cause = "somebody else changed this file meanwhile; it was left as it is",
+                  .hint = "look at what changed it, then repeat the command: it starts from what is there now",
+                  .needs_person = true});
+}
+
+// Owner, mode and extended attributes stay, hard links are refused, and the last look at the file comes right before the
+// rename (store_file.h).
+void replace(const std::string& path, const std::string& expected_sha256, ByteView bytes) {
+  try {
+    StoreFile file = StoreFile::open(path, {.holder = "a change of this appliance", .limit = foreign_limit});
+    if (file.sha256() != expected_sha256) throw changed_meanwhile(path);
+    file.replace(bytes, [](ByteView) {}, {.mode = 0644, .owner = {}, .group = {}});
+  } catch (const Failure& failure) {
+    if (failure.code() == "foreign-changed") throw changed_meanwhile(path);
+    if (failure.code() != "read-only") throw;
+    Fault fault = failure.fault();
+    fault.hint +=
+        "; chancery-manager itself may write only where its unit says so: systemctl edit chancery-manager, "
+        "[Service] ReadWritePaths=" +
+        path.substr(0, path.rfind('/'));
+    throw Failure(std::move(fault));
+  }
+}
+
 void restore_one(const Folder& state, const backup::ForeignFile& file, std::vector<std::string>& left_alone) {
   try {
     const std::string present = foreign_sha256(file.path);
@@ -49,19 +77,14 @@ void restore_one(const Folder& state, const backup::ForeignFile& file, std::vect
       return;
     }
     const SecretBytes before = state.read_secret(std::string(kept_folder) + "/" + file.saved_as, foreign_limit);
-    folder.write_atomically(place.name, view_of(before), attributes_at(folder, place.name));
+    replace(file.path, file.after_sha256, view_of(before));
   } catch (const Failure& failure) {
     left_alone.push_back(file.path + " (" + failure.what() + ")");
   }
 }
 
 void expect_unchanged(const ForeignEdit& edit) {
-  if (foreign_sha256(edit.path) == edit.expected_sha256) return;
-  throw Failure({.code = "foreign-changed",
-                 .subject = edit.path,
-                 .cause = "somebody else changed this file meanwhile; it was left as it is",
-                 .hint = "look at what changed it, then repeat the command: it starts from what is there now",
-                 .needs_person = true});
+  if (foreign_sha256(edit.path) != edit.expected_sha256) throw changed_meanwhile(edit.path);
 }
 
 }  // namespace
@@ -126,14 +149,13 @@ std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::ve
 void write_foreign(const std::vector<ForeignEdit>& edits) {
   expect_unchanged(edits);
   for (const ForeignEdit& edit : edits) {
-    const Split place = split(edit.path);
-    const Folder folder = Folder::open(place.folder);
-    expect_unchanged(edit);  // the ones before took their time
     if (edit.bytes) {
-      folder.write_atomically(place.name, view_of(*edit.bytes), attributes_at(folder, place.name));
-    } else {
-      folder.remove(place.name);
+      replace(edit.path, edit.expected_sha256, view_of(*edit.bytes));
+      continue;
     }
+    expect_unchanged(edit);  // the ones before took their time
+    const Split place = split(edit.path);
+    Folder::open(place.folder).remove(place.name);
   }
 }
 

@@ -33,8 +33,16 @@ void examine_keystore(Examination& examination, const std::string& check, const 
                                "where that Java was removed for good: chancery trust remove " +
                                    managed.front().sha256.substr(0, short_fingerprint) + " --store " + path);
   }
+  java::Keystore store;
+  try {
+    store = look_into(path);
+  } catch (const Failure& failure) {
+    if (failure.code() != "password-needed") throw;
+    return examination.warning(check, "cannot be looked into: its password is another than Java's usual one",
+                               "look yourself: chancery keystore list --keystore " + path + " --storepass-file FILE");
+  }
   std::set<std::string> has;
-  for (const java::Entry& entry : look_into(path).entries) {
+  for (const java::Entry& entry : store.entries) {
     if (entry.kind == java::EntryKind::trusted_certificate) has.insert(fingerprint_of(entry));
   }
   std::vector<trust::ManagedAnchor> missing;
