@@ -138,25 +138,20 @@ std::string StoreSets::create(const StoreCopy& copy, const Cause& cause) {
                      .generation = 0,
                      .components = {"keystore:" + printable(view_of(copy.path))},
                      .cause = cause};
-    // A second set of this file within one second is named a second later.
+    // Always later than the ones there are: of two within one second, or after the clock went back, the newest by name is
+    // the newest.
+    std::vector<std::string> present = ids();
+    std::erase_if(present, [&](const std::string& id) { return !id.ends_with(ending); });
     Instant named = cause.when;
+    if (!present.empty()) named = std::max(named, *time_in(present.front()) + std::chrono::seconds(1));
     header.id = to_compact(named) + ending;
-    while (folder.status(header.id + std::string(kSuffix))) {
-      named += std::chrono::seconds(1);
-      header.id = to_compact(named) + ending;
-    }
     const std::map<std::string, NewFile> files{
         {kFileMember, copy.file}, {kPathMember, {.bytes = secret_copy(view_of(copy.path)), .attributes = {}}}};
     const SecretBytes zip =
         write_set_file(header, files, records_of(files), Packing::stored_where_small, view_of(key()));
     last_step = folder_;
     folder.write_atomically(header.id + std::string(kSuffix), view_of(zip), {.mode = 0600});
-    std::size_t of_this_file = 0;
-    for (const std::string& id : ids()) {
-      if (id.ends_with(ending) && ++of_this_file > kKeptOfEach) {
-        folder.remove(id + std::string(kSuffix));
-      }
-    }
+    for (std::size_t at = kKeptOfEach - 1; at < present.size(); ++at) folder.remove(present[at] + std::string(kSuffix));
     return header.id;
   } catch (const Failure& failure) {
     if (failure.code() == "busy") {
