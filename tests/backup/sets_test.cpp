@@ -251,7 +251,7 @@ TEST_F(SetsTest, ExportsUnderAPassphrase) {
     sealed[at] ^= 0x80;
   }
   for (const std::size_t size : {std::size_t{8}, std::size_t{30}, std::size_t{50}}) {
-    EXPECT_EQ(code_of([&] { sets_.import_set(view_of(sealed).first(size), &passphrase); }), "truncated");
+    EXPECT_EQ(code_of([&] { sets_.import_set(view_of(sealed).first(size), &passphrase); }), "backup-damaged");
   }
   EXPECT_EQ(code_of([&] { sets_.import_set(view_of(sealed).first(sealed.size() - 1), &passphrase); }),
             "passphrase-wrong");
