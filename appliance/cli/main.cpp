@@ -5,10 +5,12 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "appliance/cli/help.h"
+#include "appliance/cli/keytool.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/session.h"
 
@@ -83,5 +85,6 @@ int main(int argc, char** argv) {
   }
   chancery::forbid_core_dumps();
   std::signal(SIGPIPE, SIG_IGN);
+  if (const std::optional<int> exit = chancery::cli::run_keytool(argc, argv)) return *exit;
   return chancery::cli::run({argv + 1, argv + argc});
 }

@@ -1,0 +1,76 @@
+// `chancery keytool …`, and the program called by the name keytool.
+#include "appliance/cli/keytool.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "appliance/keytool/keytool.h"
+#include "appliance/stores/edited_store.h"
+#include "keystore/fault.h"
+
+namespace chancery::cli {
+namespace {
+
+// Stores in place, with a backup set of what was; stores of an appliance as its changes.
+class EditedSaver : public keytool::StoreSaver {
+ public:
+  explicit EditedSaver(std::string state) : state_(std::move(state)) {}
+
+  void save(const keytool::Saving& saving) override {
+    stores::EditedStore edited =
+        stores::EditedStore::open({.path = saving.path, .state = state_, .doing = saving.what});
+    const SecretBytes& now = edited.bytes();
+    if (!std::equal(now.begin(), now.end(), saving.before.begin(), saving.before.end())) {
+      throw Failure({.code = "foreign-changed",
+                     .subject = saving.path,
+                     .cause = "was changed by somebody else meanwhile",
+                     .hint = "their file stands; run the command again"});
+    }
+    const auto accept = [&saving](ByteView read_back) {
+      stores::expect_same_entries(java::open_keystore(read_back, {.source = saving.path,
+                                                                  .password = saving.password,
+                                                                  .accept_absent_integrity = saving.password == nullptr,
+                                                                  .rewritten_from = &saving.store}),
+                                  saving.store);
+    };
+    // A new file as Java makes it, by the umask, but never writable for others.
+    const nlohmann::json outcome =
+        edited.put_bytes(java::seal_keystore(saving.store, saving.password), accept, {.mode = 0644 & ~caller_umask()},
+                         {.password = saving.password, .former = saving.former});
+    if (outcome.value("outcome", "") == "done") return;
+    throw Failure({.code = "refused",
+                   .subject = saving.path,
+                   .cause = "the appliance refused the change: " + outcome.dump(),
+                   .hint = "`chancery keystore` on the same file tells more"});
+  }
+
+ private:
+  std::string state_;
+};
+
+const char* last_part(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash == nullptr ? path : slash + 1;
+}
+
+}  // namespace
+
+std::optional<int> run_keytool(int argc, char** argv) {
+  const char* from_environment = std::getenv("CHANCERY_STATE");
+  std::string state = from_environment != nullptr && *from_environment != '\0' ? from_environment : "/var/lib/chancery";
+  int first = 1;
+  if (argc < 1 || std::strcmp(last_part(argv[0]), "keytool") != 0) {
+    if (argc > 3 && std::strcmp(argv[1], "--state") == 0) {
+      state = argv[2];
+      first = 3;
+    }
+    if (argc <= first || std::strcmp(argv[first], "keytool") != 0) return std::nullopt;
+    ++first;
+  }
+  EditedSaver saver(std::move(state));
+  return keytool::run(saver, argc - first, argv + first);
+}
+
+}  // namespace chancery::cli

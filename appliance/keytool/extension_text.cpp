@@ -1,0 +1,487 @@
+#include "appliance/keytool/extension_text.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "appliance/keytool/distinguished_name.h"
+#include "appliance/keytool/java_ways.h"
+#include "keystore/bytes/text_encoding.h"
+#include "keystore/x509/der.h"
+
+namespace chancery::keytool {
+namespace {
+
+using Text = std::optional<std::string>;  // nullopt: not what its type says
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text = "[";
+  for (const std::string& part : parts) text += (text.size() == 1 ? "" : ", ") + part;
+  return text + "]";
+}
+
+std::string key_identifier(ByteView id) { return "KeyIdentifier [\n" + hex_dump(id) + "]\n"; }
+
+std::string ip_part(ByteView address) {
+  std::string text;
+  if (address.size() == 4) {
+    for (const std::uint8_t byte : address) text += (text.empty() ? "" : ".") + std::to_string(byte);
+    return text;
+  }
+  for (std::size_t at = 0; at + 1 < address.size(); at += 2) {
+    static constexpr char digits[] = "0123456789abcdef";
+    const unsigned unit = static_cast<unsigned>(address[at]) << 8 | address[at + 1];
+    std::string hex;
+    for (unsigned left = unit; left != 0 || hex.empty(); left >>= 4) hex.insert(hex.begin(), digits[left & 15]);
+    text += (at == 0 ? "" : ":") + hex;
+  }
+  return text;
+}
+
+Text ip_text(ByteView address) {
+  if (address.size() == 4 || address.size() == 16) return "IPAddress: " + ip_part(address);
+  if (address.size() == 8) return "IPAddress: " + ip_part(address.first(4)) + "/" + ip_part(address.subspan(4));
+  if (address.size() != 32) return std::nullopt;
+  int bits = 0;
+  for (const std::uint8_t byte : address.subspan(16)) bits += std::popcount(byte);
+  return "IPAddress: " + ip_part(address.first(16)) + "/" + std::to_string(bits);
+}
+
+Text general_name(const der::Element& name) {
+  const std::string text(text_of(name.content));
+  switch (name.tag) {
+    case 0xa0: {
+      ByteView rest = name.content;
+      const auto oid = der::next(rest, der::object_identifier);
+      if (!oid) return std::nullopt;
+      return "Other-Name: Unrecognized ObjectIdentifier: " + dotted(oid->content);
+    }
+    case 0x81:
+      return "RFC822Name: " + text;
+    case 0x82:
+      return "DNSName: " + text;
+    case 0xa4: {
+      ByteView rest = name.content;
+      const auto directory = der::next(rest, der::sequence);
+      if (!directory) return std::nullopt;
+      return name_text(directory->whole);
+    }
+    case 0x86:
+      return "URIName: " + text;
+    case 0x87:
+      return ip_text(name.content);
+    case 0x88:
+      return "OIDName: " + dotted(name.content);
+    default:
+      return std::nullopt;
+  }
+}
+
+// The content of a GeneralNames.
+std::optional<std::vector<std::string>> general_names(ByteView content) {
+  std::vector<std::string> names;
+  while (!content.empty()) {
+    const auto one = der::next(content);
+    const Text text = one ? general_name(*one) : std::nullopt;
+    if (!text) return std::nullopt;
+    names.push_back(*text);
+  }
+  return names;
+}
+
+std::optional<ByteView> sequence_content(ByteView value) {
+  const auto outer = der::next(value, der::sequence);
+  if (!outer) return std::nullopt;
+  return outer->content;
+}
+
+Text access_text(const char* title, ByteView value) {
+  static const std::map<std::string, std::string, std::less<>> methods = {
+      {"1.3.6.1.5.5.7.48.1", "ocsp"},
+      {"1.3.6.1.5.5.7.48.2", "caIssuers"},
+      {"1.3.6.1.5.5.7.48.3", "timeStamping"},
+      {"1.3.6.1.5.5.7.48.5", "caRepository"},
+  };
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::vector<std::string> parts;
+  for (ByteView in = *content; !in.empty();) {
+    const auto one = der::next(in, der::sequence);
+    if (!one) return std::nullopt;
+    ByteView inner = one->content;
+    const auto oid = der::next(inner, der::object_identifier);
+    const auto place = der::next(inner);
+    const Text text = oid && place ? general_name(*place) : std::nullopt;
+    if (!text) return std::nullopt;
+    const std::string id = dotted(oid->content);
+    const auto method = methods.find(id);
+    parts.push_back("\n   accessMethod: " + (method == methods.end() ? id : method->second) +
+                    "\n   accessLocation: " + *text + "\n");
+  }
+  return std::string(title) + " [\n  " + joined(parts) + "\n]\n";
+}
+
+Text authority_info_access(ByteView value) { return access_text("AuthorityInfoAccess", value); }
+Text subject_info_access(ByteView value) { return access_text("SubjectInfoAccess", value); }
+
+Text authority_key_identifier(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string text = "AuthorityKeyIdentifier [\n";
+  for (ByteView in = *content; !in.empty();) {
+    const auto part = der::next(in);
+    if (!part) return std::nullopt;
+    if (part->tag == 0x80) {
+      text += key_identifier(part->content);
+    } else if (part->tag == 0xa1) {
+      const auto names = general_names(part->content);
+      if (!names) return std::nullopt;
+      text += joined(*names) + "\n";
+    } else if (part->tag == 0x82) {
+      std::string serial;
+      const std::string hex = to_hex(part->content);
+      for (std::size_t at = 0; at < hex.size(); at += 2) serial += (at == 0 ? "" : ":") + hex.substr(at, 2);
+      text += "SerialNumber: " + serial + "\n";
+    }
+  }
+  return text + "]\n";
+}
+
+Text subject_key_identifier(ByteView value) {
+  const auto id = der::next(value, der::octet_string);
+  if (!id) return std::nullopt;
+  return "SubjectKeyIdentifier [\n" + key_identifier(id->content) + "]\n";
+}
+
+Text basic_constraints(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  ByteView in = *content;
+  const auto flag = der::next(in, 0x01);
+  const bool is_ca = flag && flag->content.size() == 1 && flag->content.front() != 0;
+  std::string text = std::string("BasicConstraints:[\n  CA:") + (is_ca ? "true" : "false") + "\n";
+  const auto length = flag ? der::next(in, der::integer) : std::nullopt;
+  const auto number = length ? der::small_integer(*length) : std::nullopt;
+  if (number) {
+    text += "  PathLen:" + std::to_string(*number) + "\n";
+  } else {
+    text += is_ca ? "  PathLen: no limit\n" : "  PathLen: undefined\n";
+  }
+  return text + "]\n";
+}
+
+// The names of the bits that are set in a BIT STRING, each with its prefix and a line end.
+template <std::size_t Count>
+std::string bit_names(ByteView bits, const std::array<const char*, Count>& names, const char* prefix) {
+  std::string text;
+  for (std::size_t at = 0; at < Count && at / 8 < bits.size(); ++at) {
+    if ((bits[at / 8] & (0x80 >> (at % 8))) != 0) text += std::string(prefix) + names[at] + "\n";
+  }
+  return text;
+}
+
+Text key_usage(ByteView value) {
+  const auto bits = der::next(value, der::bit_string);
+  if (!bits || bits->content.empty()) return std::nullopt;
+  static constexpr std::array names = {"DigitalSignature",  "Non_repudiation", "Key_Encipherment",
+                                       "Data_Encipherment", "Key_Agreement",   "Key_CertSign",
+                                       "Crl_Sign",          "Encipher_Only",   "Decipher_Only"};
+  return "KeyUsage [\n" + bit_names(bits->content.subspan(1), names, "  ") + "]\n";
+}
+
+Text netscape_type(ByteView value) {
+  const auto bits = der::next(value, der::bit_string);
+  if (!bits || bits->content.empty()) return std::nullopt;
+  static constexpr std::array names = {"SSL client", "SSL server", "S/MIME",    "Object Signing",
+                                       "(reserved)", "SSL CA",     "S/MIME CA", "Object Signing CA"};
+  std::string text = bit_names(bits->content.subspan(1), names, "   ");
+  if (text.ends_with("Object Signing CA\n")) text.pop_back();  // Java forgets this line end
+  return "NetscapeCertType [\n" + text + "]\n";
+}
+
+Text extended_key_usage(ByteView value) {
+  static const std::map<std::string, std::string, std::less<>> names = {
+      {"2.5.29.37.0", "anyExtendedKeyUsage"},
+      {"1.3.6.1.5.5.7.3.1", "serverAuth"},
+      {"1.3.6.1.5.5.7.3.2", "clientAuth"},
+      {"1.3.6.1.5.5.7.3.3", "codeSigning"},
+      {"1.3.6.1.5.5.7.3.4", "emailProtection"},
+      {"1.3.6.1.5.5.7.3.5", "ipsecEndSystem"},
+      {"1.3.6.1.5.5.7.3.6", "ipsecTunnel"},
+      {"1.3.6.1.5.5.7.3.7", "ipsecUser"},
+      {"1.3.6.1.5.5.7.3.8", "timeStamping"},
+      {"1.3.6.1.5.5.7.3.9", "OCSPSigning"},
+      {"2.16.840.1.113730.4.1", "NETSCAPE_ExportApproved"},
+      {"1.3.6.1.4.1.311.10.3.3", "MICROSOFT_ExportApproved"},
+  };
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string text = "ExtendedKeyUsages [\n";
+  for (ByteView in = *content; !in.empty();) {
+    const auto oid = der::next(in, der::object_identifier);
+    if (!oid) return std::nullopt;
+    const std::string id = dotted(oid->content);
+    const auto name = names.find(id);
+    text += "  " + (name == names.end() ? id : name->second) + "\n";
+  }
+  return text + "]\n";
+}
+
+Text alternative_names(const char* title, ByteView value) {
+  const auto content = sequence_content(value);
+  const auto names = content ? general_names(*content) : std::nullopt;
+  if (!names) return std::nullopt;
+  std::string text = std::string(title) + " [\n";
+  for (const std::string& name : *names) text += "  " + name + "\n";
+  return text + "]\n";
+}
+
+Text subject_alternative_name(ByteView value) { return alternative_names("SubjectAlternativeName", value); }
+Text issuer_alternative_name(ByteView value) { return alternative_names("IssuerAlternativeName", value); }
+
+Text distribution_point(ByteView in) {
+  std::string text = "DistributionPoint:\n     ";
+  while (!in.empty()) {
+    const auto part = der::next(in);
+    if (!part) return std::nullopt;
+    if (part->tag == 0xa0) {
+      ByteView inner = part->content;
+      const auto name = der::next(inner);
+      if (!name || name->tag != 0xa0) return std::nullopt;
+      const auto names = general_names(name->content);
+      if (!names) return std::nullopt;
+      text += joined(*names) + "\n";
+    } else if (part->tag == 0x81) {
+      if (part->content.empty()) return std::nullopt;
+      static constexpr std::array names = {
+          "unused",       "key compromise",         "CA compromise",    "affiliation changed",
+          "superseded",   "cessation of operation", "certificate hold", "privilege withdrawn",
+          "AA compromise"};
+      text += "   ReasonFlags:\n" + bit_names(part->content.subspan(1), names, "    ");
+    } else if (part->tag == 0xa2) {
+      const auto names = general_names(part->content);
+      if (!names) return std::nullopt;
+      text += "   CRLIssuer:" + joined(*names) + "\n";
+    }
+  }
+  return text;
+}
+
+Text distribution_points(const char* title, ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::vector<std::string> points;
+  for (ByteView in = *content; !in.empty();) {
+    const auto one = der::next(in, der::sequence);
+    const Text text = one ? distribution_point(one->content) : std::nullopt;
+    if (!text) return std::nullopt;
+    points.push_back(*text);
+  }
+  return std::string(title) + " [\n  " + joined(points) + "]\n";
+}
+
+Text crl_distribution_points(ByteView value) { return distribution_points("CRLDistributionPoints", value); }
+Text freshest_crl(ByteView value) { return distribution_points("FreshestCRL", value); }
+
+Text certificate_policies(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string text = "CertificatePolicies [\n";
+  for (ByteView in = *content; !in.empty();) {
+    const auto one = der::next(in, der::sequence);
+    if (!one) return std::nullopt;
+    ByteView inner = one->content;
+    const auto id = der::next(inner, der::object_identifier);
+    if (!id) return std::nullopt;
+    std::vector<std::string> qualifiers;
+    if (const auto list = der::next(inner, der::sequence)) {
+      for (ByteView each = list->content; !each.empty();) {
+        const auto qualifier = der::next(each, der::sequence);
+        if (!qualifier) return std::nullopt;
+        ByteView parts = qualifier->content;
+        const auto kind = der::next(parts, der::object_identifier);
+        if (!kind) return std::nullopt;
+        qualifiers.push_back("PolicyQualifierInfo: [\n  qualifierID: " + dotted(kind->content) +
+                             "\n  qualifier: " + hex_dump(parts) + "\n]");
+      }
+    }
+    text += "  [CertificatePolicyId: [" + dotted(id->content) + "]\n" + joined(qualifiers) + "  ]\n";
+  }
+  return text + "]\n";
+}
+
+Text policy_mappings(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::vector<std::string> maps;
+  for (ByteView in = *content; !in.empty();) {
+    const auto one = der::next(in, der::sequence);
+    if (!one) return std::nullopt;
+    ByteView inner = one->content;
+    const auto from = der::next(inner, der::object_identifier);
+    const auto to = der::next(inner, der::object_identifier);
+    if (!from || !to) return std::nullopt;
+    maps.push_back("CertificatePolicyMap: [\nIssuerDomain:CertificatePolicyId: [" + dotted(from->content) +
+                   "]\nSubjectDomain:CertificatePolicyId: [" + dotted(to->content) + "]\n]\n");
+  }
+  std::string list = joined(maps);
+  return "PolicyMappings [\n" + list + "]\n";
+}
+
+// An INTEGER under a context tag.
+std::optional<std::uint64_t> tagged_number(const der::Element& element) {
+  return der::small_integer({.tag = der::integer, .content = element.content, .whole = element.whole});
+}
+
+Text policy_constraints(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string require = "unspecified;";
+  std::string inhibit = "unspecified";
+  for (ByteView in = *content; !in.empty();) {
+    const auto part = der::next(in);
+    const auto number = part ? tagged_number(*part) : std::nullopt;
+    if (!number) return std::nullopt;
+    if (part->tag == 0x80) require = std::to_string(*number) + ";";
+    if (part->tag == 0x81) inhibit = std::to_string(*number);
+  }
+  return "PolicyConstraints: [  Require: " + require + "\tInhibit: " + inhibit + " ]\n";
+}
+
+Text inhibit_any_policy(ByteView value) {
+  const auto integer = der::next(value, der::integer);
+  const auto number = integer ? der::small_integer(*integer) : std::nullopt;
+  if (!number) return std::nullopt;
+  return "InhibitAnyPolicy: " + std::to_string(*number) + "\n";
+}
+
+Text subtrees(ByteView content) {
+  std::vector<std::string> trees;
+  while (!content.empty()) {
+    const auto one = der::next(content, der::sequence);
+    if (!one) return std::nullopt;
+    ByteView inner = one->content;
+    const auto base = der::next(inner);
+    const Text name = base ? general_name(*base) : std::nullopt;
+    if (!name) return std::nullopt;
+    std::string least = "0";
+    std::string most = "undefined";
+    while (!inner.empty()) {
+      const auto limit = der::next(inner);
+      const auto number = limit ? tagged_number(*limit) : std::nullopt;
+      if (!number) return std::nullopt;
+      (limit->tag == 0x80 ? least : most) = std::to_string(*number);
+    }
+    trees.push_back("\n   GeneralSubtree: [\n    GeneralName: " + *name + "\n    Minimum: " + least +
+                    "\n    Maximum: " + most + "    ]\n");
+  }
+  return "   GeneralSubtrees:\n" + joined(trees) + "\n";
+}
+
+Text name_constraints(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string permitted;
+  std::string excluded;
+  for (ByteView in = *content; !in.empty();) {
+    const auto part = der::next(in);
+    const Text text = part ? subtrees(part->content) : std::nullopt;
+    if (!text) return std::nullopt;
+    if (part->tag == 0xa0) permitted = "\n    Permitted:" + *text;
+    if (part->tag == 0xa1) excluded = "\n    Excluded:" + *text;
+  }
+  return "NameConstraints: [" + permitted + excluded + "   ]\n";
+}
+
+Text private_key_usage(ByteView value) {
+  const auto content = sequence_content(value);
+  if (!content) return std::nullopt;
+  std::string text = "PrivateKeyUsage: [\n";
+  for (ByteView in = *content; !in.empty();) {
+    const auto part = der::next(in);
+    const auto time = part ? unix_time(0x18, part->content) : std::nullopt;
+    if (!time) return std::nullopt;
+    if (part->tag == 0x80) text += "From: " + date_text(*time);
+    if (part->tag == 0x80 && !in.empty()) text += ", ";
+    if (part->tag == 0x81) text += "To: " + date_text(*time);
+  }
+  return text + "]\n";
+}
+
+// It has a class of its own in Java, and says nothing.
+Text ocsp_no_check(ByteView) { return ""; }
+
+struct Known {
+  std::string_view oid;
+  std::string_view name;  // Java's, by which it sorts
+  Text (*text)(ByteView);
+};
+
+constexpr std::array known = {
+    Known{"1.3.6.1.5.5.7.1.1", "AuthorityInfoAccess", authority_info_access},
+    Known{"2.5.29.35", "AuthorityKeyIdentifier", authority_key_identifier},
+    Known{"2.5.29.19", "BasicConstraints", basic_constraints},
+    Known{"2.5.29.31", "CRLDistributionPoints", crl_distribution_points},
+    Known{"2.5.29.32", "CertificatePolicies", certificate_policies},
+    Known{"2.5.29.37", "ExtendedKeyUsage", extended_key_usage},
+    Known{"2.5.29.46", "FreshestCRL", freshest_crl},
+    Known{"2.5.29.54", "InhibitAnyPolicy", inhibit_any_policy},
+    Known{"2.5.29.18", "IssuerAlternativeName", issuer_alternative_name},
+    Known{"2.5.29.15", "KeyUsage", key_usage},
+    Known{"2.5.29.30", "NameConstraints", name_constraints},
+    Known{"2.16.840.1.113730.1.1", "NetscapeCertType", netscape_type},
+    Known{"1.3.6.1.5.5.7.48.1.5", "OCSPNoCheck", ocsp_no_check},
+    Known{"2.5.29.36", "PolicyConstraints", policy_constraints},
+    Known{"2.5.29.33", "PolicyMappings", policy_mappings},
+    Known{"2.5.29.16", "PrivateKeyUsage", private_key_usage},
+    Known{"2.5.29.17", "SubjectAlternativeName", subject_alternative_name},
+    Known{"1.3.6.1.5.5.7.1.11", "SubjectInfoAccess", subject_info_access},
+    Known{"2.5.29.14", "SubjectKeyIdentifier", subject_key_identifier},
+};
+
+std::string head(const ExtensionView& extension) {
+  return "ObjectId: " + dotted(extension.oid) + " Criticality=" + (extension.critical ? "true" : "false") + "\n";
+}
+
+std::string not_understood(const ExtensionView& extension, const Known& type) {
+  const std::string name(type.name);
+  const std::string why = type.name == "InhibitAnyPolicy" && !extension.critical
+                              ? "java.io.IOException: Criticality cannot be false for InhibitAnyPolicy"
+                              : "java.io.IOException: the contents are not those of " + name;
+  return head(extension) + "Unparseable " + name + " extension due to\n" + why + "\n\n" + hex_dump(extension.value);
+}
+
+}  // namespace
+
+std::string extensions_text(std::string_view title, const std::vector<ExtensionView>& extensions) {
+  std::map<std::string, std::string> texts;   // by Java's key
+  std::map<std::string, std::string> broken;  // by OID
+  for (const ExtensionView& extension : extensions) {
+    const std::string oid = dotted(extension.oid);
+    const auto type = std::find_if(known.begin(), known.end(), [&oid](const Known& each) { return each.oid == oid; });
+    if (type == known.end()) {
+      texts[oid] = head(extension) + (extension.value.empty() ? "(Empty value)\n" : hex_dump(extension.value) + "\n");
+      continue;
+    }
+    const bool must_be_critical = type->name == "InhibitAnyPolicy" && !extension.critical;
+    const Text body = must_be_critical ? std::nullopt : type->text(extension.value);
+    if (body) {
+      texts[std::string(type->name)] = head(extension) + *body;
+    } else {
+      broken[oid] = not_understood(extension, *type);
+    }
+  }
+  std::string out;
+  std::size_t number = 0;
+  for (const auto* group : {&texts, &broken}) {
+    for (const auto& [key, text] : *group) {
+      if (number == 0) out += "\n" + std::string(title) + "\n\n";
+      out += "#" + std::to_string(++number) + ": " + text + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace chancery::keytool
