@@ -105,15 +105,6 @@ SecretBytes time_der(std::int64_t since_epoch_ms) {
   return der::wrapped(generalized_time, view_of(text));
 }
 
-SecretBytes joined(std::initializer_list<ByteView> parts) {
-  SecretBytes out;
-  for (const ByteView part : parts) append(out, part);
-  return out;
-}
-SecretBytes sequence_of(std::initializer_list<ByteView> parts) {
-  return der::wrapped(der::sequence, view_of(joined(parts)));
-}
-
 struct Outline {
   ByteView store;  // whole; what the MAC is over
   ByteView mac_derivation;
@@ -263,7 +254,7 @@ SecretBytes data_of(const Entry& entry) {
   if (entry.kind == EntryKind::secret_key) return secret_copy(key);
   SecretBytes chain;
   for (const StoredCertificate& certificate : entry.certificates) append(chain, certificate.der);
-  return sequence_of({key, view_of(der::wrapped(der::sequence, view_of(chain)))});
+  return der::sequence_of({key, view_of(der::wrapped(der::sequence, view_of(chain)))});
 }
 
 SecretBytes object_of(const Entry& entry, const BcfksMemory& memory) {
@@ -271,11 +262,11 @@ SecretBytes object_of(const Entry& entry, const BcfksMemory& memory) {
   const SecretBytes modified = time_der(entry.created_ms.value_or(0));
   const auto kept = memory.entries.find(entry.alias);
   const bool is_kept = kept != memory.entries.end();
-  return sequence_of({view_of(der::wrapped(der::integer, ByteView(&type, 1))),
-                      view_of(der::wrapped(der::utf8_string, view_of(entry.alias))),
-                      is_kept ? ByteView(kept->second.created) : view_of(modified), view_of(modified),
-                      view_of(der::wrapped(der::octet_string, view_of(data_of(entry)))),
-                      is_kept ? ByteView(kept->second.comment) : ByteView{}});
+  return der::sequence_of({view_of(der::wrapped(der::integer, ByteView(&type, 1))),
+                           view_of(der::wrapped(der::utf8_string, view_of(entry.alias))),
+                           is_kept ? ByteView(kept->second.created) : view_of(modified), view_of(modified),
+                           view_of(der::wrapped(der::octet_string, view_of(data_of(entry)))),
+                           is_kept ? ByteView(kept->second.comment) : ByteView{}});
 }
 
 const BcfksMemory& memory_of(const Keystore& store) {
@@ -291,20 +282,21 @@ SecretBytes seal_bcfks(const Keystore& store, const SecretBytes* password) {
   for (const Entry& entry : store.entries) append(objects, view_of(object_of(entry, memory)));
   const SecretBytes now = time_der(std::chrono::milliseconds(system_now().time_since_epoch()).count());
   constexpr std::uint8_t version = 1;
-  const SecretBytes data = sequence_of({view_of(der::wrapped(der::integer, ByteView(&version, 1))), hmac_sha512,
-                                        memory.created.empty() ? view_of(now) : ByteView(memory.created), view_of(now),
-                                        view_of(der::wrapped(der::sequence, view_of(objects))), memory.comment});
+  const SecretBytes data =
+      der::sequence_of({view_of(der::wrapped(der::integer, ByteView(&version, 1))), hmac_sha512,
+                        memory.created.empty() ? view_of(now) : ByteView(memory.created), view_of(now),
+                        view_of(der::wrapped(der::sequence, view_of(objects))), memory.comment});
   const bcfks::Sealed sealed = bcfks::sealed(memory.protection, view_of(data), *password, bcfks::for_store);
   const SecretBytes content =
-      sequence_of({view_of(sealed.algorithm), view_of(der::wrapped(der::octet_string, view_of(sealed.bytes)))});
+      der::sequence_of({view_of(sealed.algorithm), view_of(der::wrapped(der::octet_string, view_of(sealed.bytes)))});
   const SecretBytes salt = random_secret(salt_size);
   const SecretBytes mac =
       mac_over(view_of(content), {.derivation = memory.mac_derivation, .salt = view_of(salt), .key_length = mac_size},
                *password);
   const SecretBytes check =
-      sequence_of({hmac_sha512, view_of(bcfks::write_derivation(memory.mac_derivation, view_of(salt), mac_size)),
-                   view_of(der::wrapped(der::octet_string, view_of(mac)))});
-  return sequence_of({view_of(content), view_of(check)});
+      der::sequence_of({hmac_sha512, view_of(bcfks::write_derivation(memory.mac_derivation, view_of(salt), mac_size)),
+                        view_of(der::wrapped(der::octet_string, view_of(mac)))});
+  return der::sequence_of({view_of(content), view_of(check)});
 }
 
 struct SealedParts {
@@ -341,13 +333,13 @@ SealedKey seal_key_for_bcfks(const Keystore& store, const KeyMaterial& key, cons
   SecretBytes clear = key.encoded;
   if (!is_private) {
     const Bytes oid = bcfks::secret_key_oid(key.algorithm);
-    clear = sequence_of({view_of(der::wrapped(der::object_identifier, oid)),
-                         view_of(der::wrapped(der::octet_string, view_of(key.encoded)))});
+    clear = der::sequence_of({view_of(der::wrapped(der::object_identifier, oid)),
+                              view_of(der::wrapped(der::octet_string, view_of(key.encoded)))});
   }
   const bcfks::Sealed sealed = bcfks::sealed(memory_of(store).protection, view_of(clear), key_password,
                                              is_private ? bcfks::for_private_key : bcfks::for_secret_key);
   SecretBytes bytes{is_private ? type_private_key : type_secret_key};
-  append(bytes, view_of(sequence_of(
+  append(bytes, view_of(der::sequence_of(
                     {view_of(sealed.algorithm), view_of(der::wrapped(der::octet_string, view_of(sealed.bytes)))})));
   return {.sealed_by = StoreType::bcfks, .bytes = std::move(bytes)};
 }

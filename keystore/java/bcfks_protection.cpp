@@ -63,14 +63,6 @@ ByteView read_octets(ByteView& rest, const std::string& source) {
   return element->content;
 }
 
-SecretBytes joined(std::initializer_list<ByteView> parts) {
-  SecretBytes out;
-  for (const ByteView part : parts) append(out, part);
-  return out;
-}
-SecretBytes sequence_of(std::initializer_list<ByteView> parts) {
-  return der::wrapped(der::sequence, view_of(joined(parts)));
-}
 SecretBytes oid(Oid value) { return der::wrapped(der::object_identifier, value); }
 
 SecretBytes number(std::uint64_t value) {
@@ -237,22 +229,23 @@ SecretBytes write_derivation(const Derivation& derivation, ByteView salt, std::s
   const SecretBytes length = number(key_length);
   if (derivation.kind == Derivation::Kind::scrypt) {
     const SecretBytes parameters =
-        sequence_of({view_of(salted), view_of(number(derivation.cost)), view_of(number(derivation.block_size)),
-                     view_of(number(derivation.lanes)), view_of(length)});
-    return sequence_of({view_of(oid(oid_scrypt)), view_of(parameters)});
+        der::sequence_of({view_of(salted), view_of(number(derivation.cost)), view_of(number(derivation.block_size)),
+                          view_of(number(derivation.lanes)), view_of(length)});
+    return der::sequence_of({view_of(oid(oid_scrypt)), view_of(parameters)});
   }
   constexpr std::array<std::uint8_t, 2> null{0x05, 0x00};
   const Oid prf_oid =
       derivation.kind == Derivation::Kind::pbkdf2_sha512 ? Oid(oid_hmac_sha512) : Oid(oid_hmac_sha3_512);
-  const SecretBytes prf = sequence_of({view_of(oid(prf_oid)), null});
+  const SecretBytes prf = der::sequence_of({view_of(oid(prf_oid)), null});
   const SecretBytes parameters =
-      sequence_of({view_of(salted), view_of(number(derivation.iterations)), view_of(length), view_of(prf)});
-  return sequence_of({view_of(oid(oid_pbkdf2)), view_of(parameters)});
+      der::sequence_of({view_of(salted), view_of(number(derivation.iterations)), view_of(length), view_of(prf)});
+  return der::sequence_of({view_of(oid(oid_pbkdf2)), view_of(parameters)});
 }
 
 SecretBytes derive(const ParsedDerivation& how, const SecretBytes& password, std::string_view purpose,
                    std::size_t key_length) {
-  const SecretBytes whole = joined({view_of(bouncy_password(password)), view_of(bouncy_password(view_of(purpose)))});
+  SecretBytes whole = bouncy_password(password);
+  append(whole, view_of(bouncy_password(view_of(purpose))));
   SecretBytes key(key_length);
   const auto* text = reinterpret_cast<const char*>(whole.data());
   if (how.derivation.kind == Derivation::Kind::scrypt) {
@@ -291,17 +284,17 @@ Sealed sealed(const Protection& how, ByteView clear, const SecretBytes& password
   const SecretBytes key = derive(derivation, password, purpose, key_size);
   const SecretBytes function = write_derivation(how.derivation, view_of(salt), key_size);
   if (how.cipher == Cipher::aes256_wrap_pad) {
-    const SecretBytes cipher = sequence_of({view_of(oid(oid_aes256_wrap_pad))});
-    const SecretBytes parameters = sequence_of({view_of(function), view_of(cipher)});
-    return {.algorithm = sequence_of({view_of(oid(oid_pbes2)), view_of(parameters)}),
+    const SecretBytes cipher = der::sequence_of({view_of(oid(oid_aes256_wrap_pad))});
+    const SecretBytes parameters = der::sequence_of({view_of(function), view_of(cipher)});
+    return {.algorithm = der::sequence_of({view_of(oid(oid_pbes2)), view_of(parameters)}),
             .bytes = seal_wrapped(key, clear)};
   }
   const SecretBytes nonce = random_secret(nonce_size);
   const SecretBytes ccm =
-      sequence_of({view_of(der::wrapped(der::octet_string, view_of(nonce))), view_of(number(tag_size))});
-  const SecretBytes cipher = sequence_of({view_of(oid(oid_aes256_ccm)), view_of(ccm)});
-  const SecretBytes parameters = sequence_of({view_of(function), view_of(cipher)});
-  return {.algorithm = sequence_of({view_of(oid(oid_pbes2)), view_of(parameters)}),
+      der::sequence_of({view_of(der::wrapped(der::octet_string, view_of(nonce))), view_of(number(tag_size))});
+  const SecretBytes cipher = der::sequence_of({view_of(oid(oid_aes256_ccm)), view_of(ccm)});
+  const SecretBytes parameters = der::sequence_of({view_of(function), view_of(cipher)});
+  return {.algorithm = der::sequence_of({view_of(oid(oid_pbes2)), view_of(parameters)}),
           .bytes = seal_ccm(key, view_of(nonce), clear)};
 }
 

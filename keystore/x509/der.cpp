@@ -192,4 +192,10 @@ SecretBytes wrapped(std::uint8_t tag, ByteView content) {
   return out;
 }
 
+SecretBytes sequence_of(std::initializer_list<ByteView> elements) {
+  SecretBytes content;
+  for (const ByteView element : elements) append(content, element);
+  return wrapped(sequence, view_of(content));
+}
+
 }  // namespace chancery::der

@@ -8,6 +8,7 @@
 // files too); indefinite lengths and tag numbers above 30 are not followed. Not checked: contents.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 
 #include "keystore/bytes/bytes.h"
@@ -51,5 +52,7 @@ struct CertificateOutline {
 
 // tag, length, content. The content may be a key, hence the type.
 [[nodiscard]] SecretBytes wrapped(std::uint8_t tag, ByteView content);
+// A SEQUENCE of elements that are there already.
+[[nodiscard]] SecretBytes sequence_of(std::initializer_list<ByteView> elements);
 
 }  // namespace chancery::der
