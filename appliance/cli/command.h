@@ -59,6 +59,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> authority_commands();
 [[nodiscard]] std::span<const Command> alert_commands();
 [[nodiscard]] std::span<const Command> network_commands();
+[[nodiscard]] std::span<const Command> keytool_commands();
 [[nodiscard]] std::span<const Command> help_commands();
 
 // Options that every command takes, before or after its words.

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/command.h"
+#include "appliance/cli/session.h"
 #include "appliance/keytool/keytool.h"
 #include "appliance/stores/edited_store.h"
 #include "keystore/fault.h"
@@ -55,7 +57,39 @@ const char* last_part(const char* path) {
   return slash == nullptr ? path : slash + 1;
 }
 
+int run_without_options(Session&) {
+  throw Failure({.code = "usage",
+                 .subject = "",
+                 .cause = "keytool takes no options of chancery's but --state before it",
+                 .hint = "chancery [--state DIR] keytool -list -keystore FILE"});
+}
+
+constexpr Example kExamples[] = {
+    {"chancery keytool -list -v -keystore server.p12", "what keytool shows"},
+    {"chancery keytool -importcert -noprompt -alias corp -file root.crt -keystore trust.jks -storepass:file pass",
+     "adds a certificate"},
+    {"ln -s \"$(command -v chancery)\" ~/bin/keytool", "scripts that call keytool find this one"}};
+
+constexpr Command kCommands[] = {
+    {.path = "keytool",
+     .doing = "run keytool",
+     .summary = "work on Java keystores with keytool's own options",
+     .description =
+         "The options, questions, messages and exit codes of JDK 17's keytool, without Java: -importcert -list "
+         "-exportcert -delete -changealias -storepasswd -keypasswd -importkeystore -printcert -printcertreq -certreq "
+         "-genkeypair. `chancery keytool -help` lists them. The program does the same when it is called through a link "
+         "named keytool; the package has one in /usr/lib/chancery/bin, out of the way of a JDK's. Files are replaced "
+         "as "
+         "a whole, and what they were goes into a backup set. Passwords are better given by -storepass:file and "
+         "-storepass:env; those on the command line are overwritten there at once.",
+     .positionals = {},
+     .options = {},
+     .examples = kExamples,
+     .run = run_without_options}};
+
 }  // namespace
+
+std::span<const Command> keytool_commands() { return kCommands; }
 
 std::optional<int> run_keytool(int argc, char** argv) {
   const char* from_environment = std::getenv("CHANCERY_STATE");

@@ -40,10 +40,10 @@ class Mute {
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
     silent.c_lflag |= ICANON;
     silent.c_cc[VEOL] = 3;  // ^C ends the line
-    active_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+    active_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &silent) == 0;
   }
   ~Mute() {
-    if (active_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (active_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
     sigprocmask(SIG_SETMASK, &mask_, nullptr);
   }
   Mute(const Mute&) = delete;
@@ -114,11 +114,12 @@ std::optional<std::uint8_t> Console::next_byte() {
   return input_[at_++];
 }
 
-std::optional<SecretBytes> Console::read_password() {
+std::optional<SecretBytes> Console::read_password(std::string_view prompt) {
   (void)flush();
   const bool is_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   std::optional<Mute> mute;
   if (is_terminal) mute.emplace();
+  err(prompt);
   SecretBytes password;
   password.reserve(128);
   bool interrupted = false;

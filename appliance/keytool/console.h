@@ -1,8 +1,7 @@
 // Where keytool talks: text out as Java prints it, answers and passwords in as Java reads them.
 //
 //   Console console;
-//   console.err("Enter keystore password:  ");
-//   std::optional<SecretBytes> password = console.read_password();
+//   std::optional<SecretBytes> password = console.read_password("Enter keystore password:  ");
 //
 // Text is UTF-8 inside; where the locale's character set is another, everything outside ASCII goes out as '?', as Java
 // has it. Passwords are asked without echo on a terminal (stdin and stdout both are one), else read from stdin, one line
@@ -31,7 +30,8 @@ class Console {
   // False when stdout did not take everything so far.
   [[nodiscard]] bool flush();
 
-  [[nodiscard]] std::optional<SecretBytes> read_password();
+  // The echo is off before the prompt is shown, so that whoever answers at once (expect) is not seen and not lost.
+  [[nodiscard]] std::optional<SecretBytes> read_password(std::string_view prompt);
   // Without its line end; nullopt at the end of the input.
   [[nodiscard]] std::optional<std::string> read_line();
   // Everything that is left of stdin, at most `limit` bytes: Failure("too-large").

@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "appliance/keytool/distinguished_name.h"
+#include "appliance/keytool/general_name_text.h"
 #include "appliance/keytool/java_ways.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/der.h"
@@ -23,73 +23,6 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 std::string key_identifier(ByteView id) { return "KeyIdentifier [\n" + hex_dump(id) + "]\n"; }
-
-std::string ip_part(ByteView address) {
-  std::string text;
-  if (address.size() == 4) {
-    for (const std::uint8_t byte : address) text += (text.empty() ? "" : ".") + std::to_string(byte);
-    return text;
-  }
-  for (std::size_t at = 0; at + 1 < address.size(); at += 2) {
-    static constexpr char digits[] = "0123456789abcdef";
-    const unsigned unit = static_cast<unsigned>(address[at]) << 8 | address[at + 1];
-    std::string hex;
-    for (unsigned left = unit; left != 0 || hex.empty(); left >>= 4) hex.insert(hex.begin(), digits[left & 15]);
-    text += (at == 0 ? "" : ":") + hex;
-  }
-  return text;
-}
-
-Text ip_text(ByteView address) {
-  if (address.size() == 4 || address.size() == 16) return "IPAddress: " + ip_part(address);
-  if (address.size() == 8) return "IPAddress: " + ip_part(address.first(4)) + "/" + ip_part(address.subspan(4));
-  if (address.size() != 32) return std::nullopt;
-  int bits = 0;
-  for (const std::uint8_t byte : address.subspan(16)) bits += std::popcount(byte);
-  return "IPAddress: " + ip_part(address.first(16)) + "/" + std::to_string(bits);
-}
-
-Text general_name(const der::Element& name) {
-  const std::string text(text_of(name.content));
-  switch (name.tag) {
-    case 0xa0: {
-      ByteView rest = name.content;
-      const auto oid = der::next(rest, der::object_identifier);
-      if (!oid) return std::nullopt;
-      return "Other-Name: Unrecognized ObjectIdentifier: " + dotted(oid->content);
-    }
-    case 0x81:
-      return "RFC822Name: " + text;
-    case 0x82:
-      return "DNSName: " + text;
-    case 0xa4: {
-      ByteView rest = name.content;
-      const auto directory = der::next(rest, der::sequence);
-      if (!directory) return std::nullopt;
-      return name_text(directory->whole);
-    }
-    case 0x86:
-      return "URIName: " + text;
-    case 0x87:
-      return ip_text(name.content);
-    case 0x88:
-      return "OIDName: " + dotted(name.content);
-    default:
-      return std::nullopt;
-  }
-}
-
-// The content of a GeneralNames.
-std::optional<std::vector<std::string>> general_names(ByteView content) {
-  std::vector<std::string> names;
-  while (!content.empty()) {
-    const auto one = der::next(content);
-    const Text text = one ? general_name(*one) : std::nullopt;
-    if (!text) return std::nullopt;
-    names.push_back(*text);
-  }
-  return names;
-}
 
 std::optional<ByteView> sequence_content(ByteView value) {
   const auto outer = der::next(value, der::sequence);
@@ -113,7 +46,7 @@ Text access_text(const char* title, ByteView value) {
     ByteView inner = one->content;
     const auto oid = der::next(inner, der::object_identifier);
     const auto place = der::next(inner);
-    const Text text = oid && place ? general_name(*place) : std::nullopt;
+    const Text text = oid && place ? general_name_text(*place) : std::nullopt;
     if (!text) return std::nullopt;
     const std::string id = dotted(oid->content);
     const auto method = methods.find(id);
@@ -136,7 +69,7 @@ Text authority_key_identifier(ByteView value) {
     if (part->tag == 0x80) {
       text += key_identifier(part->content);
     } else if (part->tag == 0xa1) {
-      const auto names = general_names(part->content);
+      const auto names = general_name_texts(part->content);
       if (!names) return std::nullopt;
       text += joined(*names) + "\n";
     } else if (part->tag == 0x82) {
@@ -231,7 +164,7 @@ Text extended_key_usage(ByteView value) {
 
 Text alternative_names(const char* title, ByteView value) {
   const auto content = sequence_content(value);
-  const auto names = content ? general_names(*content) : std::nullopt;
+  const auto names = content ? general_name_texts(*content) : std::nullopt;
   if (!names) return std::nullopt;
   std::string text = std::string(title) + " [\n";
   for (const std::string& name : *names) text += "  " + name + "\n";
@@ -250,7 +183,7 @@ Text distribution_point(ByteView in) {
       ByteView inner = part->content;
       const auto name = der::next(inner);
       if (!name || name->tag != 0xa0) return std::nullopt;
-      const auto names = general_names(name->content);
+      const auto names = general_name_texts(name->content);
       if (!names) return std::nullopt;
       text += joined(*names) + "\n";
     } else if (part->tag == 0x81) {
@@ -261,7 +194,7 @@ Text distribution_point(ByteView in) {
           "AA compromise"};
       text += "   ReasonFlags:\n" + bit_names(part->content.subspan(1), names, "    ");
     } else if (part->tag == 0xa2) {
-      const auto names = general_names(part->content);
+      const auto names = general_name_texts(part->content);
       if (!names) return std::nullopt;
       text += "   CRLIssuer:" + joined(*names) + "\n";
     }
@@ -364,7 +297,7 @@ Text subtrees(ByteView content) {
     if (!one) return std::nullopt;
     ByteView inner = one->content;
     const auto base = der::next(inner);
-    const Text name = base ? general_name(*base) : std::nullopt;
+    const Text name = base ? general_name_text(*base) : std::nullopt;
     if (!name) return std::nullopt;
     std::string least = "0";
     std::string most = "undefined";

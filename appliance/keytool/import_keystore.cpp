@@ -32,8 +32,7 @@ class Import {
     const Options& given = work_.given;
     source_ = read_store(source_path_, given.source_type, given.source_password);
     if (!source_.password && !given.source_is_protected && !source_.passwordless) {
-      work_.console.err("Enter source keystore password:  ");
-      source_.password = work_.console.read_password();
+      source_.password = work_.console.read_password("Enter source keystore password:  ");
       if (source_.password) source_ = read_store(source_path_, source_.type_name, source_.password);
     }
     key_password_ = given.source_key_password;
@@ -192,8 +191,7 @@ void open_in_place(Work& work, const std::string& path, const OpenStore& source)
   }
   store.password = work.given.store_password ? work.given.store_password : source.password;
   if (!store.password) {
-    work.console.err("Enter destination keystore password:  ");
-    store.password = work.console.read_password();
+    store.password = work.console.read_password("Enter destination keystore password:  ");
   }
   if (!store.password || character_count(*store.password) < 6) {
     fail_plain("Keystore password must be at least 6 characters");

@@ -12,8 +12,8 @@ constexpr int patience = 20;
 
 SecretBytes ask_key_password(Work& work, const std::string& alias) {
   for (int count = 0; count < tries; ++count) {
-    work.console.err("Enter key password for <" + alias + ">");
-    if (std::optional<SecretBytes> password = work.console.read_password()) return std::move(*password);
+    if (std::optional<SecretBytes> password = work.console.read_password("Enter key password for <" + alias + ">"))
+      return std::move(*password);
   }
   fail_plain("Too many failures - try later");
 }
@@ -96,8 +96,7 @@ bool said_yes(Work& work, const std::string& question) {
 
 SecretBytes new_password(Work& work, const std::string& what, const std::optional<SecretBytes>& old) {
   for (int count = 0; count < tries; ++count) {
-    work.console.err("New " + what + ": ");
-    std::optional<SecretBytes> entered = work.console.read_password();
+    std::optional<SecretBytes> entered = work.console.read_password("New " + what + ": ");
     if (!entered || character_count(*entered) < shortest_password) {
       work.say("Password is too short - must be at least 6 characters");
       continue;
@@ -106,8 +105,7 @@ SecretBytes new_password(Work& work, const std::string& what, const std::optiona
       work.say("Passwords must differ");
       continue;
     }
-    work.console.err("Re-enter new " + what + ": ");
-    const std::optional<SecretBytes> again = work.console.read_password();
+    const std::optional<SecretBytes> again = work.console.read_password("Re-enter new " + what + ": ");
     if (again && secret_equal(view_of(*entered), view_of(*again))) return std::move(*entered);
     work.say("They don't match. Try again");
   }
@@ -119,16 +117,15 @@ SecretBytes new_key_password(Work& work, const std::string& alias) {
   if (store.password && store.is_pkcs12()) return *store.password;
   if (work.given.is_protected) return {};
   for (int count = 0; count < tries; ++count) {
-    work.console.err("Enter key password for <" + alias + ">");
-    if (store.password) work.console.err("\n\t(RETURN if same as keystore password):  ");
-    std::optional<SecretBytes> entered = work.console.read_password();
+    std::optional<SecretBytes> entered =
+        work.console.read_password("Enter key password for <" + alias + ">" +
+                                   (store.password ? "\n\t(RETURN if same as keystore password):  " : ""));
     if (!entered && store.password) return *store.password;
     if (!entered || character_count(*entered) < shortest_password) {
       work.say("Key password is too short - must be at least 6 characters");
       continue;
     }
-    work.console.err("Re-enter new password: ");
-    const std::optional<SecretBytes> again = work.console.read_password();
+    const std::optional<SecretBytes> again = work.console.read_password("Re-enter new password: ");
     if (again && secret_equal(view_of(*entered), view_of(*again))) return std::move(*entered);
     work.say("They don't match. Try again");
   }

@@ -91,15 +91,14 @@ bool ask_password(Work& work) {
   OpenStore& store = work.store;
   const bool is_import = work.given.command == Command::importkeystore;
   for (int count = 0; count < tries; ++count) {
-    work.console.err(is_import ? "Enter destination keystore password:  " : "Enter keystore password:  ");
-    std::optional<SecretBytes> password = work.console.read_password();
+    std::optional<SecretBytes> password =
+        work.console.read_password(is_import ? "Enter destination keystore password:  " : "Enter keystore password:  ");
     if (!password || character_count(*password) < shortest_password) {
       work.say("Keystore password is too short - must be at least 6 characters");
       continue;
     }
     if (!store.existed) {
-      work.console.err("Re-enter new password: ");
-      const std::optional<SecretBytes> again = work.console.read_password();
+      const std::optional<SecretBytes> again = work.console.read_password("Re-enter new password: ");
       if (!again || !secret_equal(view_of(*password), view_of(*again))) {
         work.say("They don't match. Try again");
         continue;
@@ -110,6 +109,27 @@ bool ask_password(Work& work) {
   }
   work.say("Too many failures - try later");
   return false;
+}
+
+OpenStore store_of(const std::string& path, SecretBytes bytes, const std::optional<std::string>& type,
+                   const std::optional<SecretBytes>& password) {
+  OpenStore store;
+  store.path = path;
+  store.existed = true;
+  store.before = std::move(bytes);
+  if (type) {
+    (void)java_type(*type);
+    store.type_name = *type;
+  } else {
+    store.type_name = type_of_content(store.before);
+  }
+  if (!java::detect(view_of(store.before))) {
+    fail_as("java.io.IOException", "Invalid keystore format");
+  }
+  store.passwordless = store.is_pkcs12() && is_passwordless(view_of(store.before));
+  store.password = password;
+  store.keystore = opened(store.before, path, store.password_pointer());
+  return store;
 }
 
 }  // namespace
@@ -145,29 +165,13 @@ bool is_passwordless(ByteView pkcs12) {
 
 OpenStore read_store(const std::string& path, const std::optional<std::string>& type,
                      const std::optional<SecretBytes>& password) {
-  OpenStore store;
-  store.path = path;
   std::optional<SecretBytes> bytes = read_store_file(path);
   if (!bytes) {
     struct stat status {};
     const int error = ::stat(path.c_str(), &status) != 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : EACCES;
     fail_as("java.io.FileNotFoundException", path + " (" + std::strerror(error) + ")");
   }
-  store.existed = true;
-  store.before = std::move(*bytes);
-  if (type) {
-    (void)java_type(*type);
-    store.type_name = *type;
-  } else {
-    store.type_name = type_of_content(store.before);
-  }
-  if (!java::detect(view_of(store.before))) {
-    fail_as("java.io.IOException", "Invalid keystore format");
-  }
-  store.passwordless = store.is_pkcs12() && is_passwordless(view_of(store.before));
-  store.password = password;
-  store.keystore = opened(store.before, path, store.password_pointer());
-  return store;
+  return store_of(path, std::move(*bytes), type, password);
 }
 
 bool open_store(Work& work) {
@@ -180,7 +184,7 @@ bool open_store(Work& work) {
   if (!bytes && !makes_store(command)) fail_plain("Keystore file does not exist: " + store.path);
   if (bytes) {
     const std::string path = store.path;
-    store = read_store(path, given.type, given.store_password);
+    store = store_of(path, std::move(*bytes), given.type, given.store_password);
   } else {
     store.type_name = given.type.value_or("PKCS12");
     store.keystore.type = java_type(store.type_name);
@@ -199,8 +203,7 @@ bool open_store(Work& work) {
   if (needs_password(command)) {
     if (!ask_password(work)) return false;
   } else if (command == Command::list || command == Command::exportcert) {
-    work.console.err("Enter keystore password:  ");
-    store.password = work.console.read_password();
+    store.password = work.console.read_password("Enter keystore password:  ");
   }
   if (store.existed && store.password) {
     store.keystore = opened(store.before, store.path, store.password_pointer());

@@ -24,7 +24,8 @@ class Peers:
         self.theirs, self.mine = os.path.join(folder, "theirs"), os.path.join(folder, "mine")
         os.mkdir(self.theirs)
         os.mkdir(self.mine)
-        self.environment = dict(os.environ, LANG="C.UTF-8", TZ=zone)
+        # Backup sets go where tests may leave them.
+        self.environment = dict(os.environ, LANG="C.UTF-8", TZ=zone, XDG_STATE_HOME=os.path.join(folder, "xdg"))
         self.java = subprocess.Popen(
             ["java", "--add-exports", "java.base/sun.security.tools.keytool=ALL-UNNAMED", "-Djava.security.manager=allow",
              "-XX:+UseSerialGC", *FEW_ITERATIONS, DRIVER],

@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BIN
+from harness import BIN, SOURCE, SystemTest
 from keytool_peer import Peers, Zoo
 
 P = ["-storepass", "changeit"]
@@ -619,6 +619,80 @@ class Ours(unittest.TestCase):
                           ["-changealias", "-alias", "ec", "-destalias", "root"], ["-storepasswd", "-new", "abc"]):
             self.assertEqual(1, PEERS.ours(*arguments, "-keystore", "keys.jks", *P)[0], arguments)
             self.assertEqual(before, open(path, "rb").read())
+
+
+IMPORT = os.path.join(SOURCE, "appliance", "packaging", "import_certificate.sh")
+
+
+class ImportScript(unittest.TestCase):
+    """import_certificate.sh of the package on a store of its own."""
+
+    def setUp(self):
+        PEERS.clear()
+        PEERS.put(os.path.join(ROOT, "keys.jks"))
+        for name in ("root.crt", "bundle.pem"):
+            PEERS.put(ZOO.path(name))
+
+    def run_script(self, *arguments, **environment):
+        done = subprocess.run([IMPORT, *arguments], cwd=PEERS.mine, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**PEERS.environment, "CHANCERY": os.path.join(BIN, "chancery"), **environment})
+        return done.returncode, done.stdout.decode() + done.stderr.decode()
+
+    def aliases(self):
+        listed = PEERS.dump(os.path.join(PEERS.mine, "keys.jks"), "changeit")
+        return {line.split(" ")[0] for line in listed.splitlines()[1:]}
+
+    def test_bundle(self):
+        before = self.aliases()
+        done = self.run_script("-alias", "engine", "-file", "bundle.pem", "-storepass", "changeit", "-keystore", "keys.jks")
+        self.assertEqual(0, done[0], done)
+        self.assertEqual(before | {"engine", "engine-2"}, self.aliases(), "the root was there already")
+
+    def test_refusals(self):
+        before = open(os.path.join(PEERS.mine, "keys.jks"), "rb").read()
+        for arguments in (["-alias", "root", "-file", "root.crt", "-storepass", "changeit"], ["-alias", "x", "-file", "root.crt", "-storepass", "wrong1"],
+                          ["-alias", "x", "-file", "nothing", "-storepass", "changeit"], ["-alias", "x"], ["-frob", "x"]):
+            done = self.run_script(*arguments, "-keystore", "keys.jks")
+            self.assertNotEqual(0, done[0], arguments)
+            self.assertEqual(before, open(os.path.join(PEERS.mine, "keys.jks"), "rb").read())
+
+    def test_password_from_elsewhere(self):
+        with open(os.path.join(PEERS.mine, "password"), "w") as file:
+            file.write("changeit\n")
+        done = self.run_script("-alias", "engine", "-file", "bundle.pem", "-storepass:file", "password", "-keystore", "keys.jks")
+        self.assertEqual(0, done[0], done)
+        done = self.run_script("-alias", "other", "-file", "bundle.pem", "-storepass:env", "PASSWORD", "-keystore", "keys.jks", PASSWORD="wrong1")
+        self.assertNotEqual(0, done[0])
+
+
+class InState(SystemTest):
+    """The portal's own store: what keytool does to it is a change of the appliance."""
+
+    def test_manual_lines(self):
+        appliance = self.appliance("primary")
+        store = os.path.join(appliance.state, "current", "trust", "portal", "cacerts")
+        generation = lambda: os.readlink(os.path.join(appliance.state, "current"))
+        environment = {**os.environ, "CHANCERY_STATE": appliance.state, "CHANCERY": os.path.join(BIN, "chancery")}
+        first = generation()
+        done = subprocess.run([IMPORT, "-alias", "root_engine", "-file", ZOO.path("root.crt"), "-storepass", "changeit"], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(0, done.returncode, done.stdout)
+        second = generation()
+        self.assertNotEqual(first, second)
+        real = lambda password: PEERS.real("-list", "-alias", "root_engine", "-keystore", os.path.realpath(store), "-storepass", password)
+        self.assertEqual(0, real("changeit")[0])
+        done = appliance.cli("keytool", "-storepasswd", "-keystore", store, stdin=b"changeit\nnewsecret\nnewsecret\n")
+        self.assertEqual(0, done.code, done)
+        third = generation()
+        self.assertNotEqual(second, third)
+        self.assertEqual(0, real("newsecret")[0])
+        done = appliance.cli("keytool", "-delete", "-alias", "root_engine", "-storepass", "newsecret", "-keystore", store)
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(1, real("newsecret")[0])
+        fourth = generation()
+        for arguments in (["-delete", "-alias", "root_engine", "-storepass", "newsecret"], ["-delete", "-alias", "x", "-storepass", "wrong1"]):
+            self.assertEqual(1, appliance.cli("keytool", *arguments, "-keystore", store).code)
+        self.assertEqual(fourth, generation())
 
 
 if __name__ == "__main__":

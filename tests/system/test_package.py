@@ -43,6 +43,11 @@ class Package(unittest.TestCase):
         for service in SERVICES:
             self.assertTrue(os.path.isfile(os.path.join(self.units, f"chancery-{service}.service")), service)
         self.assertTrue(os.path.isfile(os.path.join(self.units, "chancery.target")))
+        self.assertTrue(os.access(os.path.join(self.root, "usr/bin/import_certificate.sh"), os.X_OK))
+        keytool = os.path.join(self.root, "usr/lib/chancery/bin/keytool")
+        self.assertEqual(os.path.join(self.root, "usr/bin/chancery"), os.path.normpath(os.path.join(os.path.dirname(keytool), os.readlink(keytool))))
+        self.assertIn(b"Key and Certificate Management Tool", run(keytool, "-help").stderr)
+        self.assertFalse(os.path.lexists(os.path.join(self.root, "usr/bin/keytool")), "that is a JDK's place")
         share = os.path.join(self.root, "usr/share")
         for made in ("man/man1/chancery.1", "bash-completion/completions/chancery", "zsh/vendor-completions/_chancery", "fish/vendor_completions.d/chancery.fish"):
             self.assertGreater(os.path.getsize(os.path.join(share, made)), 500, made)
