@@ -21,9 +21,12 @@ namespace {
 
 using nlohmann::json;
 
-std::string who() {
-  const passwd* user = ::getpwuid(::getuid());
-  return (user == nullptr ? "user" : std::string(user->pw_name)) + " (uid " + std::to_string(::getuid()) + ")";
+const std::string& who() {
+  static const std::string user = [] {
+    const passwd* entry = ::getpwuid(::getuid());
+    return (entry == nullptr ? "user" : std::string(entry->pw_name)) + " (uid " + std::to_string(::getuid()) + ")";
+  }();
+  return user;
 }
 
 bool is_there(const std::string& path) {
@@ -58,7 +61,7 @@ struct EditedStore::State {
   void keep_previous() {
     if (!options.backup || !exists) return;
     backup_set = backup::StoreSets::for_writing(options.state)
-                     .create({.path = path, .file = {.bytes = bytes(), .attributes = *file->attributes()}},
+                     .create({.path = path, .bytes = view_of(bytes()), .attributes = *file->attributes()},
                              {.reason = options.doing, .who = who(), .when = system_now()});
   }
   std::string backup_set;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "backup/generations/plain_path.h"
+#include "backup/sets/stored_archive.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/openssl/digest.h"
 
@@ -62,19 +63,7 @@ Failure too_large(const std::string& subject) {
        .hint = "remove what does not belong to the appliance's certificates, large bundles first"});
 }
 
-// MS-DOS date and time, UTC: libzip's own conversion asks the local time zone, and equal sets shall be equal bytes.
-std::pair<zip_uint16_t, zip_uint16_t> dos_time(Instant when) {
-  const auto day = std::chrono::floor<std::chrono::days>(when);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(when - day);
-  const int year = std::max(static_cast<int>(date.year()), 1980) - 1980;
-  const auto packed_time = (time.hours().count() << 11) | (time.minutes().count() << 5) | (time.seconds().count() / 2);
-  const auto packed_date = (static_cast<unsigned>(year) << 9) | (static_cast<unsigned>(date.month()) << 5) |
-                           static_cast<unsigned>(date.day());
-  return {static_cast<zip_uint16_t>(packed_time), static_cast<zip_uint16_t>(packed_date)};
-}
-
-void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when, Deflate deflate) {
+void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when) {
   zip_source_t* source = zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
   if (source == nullptr) {
     throw cannot_write(zip_strerror(archive));
@@ -85,8 +74,9 @@ void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when, Deflate 
     throw cannot_write(zip_strerror(archive));
   }
   const auto index = static_cast<zip_uint64_t>(added);
+  // Not libzip's own conversion, which asks the local time zone: equal sets shall be equal bytes.
   const auto [time, date] = dos_time(when);
-  const bool deflated = deflate == Deflate::large_members && entry.bytes.size() >= kWorthDeflating;
+  const bool deflated = entry.bytes.size() >= kWorthDeflating;
   const auto attributes = static_cast<zip_uint32_t>(S_IFREG | (entry.mode & 07777u)) << 16;
   if (zip_set_file_compression(archive, index, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, deflated ? kFastest : 0) !=
           0 ||
@@ -112,6 +102,28 @@ SecretBytes read_back(zip_source_t* source) {
     throw cannot_write("its buffer cannot be read");
   }
   return bytes;
+}
+
+SecretBytes deflated_archive(const std::vector<ArchiveEntry>& entries, Instant when, const std::string& comment) {
+  ZipError error;
+  const Source buffer(zip_source_buffer_create(nullptr, 0, 0, error.get()));
+  if (!buffer) {
+    throw cannot_write(error.text());
+  }
+  Archive archive(zip_open_from_source(buffer.get(), ZIP_CREATE | ZIP_TRUNCATE, error.get()));
+  if (!archive) {
+    throw cannot_write(error.text());
+  }
+  zip_source_keep(buffer.get());  // one reference for the archive, one for reading the result
+  for (const ArchiveEntry& entry : entries) {
+    add_entry(archive.get(), entry, when);
+  }
+  if (zip_set_archive_comment(archive.get(), comment.data(), static_cast<zip_uint16_t>(comment.size())) != 0 ||
+      zip_close(archive.get()) != 0) {
+    throw cannot_write(zip_strerror(archive.get()));
+  }
+  static_cast<void>(archive.release());  // zip_close freed it
+  return read_back(buffer.get());
 }
 
 std::string mac_of(ByteView sealed, ByteView mac_key) { return to_hex(hmac_sha256(mac_key, sealed)); }
@@ -228,26 +240,9 @@ SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when
       throw too_large(entry.path);
     }
   }
-  ZipError error;
-  const Source buffer(zip_source_buffer_create(nullptr, 0, 0, error.get()));
-  if (!buffer) {
-    throw cannot_write(error.text());
-  }
-  Archive archive(zip_open_from_source(buffer.get(), ZIP_CREATE | ZIP_TRUNCATE, error.get()));
-  if (!archive) {
-    throw cannot_write(error.text());
-  }
-  zip_source_keep(buffer.get());  // one reference for the archive, one for reading the result
-  for (const ArchiveEntry& entry : entries) {
-    add_entry(archive.get(), entry, when, deflate);
-  }
   const std::string comment = std::string(kComment) + std::string(kMacDigits, '0');
-  if (zip_set_archive_comment(archive.get(), comment.data(), static_cast<zip_uint16_t>(comment.size())) != 0 ||
-      zip_close(archive.get()) != 0) {
-    throw cannot_write(zip_strerror(archive.get()));
-  }
-  static_cast<void>(archive.release());  // zip_close freed it
-  SecretBytes bytes = read_back(buffer.get());
+  SecretBytes bytes =
+      deflate == Deflate::none ? stored_archive(entries, when, comment) : deflated_archive(entries, when, comment);
   const std::string mac = mac_of(view_of(bytes).first(bytes.size() - kMacDigits), mac_key);
   std::ranges::copy(mac, bytes.end() - static_cast<std::ptrdiff_t>(kMacDigits));
   return bytes;

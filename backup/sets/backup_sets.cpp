@@ -170,7 +170,8 @@ std::string BackupSets::create(const Generation& generation, const std::vector<s
                          .cause = cause};
   std::map<std::string, NewFile> files = files_now(generation);
   files.merge(outside);
-  const SecretBytes zip = write_set_file(header, files, records_of(files), Packing::deflated, view_of(mac_key_));
+  const FileViews views = views_of(files);
+  const SecretBytes zip = write_set_file(header, views, records_of(views), Packing::deflated, view_of(mac_key_));
   folder.write_atomically(file_name(id_text(id)), view_of(zip), {.mode = 0600});
   return id_text(id);
 }

@@ -66,7 +66,8 @@ void BackupSets::keep_pristine(const Generation& generation) {
                          .generation = manifest.number,
                          .components = {},
                          .cause = manifest.cause};
-  const SecretBytes zip = write_set_file(header, files, manifest.files, Packing::stored_where_small, view_of(mac_key_));
+  const SecretBytes zip =
+      write_set_file(header, views_of(files), manifest.files, Packing::stored_where_small, view_of(mac_key_));
   state_.make_folder(kBackups, {.mode = 0700});
   if (!is_folder(state_, kPristine)) {
     state_.make_folder(kPristine, {.mode = 0700});

@@ -47,18 +47,25 @@ std::map<std::string, NewFile> files_now(const Generation& generation) {
   return files;
 }
 
-Records records_of(const std::map<std::string, NewFile>& files) {
+FileViews views_of(const std::map<std::string, NewFile>& files) {
+  FileViews views;
+  for (const auto& [path, file] : files) {
+    views.emplace(path, FileView{.bytes = view_of(file.bytes), .attributes = file.attributes});
+  }
+  return views;
+}
+
+Records records_of(const FileViews& files) {
   Records records;
   for (const auto& [path, file] : files) {
     records.emplace(
-        path, ManifestFile{
-                  .sha256 = sha256_hex(view_of(file.bytes)), .size = file.bytes.size(), .attributes = file.attributes});
+        path, ManifestFile{.sha256 = sha256_hex(file.bytes), .size = file.bytes.size(), .attributes = file.attributes});
   }
   return records;
 }
 
-SecretBytes write_set_file(const SetHeader& header, const std::map<std::string, NewFile>& files, const Records& records,
-                           Packing packing, ByteView mac_key) {
+SecretBytes write_set_file(const SetHeader& header, const FileViews& files, const Records& records, Packing packing,
+                           ByteView mac_key) {
   const std::string manifest = seal_json({{"format", header.format},
                                           {"id", header.id},
                                           {"created", to_rfc3339(header.created)},
@@ -71,7 +78,7 @@ SecretBytes write_set_file(const SetHeader& header, const std::map<std::string, 
   std::uint64_t size = 0;
   for (const auto& [path, file] : files) {
     size += file.bytes.size();
-    entries.push_back({path, view_of(file.bytes), file.attributes.mode});
+    entries.push_back({path, file.bytes, file.attributes.mode});
   }
   const bool stored = packing == Packing::stored_where_small && size <= kSmall;
   return write_archive(entries, header.created, mac_key, stored ? Deflate::none : Deflate::large_members);

@@ -1,7 +1,8 @@
 // The bytes of a set of files as one sealed zip: what a backup set and a pristine copy have in common. Internal to
 // backup/sets.
 //
-//   SecretBytes zip = write_set_file(header, files, records_of(files), Packing::deflated, mac_key);
+//   const FileViews views = views_of(files);
+//   SecretBytes zip = write_set_file(header, views, records_of(views), Packing::deflated, mac_key);
 //   SetFile read = read_set_file(zip, header.format, mac_key);       // Failure("backup-damaged") when anything is off
 //
 // `format` tells the kinds apart: it is sealed with the rest, so that a set of one kind is never believed as another.
@@ -30,9 +31,17 @@ struct SetFile {
   std::map<std::string, NewFile> files;
 };
 
+// What goes into a set, by path; the bytes are somebody else's.
+struct FileView {
+  ByteView bytes;
+  FileAttributes attributes;
+};
+using FileViews = std::map<std::string, FileView>;
+[[nodiscard]] FileViews views_of(const std::map<std::string, NewFile>& files);
+
 // Size, hash and attributes of each.
 using Records = std::map<std::string, ManifestFile>;
-[[nodiscard]] Records records_of(const std::map<std::string, NewFile>& files);
+[[nodiscard]] Records records_of(const FileViews& files);
 
 // Packed where that saves much: what is small (a usual generation) is written as it is, which costs the least time.
 enum class Packing { deflated, stored_where_small };
@@ -42,8 +51,8 @@ enum class Packing { deflated, stored_where_small };
 [[nodiscard]] std::map<std::string, NewFile> files_now(const Generation& generation);
 
 // `records` must be those of `files`.
-[[nodiscard]] SecretBytes write_set_file(const SetHeader& header, const std::map<std::string, NewFile>& files,
-                                         const Records& records, Packing packing, ByteView mac_key);
+[[nodiscard]] SecretBytes write_set_file(const SetHeader& header, const FileViews& files, const Records& records,
+                                         Packing packing, ByteView mac_key);
 [[nodiscard]] SetFile read_set_file(ByteView bytes, const std::string& format, ByteView mac_key);
 
 }  // namespace chancery::backup

@@ -1,7 +1,7 @@
 // Backup sets of keystores that lie outside generations: the file as it was before each edit.
 //
 //   StoreSets sets = StoreSets::for_writing("/var/lib/chancery");
-//   std::string id = sets.create({.path = "/etc/tomcat/store.p12", .file = before}, cause);
+//   std::string id = sets.create({.path = "/etc/tomcat/store.p12", .bytes = before, .attributes = its}, cause);
 //   …                                                         // "20261121T101500Z-store-3fa9c210"
 //   StoreSet set = open_store_set("/var/lib/chancery", id);
 //
@@ -29,6 +29,13 @@ struct StoreCopy {
   NewFile file;
 };
 
+// The same before it is one: nothing is copied.
+struct StoreView {
+  std::string path;
+  ByteView bytes;
+  FileAttributes attributes;
+};
+
 struct StoreSet {
   BackupSummary summary;
   StoreCopy copy;
@@ -42,7 +49,7 @@ class StoreSets {
   [[nodiscard]] static std::vector<StoreSets> for_reading(const std::string& state);
 
   // Synced when it returns. At most 64 MiB. Failure("backup-impossible") with a hint.
-  std::string create(const StoreCopy& copy, const Cause& cause);
+  std::string create(const StoreView& store, const Cause& cause);
   [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] StoreSet open(const std::string& id) const;

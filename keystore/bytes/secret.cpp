@@ -1,14 +1,15 @@
 #include "keystore/bytes/secret.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstring>
 
-#include "keystore/openssl/handles.h"
+#include "keystore/fault.h"
 
 namespace chancery {
 
@@ -28,14 +29,18 @@ bool secret_equal(ByteView left, ByteView right) noexcept {
   return left.size() == right.size() && (left.empty() || CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
+// The kernel is asked itself: setting up OpenSSL's generator for the name of one temporary file costs a millisecond.
 SecretBytes random_secret(std::size_t count) {
   SecretBytes out(count);
-  constexpr std::size_t at_once = 1U << 20U;
-  for (std::size_t done = 0; done < count; done += at_once) {
-    const std::size_t size = std::min(at_once, count - done);
-    if (RAND_priv_bytes(out.data() + done, static_cast<int>(size)) != 1) {
-      throw ossl::openssl_failure("random-failed", "random numbers",
-                                  "check that /dev/urandom and getrandom(2) work on this machine");
+  for (std::size_t done = 0; done < count;) {
+    const ssize_t got = ::getrandom(out.data() + done, count - done, 0);
+    if (got > 0) {
+      done += static_cast<std::size_t>(got);
+    } else if (got == 0 || errno != EINTR) {
+      throw Failure({.code = "random-failed",
+                     .subject = "random numbers",
+                     .cause = got == 0 ? "the system gave none" : std::strerror(errno),
+                     .hint = "check that getrandom(2) works on this machine; a seccomp filter may forbid it"});
     }
   }
   return out;

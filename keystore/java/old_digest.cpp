@@ -1,43 +1,59 @@
+// Without EVP, as in openssl/digest.cpp.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "keystore/java/old_digest.h"
 
-#include "keystore/openssl/handles.h"
+#include <openssl/crypto.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
+
+#include "keystore/fault.h"
 
 namespace chancery::java {
-namespace {
 
-[[noreturn]] void fail(OldDigest::Kind kind) {
-  throw ossl::openssl_failure("crypto-failed", kind == OldDigest::Kind::sha1 ? "SHA-1" : "MD5",
-                              "check that OpenSSL's default provider is enabled (`openssl list -providers`)");
+struct OldDigest::State {
+  union {
+    SHA_CTX sha1;
+    MD5_CTX md5;
+  };
+};
+
+void OldDigest::Free::operator()(State* state) const noexcept {
+  OPENSSL_cleanse(state, sizeof *state);
+  delete state;
 }
 
-const EVP_MD* fetched(OldDigest::Kind kind) {
-  static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
-  if (kind == OldDigest::Kind::sha1) return sha1;
-  static const EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
-  return md5;
-}
+OldDigest::OldDigest(Kind kind) : kind_(kind), state_(new State) { begin(); }
 
-}  // namespace
-
-void OldDigest::Free::operator()(evp_md_ctx_st* context) const noexcept { EVP_MD_CTX_free(context); }
-
-OldDigest::OldDigest(Kind kind) : kind_(kind), context_(EVP_MD_CTX_new()) {
-  const EVP_MD* digest = fetched(kind);
-  if (digest == nullptr || !context_ || EVP_DigestInit_ex2(context_.get(), digest, nullptr) != 1) fail(kind);
+void OldDigest::begin() {
+  if (kind_ == Kind::sha1) {
+    SHA1_Init(&state_->sha1);
+  } else {
+    MD5_Init(&state_->md5);
+  }
 }
 
 OldDigest& OldDigest::add(ByteView bytes) {
-  if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) fail(kind_);
+  if (kind_ == Kind::sha1) {
+    SHA1_Update(&state_->sha1, bytes.data(), bytes.size());
+  } else {
+    MD5_Update(&state_->md5, bytes.data(), bytes.size());
+  }
   return *this;
 }
 
 void OldDigest::finish(std::span<std::uint8_t> out) {
-  unsigned size = 0;
-  if (out.size() < static_cast<std::size_t>(EVP_MD_CTX_get_size(context_.get())) ||
-      EVP_DigestFinal_ex(context_.get(), out.data(), &size) != 1 || size != out.size() ||
-      EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) != 1) {
-    fail(kind_);
+  if (out.size() != (kind_ == Kind::sha1 ? Sha1().size() : Md5().size())) {
+    throw Failure({.code = "crypto-failed",
+                   .subject = kind_ == Kind::sha1 ? "SHA-1" : "MD5",
+                   .cause = "its result does not fit",
+                   .hint = "this should not happen: please report it together with the command"});
   }
+  if (kind_ == Kind::sha1) {
+    SHA1_Final(out.data(), &state_->sha1);
+  } else {
+    MD5_Final(out.data(), &state_->md5);
+  }
+  begin();
 }
 
 }  // namespace chancery::java

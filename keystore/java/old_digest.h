@@ -3,8 +3,8 @@
 //   OldDigest digest(OldDigest::Kind::sha1);
 //   digest.add(password).add(content).finish(out);       // out.size() == 20; the next add begins a new digest
 //
-// The algorithm is fetched once per process. Failure("crypto-failed") where OpenSSL has it not. Thread safety: one
-// thread per object.
+// Of libcrypto itself, whatever providers openssl.cnf names. Failure("crypto-failed") where `out` has another size. Thread
+// safety: one thread per object.
 #pragma once
 
 #include <array>
@@ -12,8 +12,6 @@
 #include <span>
 
 #include "keystore/bytes/bytes.h"
-
-struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace chancery::java {
 
@@ -28,11 +26,14 @@ class OldDigest {
   void finish(std::span<std::uint8_t> out);
 
  private:
+  struct State;
   struct Free {
-    void operator()(evp_md_ctx_st* context) const noexcept;
+    void operator()(State* state) const noexcept;  // wipes
   };
+  void begin();
+
   Kind kind_;
-  std::unique_ptr<evp_md_ctx_st, Free> context_;  // wiped by OpenSSL
+  std::unique_ptr<State, Free> state_;
 };
 
 }  // namespace chancery::java

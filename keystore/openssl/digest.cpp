@@ -1,47 +1,61 @@
+// OpenSSL's own functions for each digest, not its EVP ones: to fetch a digest sets up providers and a map of every name
+// that OpenSSL knows, two milliseconds, more than a short command needs for all the rest.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "keystore/openssl/digest.h"
 
-#include <openssl/hmac.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
 
 #include "keystore/bytes/text_encoding.h"
-#include "keystore/openssl/handles.h"
 
 namespace chancery {
 namespace {
 
-constexpr const char* digest_hint = "the OpenSSL installation of this machine is broken: reinstall libssl3";
+constexpr std::size_t block_size = SHA256_CBLOCK;
 
-// An implicit fetch for every digest costs more than the digest of a certificate, so it is done once.
-const EVP_MD* fetched_sha256() {
-  static const EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  if (digest == nullptr) throw ossl::openssl_failure("crypto-failed", "SHA-256", digest_hint);
-  return digest;
-}
+// Holds a key's worth of state while an HMAC is made: wiped with the object.
+class Running {
+ public:
+  Running() { SHA256_Init(&state_); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { OPENSSL_cleanse(&state_, sizeof state_); }
+  Running& add(ByteView bytes) {
+    SHA256_Update(&state_, bytes.data(), bytes.size());
+    return *this;
+  }
+  Sha256 finish() {
+    Sha256 out;
+    SHA256_Final(out.data(), &state_);
+    return out;
+  }
+
+ private:
+  SHA256_CTX state_;
+};
 
 }  // namespace
 
-Sha256 sha256(ByteView bytes) {
-  Sha256 out;
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, fetched_sha256(), nullptr) != 1 || size != out.size()) {
-    throw ossl::openssl_failure("crypto-failed", "SHA-256", digest_hint);
-  }
-  return out;
-}
+Sha256 sha256(ByteView bytes) { return Running().add(bytes).finish(); }
 
 std::string sha256_hex(ByteView bytes) { return to_hex(sha256(bytes)); }
 
+// RFC 2104.
 Sha256 hmac_sha256(ByteView key, ByteView bytes) {
-  // OpenSSL takes a null key for "the key of the last call", so an empty one still needs an address.
-  static const std::uint8_t empty = 0;
-  Sha256 out;
-  unsigned size = 0;
-  const void* start = key.empty() ? &empty : key.data();
-  if (HMAC(fetched_sha256(), start, static_cast<int>(key.size()), bytes.empty() ? &empty : bytes.data(), bytes.size(),
-           out.data(), &size) == nullptr ||
-      size != out.size()) {
-    throw ossl::openssl_failure("crypto-failed", "HMAC-SHA-256", digest_hint);
+  std::array<std::uint8_t, block_size> pad{};
+  if (key.size() > pad.size()) {
+    std::ranges::copy(sha256(key), pad.begin());
+  } else {
+    std::ranges::copy(key, pad.begin());
   }
-  return out;
+  for (std::uint8_t& each : pad) each ^= 0x36;
+  const Sha256 inner = Running().add(pad).add(bytes).finish();
+  for (std::uint8_t& each : pad) each ^= 0x36 ^ 0x5c;
+  const Sha256 outer = Running().add(pad).add(inner).finish();
+  OPENSSL_cleanse(pad.data(), pad.size());
+  return outer;
 }
 
 }  // namespace chancery

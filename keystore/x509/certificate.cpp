@@ -11,6 +11,7 @@
 #include "keystore/x509/der.h"
 #include "keystore/x509/key_description.h"
 #include "keystore/x509/pem.h"
+#include "keystore/x509/plain_certificate.h"
 
 namespace chancery {
 namespace {
@@ -48,8 +49,7 @@ Instant instant_of(const ASN1_TIME* time, Instant otherwise) {
          std::chrono::seconds{parts.tm_sec};
 }
 
-std::string serial_text(const X509* certificate) {
-  const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
+std::string serial_text(const ASN1_INTEGER* serial) {
   const ByteView bytes{ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))};
   const std::string sign = (ASN1_STRING_type(serial) & V_ASN1_NEG) != 0 ? "-" : "";
   return sign + (bytes.empty() ? "00" : to_hex(bytes));
@@ -88,7 +88,6 @@ bool is_processed(int nid) {
 }  // namespace
 
 struct Certificate::State {
-  ossl::X509Ptr native;
   Bytes der;
   std::string fingerprint;
   std::string subject, issuer, common_name;
@@ -96,7 +95,6 @@ struct Certificate::State {
   std::string serial;
   std::vector<AlternativeName> names;
   Instant not_before{}, not_after{};
-  KeyDescription key;
   Sha256 key_digest{};
   int version = 1;
   std::string signature_algorithm, signature_digest;
@@ -108,55 +106,69 @@ struct Certificate::State {
   std::vector<std::string> unknown_critical;
   Bytes subject_key_id, authority_key_id;
 
-  // Costs a signature check, so it is done when asked, once.
-  mutable std::once_flag self_signed_once;
+  // What costs more than the rest is done when asked, once: decoding the key, and checking a signature.
+  mutable std::once_flag native_once, key_once, self_signed_once;
+  mutable ossl::X509Ptr native;
+  mutable KeyDescription key;
   mutable bool self_signed = false;
 
-  void read_names();
-  void read_key();
-  void read_signature();
-  void read_extensions();
-  void read_constraints();
-  void read_usages();
+  X509* with_key() const;
+  const KeyDescription& described_key() const;
+
+  using Extensions = STACK_OF(X509_EXTENSION);
+  void read_names(const PlainContents& contents);
+  void read_key_digest();
+  void read_signature(const X509_ALGOR* algorithm);
+  void read_extensions(const Extensions* extensions);
+  void read_constraints(const Extensions* extensions);
+  void read_usages(const Extensions* extensions);
 
   // The decoded extension; an unreadable or repeated one is put among those we do not understand, critical or not.
   template <typename T>
-  T* extension(int nid, bool& present) {
+  T* extension(const Extensions* extensions, int nid, bool& present) {
     int critical = -1;
-    T* decoded = static_cast<T*>(X509_get_ext_d2i(native.get(), nid, &critical, nullptr));
+    T* decoded = static_cast<T*>(X509V3_get_d2i(extensions, nid, &critical, nullptr));
     present = critical != -1;
     if (decoded == nullptr && present) unknown_critical.push_back(dotted(OBJ_nid2obj(nid)));
     return decoded;
   }
 };
 
-void Certificate::State::read_names() {
-  const X509_NAME* subject_name = X509_get_subject_name(native.get());
-  const X509_NAME* issuer_name = X509_get_issuer_name(native.get());
-  subject = ossl::to_text(subject_name);
-  issuer = ossl::to_text(issuer_name);
-  common_name = ossl::common_name_of(subject_name);
-  subject_der = der::canonical_name(der_of_name(subject_name));
-  issuer_der = der::canonical_name(der_of_name(issuer_name));
+void Certificate::State::read_names(const PlainContents& contents) {
+  subject = ossl::to_text(contents.subject);
+  issuer = ossl::to_text(contents.issuer);
+  common_name = ossl::common_name_of(contents.subject);
+  subject_der = der::canonical_name(der_of_name(contents.subject));
+  issuer_der = der::canonical_name(der_of_name(contents.issuer));
 }
 
-void Certificate::State::read_key() {
-  X509_PUBKEY* info = X509_get_X509_PUBKEY(native.get());
-  key = describe(info);
+X509* Certificate::State::with_key() const {
+  std::call_once(native_once, [this] {
+    native = decode_with_key(der);
+    if (!native) native = decode_without_key(der);
+    ERR_clear_error();
+  });
+  return native.get();
+}
+
+const KeyDescription& Certificate::State::described_key() const {
+  std::call_once(key_once, [this] { key = describe(X509_get_X509_PUBKEY(with_key())); });
+  return key;
+}
+
+void Certificate::State::read_key_digest() {
   if (const auto outline = der::outline_of(der)) {
     key_digest = sha256(outline->key);
     return;
   }
   unsigned char* encoded = nullptr;
-  const int size = i2d_X509_PUBKEY(info, &encoded);
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(with_key()), &encoded);
   if (size <= 0) throw not_a_certificate("its public key cannot be encoded");
   key_digest = sha256({encoded, static_cast<std::size_t>(size)});
   OPENSSL_free(encoded);
 }
 
-void Certificate::State::read_signature() {
-  const X509_ALGOR* algorithm = nullptr;
-  X509_get0_signature(nullptr, &algorithm, native.get());
+void Certificate::State::read_signature(const X509_ALGOR* algorithm) {
   const ASN1_OBJECT* object = nullptr;
   X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
   const int nid = OBJ_obj2nid(object);
@@ -164,16 +176,17 @@ void Certificate::State::read_signature() {
   int digest = NID_undef;
   OBJ_find_sigid_algs(nid, &digest, nullptr);
   // RSA-PSS names its digest in the parameters. Not asked otherwise: it makes OpenSSL decode every extension.
-  if (nid == NID_rsassaPss) X509_get_signature_info(native.get(), &digest, nullptr, nullptr, nullptr);
+  if (nid == NID_rsassaPss) X509_get_signature_info(with_key(), &digest, nullptr, nullptr, nullptr);
   signature_digest = digest == NID_undef ? "" : OBJ_nid2sn(digest);
 }
 
-void Certificate::State::read_constraints() {
+void Certificate::State::read_constraints(const Extensions* extensions) {
   bool present = false;
   struct Free {
     void operator()(BASIC_CONSTRAINTS* constraints) const noexcept { BASIC_CONSTRAINTS_free(constraints); }
   };
-  const std::unique_ptr<BASIC_CONSTRAINTS, Free> basic(extension<BASIC_CONSTRAINTS>(NID_basic_constraints, present));
+  const std::unique_ptr<BASIC_CONSTRAINTS, Free> basic(
+      extension<BASIC_CONSTRAINTS>(extensions, NID_basic_constraints, present));
   if (!basic) return;
   is_ca = version == 3 && basic->ca != 0;
   if (basic->pathlen == nullptr) return;
@@ -186,7 +199,7 @@ void Certificate::State::read_constraints() {
   path_length = static_cast<int>(std::min<std::int64_t>(length, std::numeric_limits<int>::max()));
 }
 
-void Certificate::State::read_usages() {
+void Certificate::State::read_usages(const Extensions* extensions) {
   struct FreeBits {
     void operator()(ASN1_BIT_STRING* bits) const noexcept { ASN1_BIT_STRING_free(bits); }
   };
@@ -194,12 +207,13 @@ void Certificate::State::read_usages() {
     void operator()(EXTENDED_KEY_USAGE* usages) const noexcept { EXTENDED_KEY_USAGE_free(usages); }
   };
   constexpr int key_cert_sign = 5;
-  const std::unique_ptr<ASN1_BIT_STRING, FreeBits> bits(extension<ASN1_BIT_STRING>(NID_key_usage, has_key_usage));
+  const std::unique_ptr<ASN1_BIT_STRING, FreeBits> bits(
+      extension<ASN1_BIT_STRING>(extensions, NID_key_usage, has_key_usage));
   if (has_key_usage) may_sign = bits && ASN1_BIT_STRING_get_bit(bits.get(), key_cert_sign) == 1;
 
   bool present = false;
   const std::unique_ptr<EXTENDED_KEY_USAGE, FreeUsages> usages(
-      extension<EXTENDED_KEY_USAGE>(NID_ext_key_usage, present));
+      extension<EXTENDED_KEY_USAGE>(extensions, NID_ext_key_usage, present));
   if (!present) return;
   const int count = usages ? sk_ASN1_OBJECT_num(usages.get()) : 0;
   for (int index = 0; index < count; ++index) {
@@ -209,20 +223,20 @@ void Certificate::State::read_usages() {
   if (extended_key_usages.empty()) extended_key_usages.push_back("unreadable");
 }
 
-void Certificate::State::read_extensions() {
-  const int count = X509_get_ext_count(native.get());
+void Certificate::State::read_extensions(const Extensions* extensions) {
+  const int count = X509v3_get_ext_count(extensions);
   for (int index = 0; index < count; ++index) {
-    const X509_EXTENSION* one = X509_get_ext(native.get(), index);
+    const X509_EXTENSION* one = X509v3_get_ext(extensions, index);
     const ASN1_OBJECT* object = X509_EXTENSION_get_object(const_cast<X509_EXTENSION*>(one));
     if (X509_EXTENSION_get_critical(one) != 0 && !is_processed(OBJ_obj2nid(object))) {
       unknown_critical.push_back(dotted(object));
     }
   }
-  read_constraints();
-  read_usages();
+  read_constraints(extensions);
+  read_usages(extensions);
 
   bool present = false;
-  const ossl::GeneralNamesPtr alternatives(extension<GENERAL_NAMES>(NID_subject_alt_name, present));
+  const ossl::GeneralNamesPtr alternatives(extension<GENERAL_NAMES>(extensions, NID_subject_alt_name, present));
   names = ossl::from_general_names(alternatives.get());
 
   struct FreeString {
@@ -235,23 +249,22 @@ void Certificate::State::read_extensions() {
     void operator()(NAME_CONSTRAINTS* constraints) const noexcept { NAME_CONSTRAINTS_free(constraints); }
   };
   const std::unique_ptr<ASN1_OCTET_STRING, FreeString> own(
-      extension<ASN1_OCTET_STRING>(NID_subject_key_identifier, present));
+      extension<ASN1_OCTET_STRING>(extensions, NID_subject_key_identifier, present));
   if (own) subject_key_id = bytes_of_string(own.get());
   const std::unique_ptr<AUTHORITY_KEYID, FreeAuthority> authority(
-      extension<AUTHORITY_KEYID>(NID_authority_key_identifier, present));
+      extension<AUTHORITY_KEYID>(extensions, NID_authority_key_identifier, present));
   if (authority) authority_key_id = bytes_of_string(authority->keyid);
   const std::unique_ptr<NAME_CONSTRAINTS, FreeConstraints> constraints(
-      extension<NAME_CONSTRAINTS>(NID_name_constraints, present));
+      extension<NAME_CONSTRAINTS>(extensions, NID_name_constraints, present));
 }
 
 Certificate Certificate::from_der(ByteView der) {
   if (der.size() > largest) throw not_a_certificate("it has more than 1 MiB, no certificate is that large");
-  const unsigned char* at = der.data();
   auto state = std::make_shared<State>();
-  state->native.reset(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (!state->native) throw not_a_certificate("these bytes are not an X.509 certificate: " + ossl::drain_errors());
+  std::size_t trailing = 0;
+  const PlainPtr plain = decode_plain_certificate(der, trailing);
+  if (!plain) throw not_a_certificate("these bytes are not an X.509 certificate: " + ossl::drain_errors());
   ERR_clear_error();
-  const std::size_t trailing = static_cast<std::size_t>(der.data() + der.size() - at);
   if (trailing > 0) {
     throw Failure({.code = "trailing-bytes",
                    .subject = "certificate",
@@ -260,14 +273,16 @@ Certificate Certificate::from_der(ByteView der) {
   }
   state->der.assign(der.begin(), der.end());
   state->fingerprint = sha256_hex(der);
-  state->version = static_cast<int>(std::min<long>(X509_get_version(state->native.get()), 1000)) + 1;
-  state->serial = serial_text(state->native.get());
-  state->not_before = instant_of(X509_get0_notBefore(state->native.get()), never_begins);
-  state->not_after = instant_of(X509_get0_notAfter(state->native.get()), long_ended);
-  state->read_names();
-  state->read_key();
-  state->read_signature();
-  state->read_extensions();
+  const PlainContents& contents = *plain->contents;
+  const long version = contents.version == nullptr ? 0 : ASN1_INTEGER_get(contents.version);
+  state->version = static_cast<int>(std::min<long>(version, 1000)) + 1;
+  state->serial = serial_text(contents.serial);
+  state->not_before = instant_of(contents.validity->notBefore, never_begins);
+  state->not_after = instant_of(contents.validity->notAfter, long_ended);
+  state->read_names(contents);
+  state->read_key_digest();
+  state->read_signature(plain->algorithm);
+  state->read_extensions(contents.extensions);
   ERR_clear_error();
   return Certificate(std::move(state));
 }
@@ -284,7 +299,7 @@ const std::string& Certificate::serial() const noexcept { return state_->serial;
 const std::vector<AlternativeName>& Certificate::names() const noexcept { return state_->names; }
 Instant Certificate::not_before() const noexcept { return state_->not_before; }
 Instant Certificate::not_after() const noexcept { return state_->not_after; }
-const KeyDescription& Certificate::key() const noexcept { return state_->key; }
+const KeyDescription& Certificate::key() const noexcept { return state_->described_key(); }
 const Sha256& Certificate::key_digest() const noexcept { return state_->key_digest; }
 int Certificate::version() const noexcept { return state_->version; }
 const std::string& Certificate::signature_algorithm() const noexcept { return state_->signature_algorithm; }
@@ -302,7 +317,7 @@ const std::vector<std::string>& Certificate::unknown_critical_extensions() const
 }
 const Bytes& Certificate::subject_key_id() const noexcept { return state_->subject_key_id; }
 const Bytes& Certificate::authority_key_id() const noexcept { return state_->authority_key_id; }
-x509_st* Certificate::native() const noexcept { return state_->native.get(); }
+x509_st* Certificate::native() const noexcept { return state_->with_key(); }
 
 bool Certificate::is_self_signed() const noexcept {
   if (!is_self_issued()) return false;

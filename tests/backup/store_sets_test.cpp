@@ -22,7 +22,7 @@ class StoreSetsTest : public ::testing::Test {
 
   std::string create(const std::string& path, const std::string& bytes, Instant when) {
     return StoreSets::for_writing(state).create(
-        {.path = path, .file = {.bytes = secret_copy(bytes), .attributes = {.mode = 0640, .owner = 7, .group = 8}}},
+        {.path = path, .bytes = view_of(bytes), .attributes = {.mode = 0640, .owner = 7, .group = 8}},
         {.reason = "keystore import", .who = "somebody (uid 7)", .when = when});
   }
   Workshop shop;
@@ -50,6 +50,22 @@ TEST_F(StoreSetsTest, KeepsTheFileWithItsPathAndAttributesByteForByte) {
   EXPECT_EQ(now.st_mode & 07777U, 0600U);
   ASSERT_EQ(::stat(shop.path("xdg/chancery/sets").c_str(), &now), 0);
   EXPECT_EQ(now.st_mode & 07777U, 0700U);
+}
+
+// The set is written by code of our own (stored_archive.h): somebody else's reads it.
+TEST_F(StoreSetsTest, IsAnOrdinaryZip) {
+  const std::string id = create("/etc/tomcat/store.p12", std::string(100'000, 'k'), noon);
+  const std::string path = shop.path("xdg/chancery/sets/" + id + ".zip");
+  shop.write("look.py",
+             "import sys, zipfile\n"
+             "z = zipfile.ZipFile(sys.argv[1])\n"
+             "assert z.testzip() is None\n"
+             "assert z.namelist() == ['manifest.json', 'keystore', 'path'], z.namelist()\n"
+             "assert z.read('keystore') == b'k' * 100000 and z.read('path') == b'/etc/tomcat/store.p12'\n"
+             "one = z.getinfo('keystore')\n"
+             "assert one.external_attr >> 16 == 0o100640, oct(one.external_attr)\n"
+             "assert one.date_time == (2026, 11, 21, 12, 0, 0), one.date_time\n");
+  shop.run("python3 look.py '" + path + "'");
 }
 
 TEST_F(StoreSetsTest, KeepsTheNewestTwentyOfEachFile) {

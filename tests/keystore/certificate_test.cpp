@@ -270,6 +270,35 @@ TEST_F(CertificateTest, TakesExactlyOneCertificate) {
   EXPECT_EQ(code_of([&] { (void)Certificate::from_der(Bytes(2'000'000, 0x30)); }), "not-a-certificate");
 }
 
+// Ours reads the parts by a description of its own (plain_certificate.h), which leaves the key undecoded.
+TEST_F(CertificateTest, TakesAndRefusesWhatOpensslDoes) {
+  const Bytes whole = make_der("/O=Example/CN=x", "basicConstraints=critical,CA:TRUE\nsubjectAltName=DNS:a.example\n");
+  std::size_t taken = 0;
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    for (const std::uint8_t flip : std::initializer_list<std::uint8_t>{0x01, 0x04, 0x20, 0x80, 0xff}) {
+      Bytes der = whole;
+      der[at] ^= flip;
+      const unsigned char* start = der.data();
+      X509* theirs = d2i_X509(nullptr, &start, static_cast<long>(der.size()));
+      const bool is_theirs = theirs != nullptr && start == der.data() + der.size();
+      X509_free(theirs);
+      bool is_ours = true;
+      try {
+        const Certificate certificate = Certificate::from_der(der);
+        EXPECT_NE(certificate.native(), nullptr);
+        (void)certificate.key();
+      } catch (const Failure&) {
+        is_ours = false;
+      }
+      EXPECT_EQ(is_ours, is_theirs) << "byte " << at << " xor " << int{flip};
+      ++(is_ours ? taken : refused);
+    }
+  }
+  EXPECT_GT(taken, 100U);
+  EXPECT_GT(refused, 100U);
+}
+
 TEST(CertificatePoolTest, IndexesDebiansBundleWithoutDecodingIt) {
   const Bytes bundle = os_trust_bundle();
   ASSERT_FALSE(bundle.empty()) << "ca-certificates is installed by ./dev";
