@@ -265,7 +265,11 @@ Certificate Authority::issue(const LeafRequest& request) {
     const Instant now = state_->clock();
     issued = Certificate::from_der(state_->leaf(request, now));
     enter(state_->store, *issued,
-          {.kind = kind_of(request.purpose), .issued_for = request.issued_for, .issued_at = now});
+          {.kind = kind_of(request.purpose),
+           .issued_for = request.issued_for,
+           .issued_at = now,
+           .member = request.member,
+           .identity = request.identity});
   });
   return std::move(*issued);
 }

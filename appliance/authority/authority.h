@@ -35,6 +35,8 @@ struct LeafRequest {
   std::string member_uri = {};          // "chancery://<federation>/member/<role>/<name>"; member only
   Bytes public_key_der = {};
   std::string issued_for = {};  // for the register: "token 3f2a…, identity portal"
+  std::string member = {};      // for the register: the member whose it is, and as which identity; "" for nobody's
+  std::string identity = {};
   std::chrono::hours validity{24 * 397};
 };
 

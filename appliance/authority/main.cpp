@@ -1,6 +1,7 @@
 // chancery-authority: the only process that reads STATE/authority while it runs. Serves the endpoint `join`.
 //
 //   POST /join      federation/join.h          GET /healthz      {"ok":true}
+//   POST /renew     federation/renewal.h
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -64,13 +65,16 @@ class JoinService {
     };
   }
 
-  http::Answer answer(const http::Call& call) {
+  using Answerer = federation::Admission::WireAnswer (federation::Admission::*)(const std::string& body,
+                                                                                const tls::Connection& session,
+                                                                                const std::string& peer);
+  http::Answer answer(Answerer answerer, const http::Call& call) {
     std::shared_ptr<federation::Admission> admission;
     {
       const std::lock_guard lock(mutex_);
       admission = admission_;
     }
-    const auto answer = admission->answer(call.body, call.connection, call.connection.peer_address());
+    const auto answer = (*admission.*answerer)(call.body, call.connection, call.connection.peer_address());
     return http::Answer::json(answer.body, answer.status);
   }
 
@@ -85,8 +89,13 @@ class JoinService {
 void set_up(serving::Program& program) {
   auto service = std::make_shared<JoinService>(program.state());
   program.on_generation([service](const backup::Generation& generation) { return service->prepare(generation); });
-  program.routes().add(
-      "POST", "/join", [service](const http::Call& call) { return service->answer(call); }, join_body_limit);
+  const auto serve = [&](const std::string& path, JoinService::Answerer answerer) {
+    program.routes().add(
+        "POST", path, [service, answerer](const http::Call& call) { return service->answer(answerer, call); },
+        join_body_limit);
+  };
+  serve("/join", &federation::Admission::answer);
+  serve("/renew", &federation::Admission::answer_renewal);
   program.routes().add("GET", "/healthz", [](const http::Call&) { return http::Answer::json(R"({"ok":true})"); });
 }
 

@@ -63,6 +63,29 @@ CREATE TABLE member_certificates (
 ) STRICT;
 )sql";
 
+// Whose a certificate is, so that a member renews what is its own and loses all of it when it is removed. What was
+// issued before these columns were there is found by the roster and by what it was issued for.
+constexpr const char* owners = R"sql(
+ALTER TABLE certificates ADD COLUMN member TEXT;
+ALTER TABLE certificates ADD COLUMN identity TEXT;
+ALTER TABLE certificates ADD COLUMN key_sha256 BLOB;
+ALTER TABLE certificates ADD COLUMN revoked INTEGER;
+
+UPDATE certificates SET identity = substr(issued_for, instr(issued_for, ', identity ') + 11)
+  WHERE instr(issued_for, ', identity ') > 0;
+UPDATE certificates SET member =
+  (SELECT member FROM member_certificates WHERE member_certificates.der = certificates.der);
+UPDATE certificates SET member =
+  (SELECT max(other.member) FROM token_certificates AS mine
+     JOIN token_certificates AS its ON its.token = mine.token
+     JOIN certificates AS other ON other.sha256 = its.sha256
+    WHERE mine.sha256 = certificates.sha256)
+  WHERE member IS NULL AND sha256 IN (SELECT sha256 FROM token_certificates);
+
+CREATE INDEX certificates_by_member ON certificates (member) WHERE member IS NOT NULL;
+CREATE INDEX certificates_revoked ON certificates (revoked) WHERE revoked IS NOT NULL;
+)sql";
+
 std::string lines_of(const std::vector<AlternativeName>& names) {
   std::string lines;
   for (const AlternativeName& name : names) lines += to_text(name) + "\n";
@@ -72,17 +95,22 @@ std::string lines_of(const std::vector<AlternativeName>& names) {
 }  // namespace
 
 storage::Database open_register(const Folder& folder, const FileAttributes& attributes) {
-  return storage::Database::open(folder, "authority.db",
-                                 {.what = "the authority's register", .migrations = {first_tables}}, attributes);
+  return storage::Database::open(
+      folder, "authority.db", {.what = "the authority's register", .migrations = {first_tables, owners}}, attributes);
 }
 
 void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? storage::Value(std::monostate{}) : storage::Value(text);
+  };
+  const Sha256& key = certificate.key_digest();
   store.run(
-      "INSERT INTO certificates (serial, sha256, der, kind, names, issued_for, issued_at, not_after) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO certificates (serial, sha256, der, kind, names, issued_for, issued_at, not_after, member, identity, "
+      "key_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {from_hex(certificate.serial()), from_hex(certificate.fingerprint()), certificate.der(), entry.kind,
        lines_of(certificate.names()), entry.issued_for, seconds_of(entry.issued_at),
-       seconds_of(certificate.not_after())});
+       seconds_of(certificate.not_after()), or_null(entry.member), or_null(entry.identity),
+       Bytes(key.begin(), key.end())});
 }
 
 void put_in_force(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
@@ -103,6 +131,35 @@ std::optional<Registered> in_force(const storage::Database& store, const std::st
 std::int64_t in_force_id(const storage::Database& store, const std::string& kind) {
   const auto rows = store.rows("SELECT certificate FROM in_force WHERE kind = ?", {kind});
   return rows.empty() ? 0 : rows.front().integer(0);
+}
+
+namespace {
+
+constexpr const char* issued_columns =
+    "SELECT der, kind, issued_at, coalesce(member, ''), coalesce(identity, ''), revoked FROM certificates ";
+
+Issued issued_of(const storage::Row& row) {
+  return {.certificate = Certificate::from_der(row.blob(0)),
+          .kind = row.text(1),
+          .issued_at = instant_of(row.integer(2)),
+          .member = row.text(3),
+          .identity = row.text(4),
+          .revoked = row.is_null(5) ? std::nullopt : std::optional(instant_of(row.integer(5)))};
+}
+
+}  // namespace
+
+std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256) {
+  const auto rows = store.rows(std::string(issued_columns) + "WHERE sha256 = ?", {Bytes(sha256.begin(), sha256.end())});
+  return rows.empty() ? std::nullopt : std::optional(issued_of(rows.front()));
+}
+
+std::vector<Issued> issued_to(const storage::Database& store, const std::string& member) {
+  std::vector<Issued> all;
+  for (const auto& row : store.rows(std::string(issued_columns) + "WHERE member = ? ORDER BY id", {member})) {
+    all.push_back(issued_of(row));
+  }
+  return all;
 }
 
 }  // namespace chancery::authority

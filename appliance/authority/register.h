@@ -3,7 +3,7 @@
 // issuing.pem are copies for people.
 //
 //   certificates        id, serial, sha256, der, kind ("root", "issuing", "server", "client", "member"), names (one a
-//                       line), issued_for, issued_at, not_after
+//                       line), issued_for, issued_at, not_after; of members' also member, identity, key_sha256; revoked
 //   in_force            which root and which issuing CA sign now
 //   founding            the federation's id
 //   tokens              id, public key, role, names, created, expires, revoked, used_digest (of the CSR keys), used_at
@@ -29,6 +29,8 @@ struct RegisterEntry {
   std::string kind;
   std::string issued_for;
   Instant issued_at{};
+  std::string member = {};    // whose it is; "" for CAs and for what was signed by hand
+  std::string identity = {};  // "portal"
 };
 void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry);
 
@@ -42,6 +44,18 @@ struct Registered {
 };
 [[nodiscard]] std::optional<Registered> in_force(const storage::Database& store, const std::string& kind);
 [[nodiscard]] std::int64_t in_force_id(const storage::Database& store, const std::string& kind);  // 0: none
+
+// A row of the register.
+struct Issued {
+  Certificate certificate;
+  std::string kind;
+  Instant issued_at{};
+  std::string member;    // "" where it is nobody's
+  std::string identity;  // "" where it is not known
+  std::optional<Instant> revoked;
+};
+[[nodiscard]] std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256);
+[[nodiscard]] std::vector<Issued> issued_to(const storage::Database& store, const std::string& member);  // oldest first
 
 inline std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
 inline Instant instant_of(std::int64_t seconds) { return Instant{std::chrono::seconds{seconds}}; }

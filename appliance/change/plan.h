@@ -57,6 +57,10 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
                                 const std::vector<Certificate>& also_trust);
 [[nodiscard]] Plan plan_reset(const backup::Generation& base, const Appliance& appliance, const std::string& identity,
                               const preflight::Knowledge& knowledge, Instant now);
+// New defaults for these identities, from the federation's authority. An identity that presents its default presents the
+// new one; a custom certificate stays in force, and only the default beside it is renewed.
+[[nodiscard]] Plan plan_renew(const backup::Generation& base, const Appliance& appliance,
+                              const std::map<std::string, preflight::Identity>& renewed);
 // The engine's CA bundle; Java keystores are plan_stores.h's.
 [[nodiscard]] Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance,
                                      const preflight::BundleAnswer& answer);

@@ -139,6 +139,12 @@ int run_join(Session& session) {
   return show_outcome(session, session.ask(std::move(ask)), "this appliance is a member of the federation");
 }
 
+int run_renew(Session& session) {
+  Ask ask("federation-renew");
+  ask.put_flag("dry_run", session.arguments().has("--dry-run"));
+  return show_outcome(session, session.ask(std::move(ask)), "renewed what the federation's authority issued here");
+}
+
 constexpr Option kDryRun{.name = "--dry-run", .value = "", .help = "print the plan; change nothing"};
 
 constexpr Option kTokenOptions[] = {
@@ -176,6 +182,9 @@ constexpr Example kJoinExamples[] = {
     {"chancery federation join --primary portal.example.com:8444", "asks for the token"},
     {"chancery federation join --primary portal.example.com:8444 --token-file token --dry-run",
      "is it the primary that made the token, and what would change here?"}};
+constexpr Example kRenewExamples[] = {
+    {"chancery federation renew", "new keys and certificates now, whatever time the present ones have left"},
+    {"chancery federation renew --dry-run", "what would change; on a secondary, is the primary there?"}};
 constexpr Example kListExamples[] = {{"chancery federation list", "members, and when they were last seen"}};
 
 constexpr Command kCommands[] = {
@@ -214,6 +223,16 @@ constexpr Command kCommands[] = {
      .options = kJoinOptions,
      .examples = kJoinExamples,
      .run = run_join},
+    {.path = "federation renew",
+     .doing = "renew the certificates",
+     .summary = "renew what the federation's authority issued, now",
+     .description = "chancery-manager does this by itself after two thirds of a certificate's life. New keys are made "
+                    "here; own certificates in force stay, and the default beside them is renewed. A member whose "
+                    "certificate has ended can do it for 90 days more.",
+     .positionals = {},
+     .options = kRevokeOptions,
+     .examples = kRenewExamples,
+     .run = run_renew},
     {.path = "federation list",
      .doing = "list members",
      .summary = "the appliances of the federation",

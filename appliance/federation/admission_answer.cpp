@@ -1,45 +1,14 @@
 // Joins: what is asked of a joiner, and the answer.
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <set>
-
-#include "appliance/authority/public_key_rules.h"
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/member_uri.h"
+#include "appliance/federation/refusal.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 
 namespace chancery::federation {
 namespace {
-
-constexpr std::chrono::hours most_skew{1};
-
-// A join that is turned down: what the joiner is told, and the reason for the log. Never leaves this file.
-struct Refusal {
-  Admission::WireAnswer answer;
-  std::string reason;
-};
-
-Admission::WireAnswer wire(int status, const char* code, const char* message, const char* hint, Instant now) {
-  return {status, write_refusal({code, message, hint, now.time_since_epoch().count()})};
-}
-
-// Nothing in it depends on the reason, not even its length.
-[[noreturn]] void refuse(const std::string& reason) {
-  throw Refusal{{403, write_refusal({"join-refused", "this join is refused",
-                                     "make a new token on the primary (chancery federation token); its log has the "
-                                     "reason",
-                                     0})},
-                reason};
-}
-
-void check_clock(const JoinStatement& statement, Instant now) {
-  const auto difference = Instant{std::chrono::seconds{statement.time}} - now;
-  if (difference <= most_skew && difference >= -most_skew) return;
-  throw Refusal{wire(403, "clock-skew", "the clocks differ too much", "set both clocks (NTP), then join again", now),
-                "its clock differs by " + std::to_string(difference.count()) + " s"};
-}
 
 void check_life(const TokenRecord& token, Instant now) {
   if (token.revoked) refuse("the token is revoked");
@@ -49,36 +18,12 @@ void check_life(const TokenRecord& token, Instant now) {
       "the token has expired"};
 }
 
-void check_request(const IdentityRequest& wanted, const TokenRecord& token) {
-  const auto refuse_it = [&](const std::string& why) { refuse("the CSR for " + wanted.identity + " " + why); };
-  const std::vector<std::string> allowed = identities_of(role_from_name(token.role));
-  if (std::find(allowed.begin(), allowed.end(), wanted.identity) == allowed.end()) {
-    refuse("it asks for an identity that this role does not have");
-  }
-  try {
-    (void)authority::check_public_key(wanted.request.public_key_der());
-  } catch (const Failure& failure) {
-    refuse_it("has a key that is not taken: it " + failure.cause());
-  }
-  if (!wanted.request.is_self_signature_valid()) refuse_it("is not signed by its own key");
-  // What else a CSR asks for is never looked at, but names tell a request that was meant for something else.
-  std::vector<std::string> names;
-  for (const AlternativeName& name : wanted.request.names()) names.push_back(name.value);
-  if (!names.empty() && !same_names(names, token.names)) refuse_it("names something else than the token");
-}
-
 void check_requests(const JoinStatement& statement, const TokenRecord& token) {
   if (statement.role != token.role) refuse("it asks for another role than the token's");
   if (!same_names(statement.names, token.names)) refuse("it asks for other names than the token's");
   if (statement.names.front() != token.names.front()) refuse("the token calls this member by another of its names");
   if (statement.requests.empty()) refuse("it has no CSR");
-  std::set<std::string> identities;
-  std::set<Sha256> keys;
-  for (const IdentityRequest& wanted : statement.requests) {
-    check_request(wanted, token);
-    if (!identities.insert(wanted.identity).second) refuse("it has two CSRs for " + wanted.identity);
-    if (!keys.insert(wanted.request.key_digest()).second) refuse("it has one key in two CSRs");
-  }
+  check_each(statement.requests, token.role, token.names);
 }
 
 // Names the set of keys, whatever the order of the CSRs.
@@ -120,7 +65,9 @@ std::map<std::string, Certificate> Admission::State::issue_all(const JoinStateme
                          .names = token.names,
                          .member_uri = is_member ? member_uri(facts.federation, token.role, member.name) : "",
                          .public_key_der = wanted.request.public_key_der(),
-                         .issued_for = "token " + to_hex(token.id) + ", identity " + wanted.identity});
+                         .issued_for = "token " + to_hex(token.id) + ", identity " + wanted.identity,
+                         .member = member.name,
+                         .identity = wanted.identity});
     enter_given(store(), token.id, wanted.identity, leaf);
     member.certificates.push_back(leaf);
     leaves.emplace(wanted.identity, leaf);
@@ -185,7 +132,7 @@ Admission::WireAnswer Admission::State::accept(const std::string& body, const tl
   const SecretBytes session_secret = session.exporter(session_label, session_secret_size);
   const TokenRecord token = proven_token(statement, message.signature, view_of(session_secret));
   // From here on the joiner has proven that it holds the token and may be told what is wrong with clock and life.
-  check_clock(statement, now);
+  check_clock(statement.time, now);
   check_life(token, now);
   check_requests(statement, token);
   const auto leaves = admit(statement, token, now);

@@ -18,6 +18,8 @@ struct Admission::State {
   std::map<std::string, Certificate> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);
   WireAnswer reply(const JoinStatement& statement, const std::map<std::string, Certificate>& leaves,
                    const tls::Connection& session, ByteView session_secret, Instant now) const;
+  WireAnswer accept_renewal(const std::string& body, const tls::Connection& session, const std::string& peer,
+                            Instant now);
   WireAnswer accept(const std::string& body, const tls::Connection& session, const std::string& peer, Instant now);
 
   authority::Authority& authority;

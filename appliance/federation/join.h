@@ -118,9 +118,13 @@ class Admission {
   };
   // `body` as received, `session` for the exporter, `peer` for rate limits and the log.
   [[nodiscard]] WireAnswer answer(const std::string& body, const tls::Connection& session, const std::string& peer);
+  // The same for POST /renew (renewal.h).
+  [[nodiscard]] WireAnswer answer_renewal(const std::string& body, const tls::Connection& session,
+                                          const std::string& peer);
+
+  struct State;  // admission_state.h
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

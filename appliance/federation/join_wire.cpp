@@ -16,6 +16,7 @@ constexpr std::size_t most_names = 32;
 constexpr std::size_t most_requests = 16;
 constexpr std::size_t longest_word = 64;
 constexpr std::size_t token_id_size = 16;
+constexpr std::size_t longest_signature = 1024;
 
 [[noreturn]] void malformed(const std::string& cause) {
   throw Failure({.code = "join-malformed",
@@ -108,16 +109,56 @@ IdentityRequest read_request(const json& value) {
   }
 }
 
+json requests_json(const std::vector<IdentityRequest>& all) {
+  json requests = json::array();
+  for (const IdentityRequest& each : all) {
+    requests.push_back({{"identity", each.identity}, {"csr", each.request.to_pem()}});
+  }
+  return requests;
+}
+
+// What a request and a renewal have in common.
+void read_common(Members& members, SignedStatement& message, std::size_t signature_limit) {
+  JoinStatement& statement = message.statement;
+  statement.nonce = members.binary("nonce", nonce_size);
+  if (statement.nonce.size() != nonce_size) malformed("nonce is not of 32 bytes");
+  statement.time = members.number("time");
+  message.signature = members.binary("signature", signature_limit);
+  for (const json& each : members.array("requests", most_requests)) statement.requests.push_back(read_request(each));
+  members.expect_no_more();
+}
+
+Bytes read_id(Members& members, const char* name, std::size_t size) {
+  Bytes id;
+  try {
+    id = from_hex(members.text(name, size * 2));
+  } catch (const Failure&) {
+    malformed(std::string(name) + " is not hex");
+  }
+  if (id.size() != size) malformed(std::string(name) + " is not an id of " + std::to_string(size) + " bytes");
+  return id;
+}
+
+std::map<std::string, std::vector<std::string>> read_chains(const json& chains, std::size_t limit) {
+  if (!chains.is_object() || chains.size() > most_requests) malformed("chains is not an object of its size");
+  std::map<std::string, std::vector<std::string>> found;
+  for (const auto& [identity, chain] : chains.items()) {
+    if (!chain.is_array()) malformed("a chain is not a list");
+    found[identity] = texts(chain, "a certificate", limit);
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string write_statement(const SignedStatement& message) {
   const JoinStatement& statement = message.statement;
-  json requests = json::array();
-  for (const IdentityRequest& each : statement.requests) {
-    requests.push_back({{"identity", each.identity}, {"csr", each.request.to_pem()}});
-  }
-  return json{{"token", to_hex(statement.token_id)},      {"role", statement.role}, {"names", statement.names},
-              {"nonce", to_base64(statement.nonce)},      {"time", statement.time}, {"requests", requests},
+  return json{{"token", to_hex(statement.token_id)},
+              {"role", statement.role},
+              {"names", statement.names},
+              {"nonce", to_base64(statement.nonce)},
+              {"time", statement.time},
+              {"requests", requests_json(statement.requests)},
               {"signature", to_base64(message.signature)}}
       .dump();
 }
@@ -127,21 +168,30 @@ SignedStatement read_statement(std::string_view body) {
   const json document = parse(body);
   Members members(document);
   SignedStatement message;
-  JoinStatement& statement = message.statement;
-  try {
-    statement.token_id = from_hex(members.text("token", token_id_size * 2));
-  } catch (const Failure&) {
-    malformed("token is not hex");
-  }
-  if (statement.token_id.size() != token_id_size) malformed("token is not an id of 16 bytes");
-  statement.role = members.text("role", longest_word);
-  statement.names = texts(members.array("names", most_names), "a name", 253);
-  statement.nonce = members.binary("nonce", nonce_size);
-  if (statement.nonce.size() != nonce_size) malformed("nonce is not of 32 bytes");
-  statement.time = members.number("time");
-  message.signature = members.binary("signature", 64);
-  for (const json& each : members.array("requests", most_requests)) statement.requests.push_back(read_request(each));
-  members.expect_no_more();
+  message.statement.token_id = read_id(members, "token", token_id_size);
+  message.statement.role = members.text("role", longest_word);
+  message.statement.names = texts(members.array("names", most_names), "a name", 253);
+  read_common(members, message, 64);
+  return message;
+}
+
+std::string write_renewal(const SignedStatement& message) {
+  const JoinStatement& statement = message.statement;
+  return json{{"certificate", to_hex(statement.token_id)},
+              {"nonce", to_base64(statement.nonce)},
+              {"time", statement.time},
+              {"requests", requests_json(statement.requests)},
+              {"signature", to_base64(message.signature)}}
+      .dump();
+}
+
+SignedStatement read_renewal(std::string_view body) {
+  if (body.size() > join_request_limit) malformed("it is larger than 256 KiB");
+  const json document = parse(body);
+  Members members(document);
+  SignedStatement message;
+  message.statement.token_id = read_id(members, "certificate", std::tuple_size_v<Sha256>);
+  read_common(members, message, longest_signature);
   return message;
 }
 
@@ -152,7 +202,7 @@ std::string write_signed_reply(const SignedReply& reply) {
 SignedReply read_signed_reply(std::string_view body) {
   const json document = parse(body);
   Members members(document);
-  SignedReply reply{members.text("reply", body.size()), members.binary("signature", 1024)};
+  SignedReply reply{members.text("reply", body.size()), members.binary("signature", longest_signature)};
   members.expect_no_more();
   return reply;
 }
@@ -175,18 +225,33 @@ ReplyText read_reply_text(std::string_view text) {
   reply.nonce = members.binary("nonce", nonce_size);
   reply.federation = members.text("federation", longest_word);
   reply.root_pem = members.text("root", text.size());
-  const json& chains = members.any("chains");
-  if (!chains.is_object() || chains.size() > most_requests) malformed("chains is not an object of its size");
-  for (const auto& [identity, chain] : chains.items()) {
-    if (!chain.is_array()) malformed("a chain is not a list");
-    reply.chains_pem[identity] = texts(chain, "a certificate", text.size());
-  }
+  reply.chains_pem = read_chains(members.any("chains"), text.size());
   reply.masked_customer_key = members.binary("customer_key", 64);
   Members portal(members.any("portal"));
   reply.portal_host = portal.text("host", 253);
   reply.portal_port = static_cast<int>(std::min<std::int64_t>(portal.number("port"), 65536));
   reply.portal_name = portal.text("name", 253);
   portal.expect_no_more();
+  reply.time = members.number("time");
+  members.expect_no_more();
+  return reply;
+}
+
+std::string write_renewal_text(const RenewalText& reply) {
+  return json{{"nonce", to_base64(reply.nonce)},
+              {"federation", reply.federation},
+              {"chains", reply.chains_pem},
+              {"time", reply.time}}
+      .dump();
+}
+
+RenewalText read_renewal_text(std::string_view text) {
+  const json document = parse(text);
+  Members members(document);
+  RenewalText reply;
+  reply.nonce = members.binary("nonce", nonce_size);
+  reply.federation = members.text("federation", longest_word);
+  reply.chains_pem = read_chains(members.any("chains"), text.size());
   reply.time = members.number("time");
   members.expect_no_more();
   return reply;

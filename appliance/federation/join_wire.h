@@ -7,6 +7,11 @@
 //             "portal":{"host","port","name"},"time":unix}
 //   refusal  {"error":{"code":…,"message":…,"hint":…,"server_time":unix}}
 //
+// A renewal (POST /renew) is a shorter join: who asks is told by the certificate, and what it may have by the register.
+//
+//   request  {"certificate":hex32,"nonce":base64,"time":unix,"requests":[{"identity":…,"csr":PEM},…],"signature":base64}
+//   TEXT     {"nonce":base64,"federation":id,"chains":{identity:[PEM,PEM],…},"time":unix}
+//
 // Readers take exactly this shape: an unknown, missing, repeated or wrongly typed member, more than 32 names or 16
 // requests, or nesting deeper than 4 is Failure("join-malformed"). Not checked: whether anything said is true.
 #pragma once
@@ -26,6 +31,9 @@ struct SignedStatement {
 };
 [[nodiscard]] std::string write_statement(const SignedStatement& message);
 [[nodiscard]] SignedStatement read_statement(std::string_view body);
+
+[[nodiscard]] std::string write_renewal(const SignedStatement& message);
+[[nodiscard]] SignedStatement read_renewal(std::string_view body);
 
 struct SignedReply {
   std::string text;
@@ -47,6 +55,15 @@ struct ReplyText {
 };
 [[nodiscard]] std::string write_reply_text(const ReplyText& reply);
 [[nodiscard]] ReplyText read_reply_text(std::string_view text);
+
+struct RenewalText {
+  Bytes nonce;
+  std::string federation;
+  std::map<std::string, std::vector<std::string>> chains_pem;
+  std::int64_t time = 0;
+};
+[[nodiscard]] std::string write_renewal_text(const RenewalText& reply);
+[[nodiscard]] RenewalText read_renewal_text(std::string_view text);
 
 struct WireRefusal {
   std::string code;

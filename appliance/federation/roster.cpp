@@ -82,9 +82,10 @@ void enter_given(storage::Database& store, const Bytes& token, const std::string
 
 std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token) {
   std::map<std::string, Certificate> found;
-  for (const Row& row : store.rows("SELECT identity, der FROM token_certificates JOIN certificates USING (sha256) "
-                                   "WHERE token = ?",
-                                   {token})) {
+  for (const Row& row :
+       store.rows("SELECT token_certificates.identity, der FROM token_certificates JOIN certificates USING (sha256) "
+                  "WHERE token = ?",
+                  {token})) {
     found.emplace(row.text(0), Certificate::from_der(row.blob(1)));
   }
   return found;
@@ -105,23 +106,51 @@ void enter_member(storage::Database& store, const Member& member) {
   });
 }
 
+namespace {
+
+Member member_from(const storage::Database& store, const Row& row) {
+  Member member{.name = row.text(0),
+                .role = row.text(1),
+                .state = row.text(2),
+                .joined = instant_of(row.integer(3)),
+                .last_seen = moment(row, 4),
+                .certificates = {}};
+  for (const Row& each :
+       store.rows("SELECT der FROM member_certificates WHERE member = ? ORDER BY position", {member.name})) {
+    member.certificates.push_back(Certificate::from_der(each.blob(0)));
+  }
+  return member;
+}
+
+constexpr const char* member_columns = "SELECT name, role, state, joined, last_seen FROM members ";
+
+}  // namespace
+
+std::optional<Member> find_member(const storage::Database& store, const std::string& name) {
+  const auto rows = store.rows(std::string(member_columns) + "WHERE name = ?", {name});
+  return rows.empty() ? std::nullopt : std::optional(member_from(store, rows.front()));
+}
+
 std::vector<Member> all_members(const storage::Database& store) {
   std::vector<Member> members;
-  for (const Row& row : store.rows("SELECT name, role, state, joined, last_seen FROM members ORDER BY joined, name")) {
-    members.push_back({.name = row.text(0),
-                       .role = row.text(1),
-                       .state = row.text(2),
-                       .joined = instant_of(row.integer(3)),
-                       .last_seen = moment(row, 4),
-                       .certificates = {}});
-  }
-  for (Member& member : members) {
-    for (const Row& row :
-         store.rows("SELECT der FROM member_certificates WHERE member = ? ORDER BY position", {member.name})) {
-      member.certificates.push_back(Certificate::from_der(row.blob(0)));
-    }
+  for (const Row& row : store.rows(std::string(member_columns) + "ORDER BY joined, name")) {
+    members.push_back(member_from(store, row));
   }
   return members;
+}
+
+void renew_member(storage::Database& store, const Member& member, const std::map<std::string, Certificate>& leaves) {
+  Member renewed = member;
+  std::map<std::string, Certificate> fresh = leaves;
+  for (Certificate& certificate : renewed.certificates) {
+    const auto issued = authority::find_issued(store, from_hex(certificate.fingerprint()));
+    const auto found = issued ? fresh.find(issued->identity) : fresh.end();
+    if (found == fresh.end()) continue;
+    certificate = found->second;
+    fresh.erase(found);
+  }
+  for (const auto& [identity, certificate] : fresh) renewed.certificates.push_back(certificate);
+  enter_member(store, renewed);
 }
 
 void member_seen(storage::Database& store, const std::string& name, Instant when) {

@@ -35,6 +35,10 @@ void enter_given(storage::Database& store, const Bytes& token, const std::string
 
 // One who joins again takes the place of the earlier entry.
 void enter_member(storage::Database& store, const Member& member);
+[[nodiscard]] std::optional<Member> find_member(const storage::Database& store, const std::string& name);
+// Its new certificates take the places of those of the same identities; certificates of which the register does not
+// know the identity stay.
+void renew_member(storage::Database& store, const Member& member, const std::map<std::string, Certificate>& leaves);
 [[nodiscard]] std::vector<Member> all_members(const storage::Database& store);
 void member_seen(storage::Database& store, const std::string& name, Instant when);
 

@@ -25,12 +25,15 @@ Writer begin(std::string_view label, const JoinStatement& statement, ByteView se
 
 }  // namespace
 
-SecretBytes joiner_transcript(const JoinStatement& statement, ByteView session_secret) {
-  return begin("chancery join 1 joiner", statement, session_secret).take();
+SecretBytes joiner_transcript(const JoinStatement& statement, ByteView session_secret, Exchange exchange) {
+  const char* label = exchange == Exchange::join ? "chancery join 1 joiner" : "chancery renew 1 member";
+  return begin(label, statement, session_secret).take();
 }
 
-SecretBytes authority_transcript(const JoinStatement& statement, ByteView session_secret, std::string_view reply) {
-  Writer writer = begin("chancery join 1 authority", statement, session_secret);
+SecretBytes authority_transcript(const JoinStatement& statement, ByteView session_secret, std::string_view reply,
+                                 Exchange exchange) {
+  const char* label = exchange == Exchange::join ? "chancery join 1 authority" : "chancery renew 1 authority";
+  Writer writer = begin(label, statement, session_secret);
   writer.sized16(sha256(view_of(reply)));
   return writer.take();
 }

@@ -14,6 +14,10 @@
 // The exporter binds a signature to one session, so nothing signed can be replayed in another or passed on by somebody
 // in between; the labels differ, so that neither side's words can be sent back to it. Every part has its size before
 // it, so that no two contents have one transcript.
+//
+// A renewal (renewal.h) is the same under labels of its own ("chancery renew 1 member", "chancery renew 1 authority",
+// "EXPORTER-chancery-renew-1"): the id is the SHA-256 of the member's certificate, role and names are empty, because
+// the register has them.
 #pragma once
 
 #include <string>
@@ -26,7 +30,10 @@
 
 namespace chancery::federation {
 
+enum class Exchange { join, renewal };
+
 inline constexpr const char* session_label = "EXPORTER-chancery-join-1";
+inline constexpr const char* renewal_session_label = "EXPORTER-chancery-renew-1";
 // The reply's customer key is masked with this secret of the session, so that it stands in no text in memory.
 inline constexpr const char* mask_label = "EXPORTER-chancery-join-1-customer-key";
 inline constexpr std::size_t session_secret_size = 32;
@@ -38,7 +45,7 @@ struct IdentityRequest {
 };
 
 struct JoinStatement {
-  Bytes token_id;
+  Bytes token_id;  // of a renewal: the SHA-256 of the member's certificate
   std::vector<IdentityRequest> requests;
   std::string role;
   std::vector<std::string> names;
@@ -46,8 +53,9 @@ struct JoinStatement {
   std::int64_t time = 0;
 };
 
-[[nodiscard]] SecretBytes joiner_transcript(const JoinStatement& statement, ByteView session_secret);
+[[nodiscard]] SecretBytes joiner_transcript(const JoinStatement& statement, ByteView session_secret,
+                                            Exchange exchange = Exchange::join);
 [[nodiscard]] SecretBytes authority_transcript(const JoinStatement& statement, ByteView session_secret,
-                                               std::string_view reply);
+                                               std::string_view reply, Exchange exchange = Exchange::join);
 
 }  // namespace chancery::federation

@@ -69,6 +69,7 @@ constexpr std::array verbs{
     Entry{"federation-tokens-revoke", Access::changes, federation_tokens_revoke, "id dry_run"},
     Entry{"federation-list", Access::reads, federation_list, ""},
     Entry{"federation-join", Access::changes, federation_join, "primary token dry_run"},
+    Entry{"federation-renew", Access::changes, federation_renew, "due_only dry_run"},
     Entry{"authority-root", Access::reads, authority_root, ""},
     Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans dry_run"},
 };

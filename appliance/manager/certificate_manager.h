@@ -30,6 +30,7 @@
 // federation-token   role, name, sans[], ttl_seconds, dry_run    reply attachment 0: the token
 // federation-tokens-list/-revoke, federation-list                id; revoke: dry_run
 // federation-join    primary "HOST:PORT", token {attachment}, dry_run   dry: looks at the authority and asks it nothing
+// federation-renew   due_only, dry_run                           reply also {"renewed":[identity…]}; due_only: nothing before its time
 // authority-root, authority-sign                                 file, purpose, sans[], dry_run
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
 // resolve            -                                           resolves a change in doubt; also done by every change

@@ -3,6 +3,7 @@
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/heartbeats.h"
+#include "appliance/manager/renewal.h"
 
 namespace chancery::manager {
 namespace {
@@ -42,6 +43,15 @@ void examine_membership(Examination& examination, Bench& bench) {
                       "make a token on the primary (chancery federation token), then chancery federation join here");
 }
 
+// Warnings come with the dates of each identity (30 days before they end); this line says what is going to happen.
+void examine_renewal(Examination& examination, Bench& bench) {
+  const RenewalNeed need = renewal_need(bench.current(), bench.appliance);
+  if (!need.next) return examination.ok("renewal", "nothing here is renewed before the authority's own certificates");
+  if (bench.now() < *need.next) return examination.ok("renewal", "the next one is due at " + to_rfc3339(*need.next));
+  examination.ok("renewal",
+                 "is due since " + to_rfc3339(*need.next) + "; chancery-manager tries until the primary answers");
+}
+
 void examine_members(Examination& examination, Bench& bench) {
   AuthorityDesk desk(bench);
   const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
@@ -66,6 +76,7 @@ void examine_federation(Examination& examination, Bench& bench) {
   examination.attempt("federation", [&] { examine_membership(examination, bench); });
   if (!bench.appliance.federation.empty()) {
     examination.attempt("customer-key", [&] { examine_customer_key(examination, bench); });
+    examination.attempt("renewal", [&] { examine_renewal(examination, bench); });
   }
   if (bench.appliance.role != Role::secondary) {
     examination.attempt("members", [&] { examine_members(examination, bench); });

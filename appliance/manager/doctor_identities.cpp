@@ -42,7 +42,7 @@ bool examine_dates(Examination& examination, const std::string& check, const Cer
 
 std::string renewal_hint(const std::string& identity, bool is_default) {
   if (identity == "member" || identity == "authority-tls" || is_default) {
-    return "the federation's authority made it: see chancery federation list, and chancery authority root";
+    return "chancery-manager renews it by itself where it runs and reaches the primary; now: chancery federation renew";
   }
   return "get a new one: chancery cert csr " + identity + ", then chancery cert replace; or chancery cert reset " +
          identity;

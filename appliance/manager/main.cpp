@@ -19,6 +19,7 @@
 #include "appliance/manager/bench.h"
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/door.h"
+#include "appliance/manager/renewal_timer.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
 #include "appliance/settings/guarded.h"
@@ -92,9 +93,10 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, const sigset_t& signals) {
+void wait_for_the_end(Watch& watch, RenewalTimer& renewal, const sigset_t& signals) {
   for (;;) {
     watch.look();
+    renewal.look();
     const timespec interval{.tv_sec = watch_interval.count(), .tv_nsec = 0};
     if (sigtimedwait(&signals, nullptr, &interval) > 0) return;
   }
@@ -124,7 +126,8 @@ int serve(const Options& options) {
     spdlog::info("manages {} ({}) at {}", appliance.name, to_text(appliance.role), appliance.state);
     notify_service("READY=1");
     Watch watch(appliance.state, system_now);
-    wait_for_the_end(watch, signals);
+    RenewalTimer renewal(appliance.state, system_now);
+    wait_for_the_end(watch, renewal, signals);
     notify_service("STOPPING=1");
     spdlog::info("ends");
   }

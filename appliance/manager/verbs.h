@@ -69,6 +69,8 @@ nlohmann::json federation_tokens_revoke(Bench&, Call&);
 nlohmann::json federation_list(Bench&, Call&);
 // join.cpp
 nlohmann::json federation_join(Bench&, Call&);
+// renewal.cpp
+nlohmann::json federation_renew(Bench&, Call&);
 // authority.cpp
 nlohmann::json authority_root(Bench&, Call&);
 nlohmann::json authority_sign(Bench&, Call&);

@@ -118,6 +118,13 @@ class Primary {
           return http::Answer::json(answer.body, answer.status);
         },
         256 * 1024);
+    routes_.add(
+        "POST", "/renew",
+        [this](const http::Call& call) {
+          const auto answer = admission_->answer_renewal(call.body, call.connection, call.connection.peer_address());
+          return http::Answer::json(answer.body, answer.status);
+        },
+        256 * 1024);
     http::WebServerOptions options;
     options.resume = [this](tls::Arrival arrival) { listener_->resume(std::move(arrival)); };
     options.drain = [this](tls::Connection connection) { listener_->drain(std::move(connection)); };

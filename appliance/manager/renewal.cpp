@@ -1,0 +1,226 @@
+// chancery federation renew, and what the manager does by itself when something is due: new keys, certificates from the
+// federation's authority, put in force by one change.
+//
+// A primary asks its own authority; a secondary asks its primary's, with keys that are on disk (secrets/renew/) before,
+// so that a retry after a crash asks with the same ones and is given the same certificates. authority-tls keeps its key:
+// every member and every open token knows the authority by it.
+#include "appliance/manager/renewal.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "appliance/federation/renewal.h"
+#include "appliance/manager/authority_desk.h"
+#include "appliance/manager/federation_facts.h"
+#include "appliance/manager/knowledge.h"
+#include "appliance/manager/verbs.h"
+#include "keystore/bytes/text_encoding.h"
+
+namespace chancery::manager {
+namespace {
+
+using federation::JoinIdentity;
+using nlohmann::json;
+using Material = std::map<std::string, preflight::Identity>;
+
+constexpr const char* keys_folder = "secrets/renew";
+constexpr std::size_t key_limit = std::size_t{16} * 1024;
+
+Failure not_joined(const Appliance& appliance) {
+  return Failure({.code = "not-joined",
+                  .subject = appliance.name,
+                  .cause = "this appliance is in no federation, so nobody issued what could be renewed",
+                  .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
+}
+
+PrivateKey kept_or_new_key(const Bench& bench, const std::string& identity) {
+  const std::string path = std::string(keys_folder) + "/" + identity + ".key";
+  if (bench.state.status(path)) {
+    try {
+      return PrivateKey::from_pem(view_of(bench.state.read_secret(path, key_limit)));
+    } catch (const Failure& failure) {
+      if (failure.code() == "permission-denied" || failure.code() == "io-error") throw;
+      // A damaged key was never asked for with success: the next one takes its place.
+    }
+  }
+  PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+  bench.state.write_atomically(path, view_of(key.to_pem()), {.mode = 0600, .owner = {}, .group = {}});
+  return key;
+}
+
+std::vector<JoinIdentity> kept_keys(const Bench& bench, const std::vector<std::string>& wanted) {
+  bench.state.make_folder(keys_folder, {.mode = 0700, .owner = {}, .group = {}});
+  bench.state.open_folder("secrets").sync();
+  std::vector<JoinIdentity> identities;
+  for (const std::string& identity : wanted) identities.push_back({identity, kept_or_new_key(bench, identity)});
+  return identities;
+}
+
+Sha256 pin_of(const FederationFacts& facts) {
+  const Bytes pin = from_hex(facts.authority_pin);
+  Sha256 digest{};
+  if (pin.size() != digest.size()) {
+    throw Failure({.code = "federation-damaged",
+                   .subject = FederationFacts::path,
+                   .cause = "it does not say which key the federation's authority has",
+                   .hint = "go back to a generation that has it: chancery generation rollback N; or join again"});
+  }
+  std::copy(pin.begin(), pin.end(), digest.begin());
+  return digest;
+}
+
+tls::Target authority_of(const FederationFacts& facts) {
+  return {.host = facts.authority_host, .port = facts.authority_port, .name = {}};
+}
+
+Material from_primary(Bench& bench, const FederationFacts& facts, const std::vector<std::string>& wanted) {
+  const auto member = change::read_identity(bench.current(), "identities/member");
+  const std::vector<Certificate> roots = certificates_in(bench.current(), "trust/federation/roots.pem");
+  if (!member || !member->key || roots.empty()) throw not_joined(bench.appliance);
+  const federation::RenewalRequest request{.authority = authority_of(facts),
+                                           .authority_pin = pin_of(facts),
+                                           .federation = facts.federation,
+                                           .member = member->leaf,
+                                           .member_key = *member->key,
+                                           .root = roots.front(),
+                                           .identities = kept_keys(bench, wanted)};
+  const federation::Renewed renewed = federation::renew(request, bench.clock());
+  Material material;
+  for (const JoinIdentity& each : request.identities) {
+    const std::vector<Certificate>& chain = renewed.chains.at(each.identity);
+    material.emplace(
+        each.identity,
+        preflight::Identity{.leaf = chain.front(), .intermediates = {chain.begin() + 1, chain.end()}, .key = each.key});
+  }
+  return material;
+}
+
+Material from_own_authority(Bench& bench, AuthorityDesk& desk, const FederationFacts& facts, const RenewalNeed& need,
+                            const std::vector<std::string>& wanted) {
+  Material material;
+  // All of them are in the register, or none.
+  desk.authority.store().write([&] {
+    for (const std::string& identity : wanted) {
+      const preflight::Identity& present = need.defaults.at(identity);
+      const bool is_member = identity == "member";
+      const PrivateKey key =
+          identity == "authority-tls" ? present.key.value() : PrivateKey::generate(KeyType::ecdsa_p256);
+      const Certificate leaf =
+          desk.authority.issue({.purpose = is_member ? authority::LeafPurpose::member : authority::LeafPurpose::server,
+                                .names = bench.appliance.all_names(),
+                                .member_uri = is_member ? facts.member_uri : "",
+                                .public_key_der = key.public_key_der(),
+                                .issued_for = "renewal, identity " + identity,
+                                .member = bench.appliance.name,
+                                .identity = identity});
+      material.emplace(identity,
+                       preflight::Identity{.leaf = leaf, .intermediates = {desk.authority.issuing()}, .key = key});
+    }
+  });
+  return material;
+}
+
+// The roster shows the primary's own member certificate.
+void tell_roster(Bench& bench, AuthorityDesk& desk, const Material& material) {
+  const auto found = material.find("member");
+  if (found == material.end()) return;
+  for (federation::Member& member : desk.admission.members()) {
+    if (member.name != bench.appliance.name) continue;
+    member.certificates = {found->second.leaf};
+    member.certificates.insert(member.certificates.end(), found->second.intermediates.begin(),
+                               found->second.intermediates.end());
+    desk.admission.enter_primary(member);
+  }
+}
+
+// Certificates that only the authority can issue stand in as self-signed ones, so that the plan is made where every
+// renewal's plan is made. None of it leaves this function.
+json planned(Bench& bench, const FederationFacts& facts, const RenewalNeed& need,
+             const std::vector<std::string>& wanted, const Call& call) {
+  Material stand_in;
+  for (const std::string& identity : wanted) {
+    preflight::Identity material = need.defaults.at(identity);
+    if (identity != "authority-tls") material.key = PrivateKey::generate(KeyType::ecdsa_p256);
+    material.leaf = authority::self_signed(*material.key, bench.appliance.all_names(), bench.now());
+    stand_in.emplace(identity, std::move(material));
+  }
+  json reply = finish(bench, change::plan_renew(bench.current(), bench.appliance, stand_in), call);
+  json& plan = reply["plan"];
+  for (json& identity : plan["identities"]) identity["after"] = "issued at the renewal";
+  plan["renews"] = wanted;
+  if (bench.appliance.role == Role::secondary) {
+    const auto seen = federation::look_at_authority(authority_of(facts), pin_of(facts));
+    plan["authority"] = facts.authority_host + ":" + std::to_string(facts.authority_port) + ", " + seen.protocol +
+                        ", its key is the one this appliance knows";
+  } else {
+    for (const json& file : authority_files({})) plan["files"].push_back(file);
+  }
+  return reply;
+}
+
+json nothing_due(const RenewalNeed& need, Bench& bench) {
+  json reply{{"outcome", "unchanged"}, {"generation", bench.current().number()}};
+  reply["next"] = need.next ? json(to_rfc3339(*need.next)) : json(nullptr);
+  return reply;
+}
+
+std::vector<std::string> names_of(const RenewalNeed& need) {
+  std::vector<std::string> all;
+  for (const auto& [identity, material] : need.defaults) all.push_back(identity);
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> RenewalNeed::renewable(Instant now) const {
+  std::vector<std::string> found;
+  for (const auto& [identity, material] : defaults) {
+    if (now >= federation::renewable_from(material.leaf)) found.push_back(identity);
+  }
+  return found;
+}
+
+RenewalNeed renewal_need(const backup::Generation& generation, const Appliance& appliance) {
+  RenewalNeed need;
+  for (const std::string& identity : identities_of(appliance.role)) {
+    std::optional<preflight::Identity> present;
+    try {
+      present = change::read_identity(generation, "defaults/" + identity);
+    } catch (const Failure& failure) {
+      if (failure.code() == "permission-denied") throw;
+      continue;  // the doctor tells
+    }
+    if (!present || !present->key || present->intermediates.empty() || present->leaf.is_self_issued()) continue;
+    if (present->leaf.not_after() >= present->intermediates.front().not_after()) continue;
+    const Instant due = federation::renew_at(present->leaf);
+    need.next = std::min(need.next.value_or(due), due);
+    need.defaults.emplace(identity, std::move(*present));
+  }
+  return need;
+}
+
+json federation_renew(Bench& bench, Call& call) {
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation renew");
+  const auto facts = FederationFacts::read(bench.current());
+  if (!facts) throw not_joined(bench.appliance);
+  const RenewalNeed need = renewal_need(bench.current(), bench.appliance);
+  const bool only_due = call.flag("due_only");
+  if (need.defaults.empty() || (only_due && bench.now() < *need.next)) return nothing_due(need, bench);
+  const std::vector<std::string> wanted = only_due ? need.renewable(bench.now()) : names_of(need);
+  if (call.flag("dry_run")) return planned(bench, *facts, need, wanted, call);
+  std::optional<AuthorityDesk> desk;
+  if (bench.appliance.role != Role::secondary) desk.emplace(bench);
+  const Material material =
+      desk ? from_own_authority(bench, *desk, *facts, need, wanted) : from_primary(bench, *facts, wanted);
+  json reply = finish(bench, change::plan_renew(bench.current(), bench.appliance, material), call);
+  reply["renewed"] = wanted;
+  if (reply["outcome"] != "done") return reply;
+  if (desk) {
+    tell_roster(bench, *desk, material);
+  } else {
+    bench.state.remove_tree(keys_folder);
+  }
+  return reply;
+}
+
+}  // namespace chancery::manager
