@@ -138,7 +138,7 @@ json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView
     if (accept) accept(read_back);
     state.keep_previous();
   };
-  state.file->replace(view_of(bytes), accept_and_keep, fresh);
+  state.file->replace(std::move(bytes), accept_and_keep, fresh);
   state.exists = true;
   if (!state.backup_set.empty()) outcome["backup_set"] = state.backup_set;
   return outcome;

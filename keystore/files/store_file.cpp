@@ -219,14 +219,13 @@ struct StoreFile::State {
   void prove_draft(const Draft& draft, ByteView contents, const Accept& accept) const {
     const Descriptor file(retried([&] { return ::openat(folder.get(), draft.name().c_str(), read_flags); }));
     if (!file.is_open()) throw system_failure(errno, "read back", path);
-    const SecretBytes read_back = files::read_all<SecretBytes>(file.get(), contents.size(), contents.size(), path);
-    if (!std::equal(read_back.begin(), read_back.end(), contents.begin(), contents.end())) {
+    if (!holds(file.get(), contents, path)) {
       throw Failure({.code = "io-error",
                      .subject = path,
                      .cause = "what was written does not read back the same",
                      .hint = "check the disk and the kernel log (`dmesg`); the file is as it was"});
     }
-    if (accept) accept(view_of(read_back));
+    if (accept) accept(contents);  // what was read back, to the byte
   }
 };
 
@@ -274,13 +273,12 @@ std::optional<FileAttributes> StoreFile::attributes() const {
 
 void StoreFile::expect_unchanged() const { state_->expect_unchanged(); }
 
-void StoreFile::replace(ByteView bytes, const Accept& accept, const FileAttributes& fresh) {
+void StoreFile::replace(SecretBytes bytes, const Accept& accept, const FileAttributes& fresh) {
   State& state = *state_;
   state.expect_no_other_names();
   Draft draft(state.folder.get(), state.draft_name());
-  state.write_draft(draft, bytes, attributes().value_or(fresh));
-  state.prove_draft(draft, bytes, accept);
-  SecretBytes kept = secret_copy(bytes);
+  state.write_draft(draft, view_of(bytes), attributes().value_or(fresh));
+  state.prove_draft(draft, view_of(bytes), accept);
   struct stat drafted {};
   if (::fstatat(state.folder.get(), draft.name().c_str(), &drafted, AT_SYMLINK_NOFOLLOW) != 0) {
     throw system_failure(errno, "look at the new file beside", state.path);
@@ -302,7 +300,7 @@ void StoreFile::replace(ByteView bytes, const Accept& accept, const FileAttribut
   }
   draft.in_place();
   state.exists = true;
-  state.bytes = std::move(kept);
+  state.bytes = std::move(bytes);
   state.sha256.clear();
   state.status = drafted;
   if (retried([&] { return ::fsync(state.folder.get()); }) != 0) {

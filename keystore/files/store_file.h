@@ -55,7 +55,10 @@ class StoreFile {
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse
   // `fresh` is the mode of a file that was not there: 0600 where it holds keys, else 0644 less the umask; owner and group
   // where it had some once (a restore). An existing file keeps its own. After it the object stands for the new file.
-  void replace(ByteView bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600});
+  void replace(SecretBytes bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600});
+  void replace(ByteView bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600}) {
+    replace(secret_copy(bytes), accept, fresh);
+  }
   // Failure("foreign-changed") unless the file is still as it was read. For looking again before something slow.
   void expect_unchanged() const;
 
