@@ -36,7 +36,8 @@ TEST(Swap, UnderLoadNothingFailsAndEveryNewHandshakeSeesTheNewLeaf) {
   constexpr int clients = 4;
   constexpr int long_lived = 50;
   StateOnDisk state;
-  TestServer server(state);
+  // Connections wait for their turn: how long that takes is up to the machine, not to the server's limit for a head.
+  TestServer server(state, {.head = 10min, .idle = 10min});
   server.routes.add("GET", "/", [](const http::Call&) { return http::Answer::json("1"); });
   server.start();
   const auto a = tls::ServingSnapshot::build(state.current(), "portal");
@@ -53,7 +54,11 @@ TEST(Swap, UnderLoadNothingFailsAndEveryNewHandshakeSeesTheNewLeaf) {
   std::atomic<bool> done = false;
   std::atomic<int> failed = 0;
   std::atomic<int> handshakes = 0;
-  std::vector<std::thread> load;
+  std::vector<std::jthread> load;
+  const struct Ending {  // also when something throws: destroyed before the threads are joined
+    std::atomic<bool>& done;
+    ~Ending() { done = true; }
+  } ending{done};
   for (int i = 0; i < clients; ++i) {
     load.emplace_back([&] {
       while (!done) {
@@ -81,7 +86,7 @@ TEST(Swap, UnderLoadNothingFailsAndEveryNewHandshakeSeesTheNewLeaf) {
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
   }
   done = true;
-  for (std::thread& thread : load) thread.join();
+  for (std::jthread& thread : load) thread.join();
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(stale, 0);
   EXPECT_GT(handshakes, clients);
