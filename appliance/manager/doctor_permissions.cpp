@@ -8,7 +8,6 @@
 namespace chancery::manager {
 namespace {
 
-constexpr mode_t others_write = 0002;
 constexpr mode_t group_and_others_write = 0022;
 
 std::string octal(mode_t mode) {
