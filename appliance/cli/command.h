@@ -49,6 +49,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> init_commands();
 [[nodiscard]] std::span<const Command> status_commands();
 [[nodiscard]] std::span<const Command> federation_commands();
+[[nodiscard]] std::span<const Command> nifi_commands();
 [[nodiscard]] std::span<const Command> cert_commands();
 [[nodiscard]] std::span<const Command> backup_commands();
 [[nodiscard]] std::span<const Command> generation_commands();

@@ -110,6 +110,18 @@ std::shared_ptr<const ServingSnapshot> ServingSnapshot::build(const backup::Gene
   return snapshot;
 }
 
+std::shared_ptr<const ServingSnapshot> ServingSnapshot::single(EndpointSnapshot endpoint) {
+  auto snapshot = std::make_shared<ServingSnapshot>();
+  auto native = std::make_shared<Native>();
+  const Sha256 policy = policy_of(endpoint, {}, {});
+  const std::string name = endpoint.endpoint.name;
+  native->endpoints.emplace(name, make_native(endpoint, {}, {}, policy));
+  native->trust_and_policy = policy;
+  snapshot->endpoints.emplace(name, std::move(endpoint));
+  snapshot->native = std::move(native);
+  return snapshot;
+}
+
 void expect_servable(const SecurityProfile& profile, const backup::Generation& generation) {
   check_profile(profile);
   expect_lists({.minimum_protocol = profile.minimum_protocol, .ciphers = profile.ciphers, .groups = profile.groups},

@@ -40,6 +40,8 @@ struct ServingSnapshot {
   // The enabled endpoints that `program` serves (endpoint_program).
   [[nodiscard]] static std::shared_ptr<const ServingSnapshot> build(const backup::Generation& generation,
                                                                     const std::string& program);
+  // One endpoint that no generation knows (NiFi mode): no members, no client certificates. Failures of build().
+  [[nodiscard]] static std::shared_ptr<const ServingSnapshot> single(EndpointSnapshot endpoint);
 };
 
 // Whether any endpoint could serve by `profile` in `generation`; Failure("bad-profile") for lists that OpenSSL refuses or
