@@ -156,7 +156,7 @@ def run(options):
                     for _ in range(turns):
                         taken[who].append(once(command_on_a_copy(make)))
             for who, make in (("theirs", theirs), ("ours", ours)):
-                peak[who] = max(peak_of(command_on_a_copy(make)) for _ in range(2))
+                peak[who] = median(peak_of(command_on_a_copy(make)) for _ in range(3))
             theirs_now, ours_now = ([*(median(run[part] for run in taken[who]) for part in range(2)), peak[who]] for who in ("theirs", "ours"))
             ratios = [their / our for their, our in zip(theirs_now, ours_now)]
             missed = any(limit and ratio < limit for ratio, limit in zip(ratios, limits))
