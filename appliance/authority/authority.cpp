@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::hours backdating{1};
 constexpr std::chrono::hours authority_validity{24 * 3652};
 constexpr std::chrono::hours default_leaf_validity{24 * 397};
+constexpr std::chrono::hours revocation_list_validity{24 * 30};
 constexpr std::size_t longest_common_name = 64;  // RFC 5280, ub-common-name
 constexpr std::size_t key_file_limit = 64 * 1024;
 
@@ -308,6 +309,43 @@ void Authority::permit_names(const std::vector<std::string>& names) {
     put_in_force(state.store, issuing, {.kind = "issuing", .issued_for = "more names", .issued_at = now});
     state.folder.write_atomically("issuing.pem", view_of(issuing.to_pem()), attributes_of(state.folder, "issuing.pem"));
   });
+}
+
+Bytes Authority::revocation_list() {
+  State& state = *state_;
+  const auto present = [&]() -> std::optional<Bytes> {
+    const auto rows = state.store.rows("SELECT der, renew_at FROM revocation_list");
+    if (rows.empty() || seconds_of(state.clock()) >= rows.front().integer(1)) return std::nullopt;
+    return rows.front().blob(0);
+  };
+  if (auto list = present()) return std::move(*list);
+  Bytes made;
+  state.store.write([&] {
+    // Another process may have made it meanwhile.
+    if (auto list = present()) {
+      made = std::move(*list);
+      return;
+    }
+    state.refresh();
+    const Instant now = state.clock();
+    const auto last = state.store.rows("SELECT number FROM revocation_list");
+    const std::int64_t number = last.empty() ? 1 : last.front().integer(0) + 1;
+    RevocationListParts parts{.issuer = state.issuer.name,
+                              .authority_key_id = state.issuer.key_id,
+                              .number = static_cast<std::uint32_t>(number),
+                              .this_update = now - backdating,
+                              .next_update = now + revocation_list_validity,
+                              .revoked = {}};
+    for (const auto& row : state.store.rows(
+             "SELECT serial, revoked FROM certificates WHERE revoked IS NOT NULL AND not_after > ? ORDER BY id",
+             {seconds_of(now - revocation_list_validity)})) {
+      parts.revoked.push_back({.serial = row.blob(0), .when = instant_of(row.integer(1))});
+    }
+    made = write_revocation_list(state.issuing_key, parts);
+    state.store.run("INSERT OR REPLACE INTO revocation_list (only, number, der, renew_at) VALUES (1, ?, ?, ?)",
+                    {number, made, seconds_of(now + revocation_list_validity * 2 / 3)});
+  });
+  return made;
 }
 
 Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now) {

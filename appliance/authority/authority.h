@@ -69,6 +69,9 @@ class Authority {
   [[nodiscard]] std::vector<std::string> not_permitted(const std::vector<std::string>& names);
   // Widens the issuing CA's name constraints (a new issuing certificate under the same key) where `names` need it.
   void permit_names(const std::vector<std::string>& names);
+  // The CRL of the issuing CA, DER: good for 30 days, made anew after two thirds of them and after each revocation,
+  // with a number that only grows. Certificates that ended more than a month ago are no longer in it.
+  [[nodiscard]] Bytes revocation_list();
   // The register's database. Certificates issued inside store().write() are kept or lost together with what else is
   // written there.
   storage::Database& store();

@@ -187,6 +187,24 @@ Bytes write_certificate(const PrivateKey& signer, const CertificateParts& parts)
   return der::sequence({to_be_signed, scheme.algorithm, der::bit_string(signature)});
 }
 
+Bytes write_revocation_list(const PrivateKey& signer, const RevocationListParts& parts) {
+  const SignatureScheme scheme = scheme_of(signer);
+  Bytes entries;
+  for (const RevokedSerial& each : parts.revoked) {
+    append_to(entries, der::sequence({der::unsigned_integer(each.serial), der::time(each.when)}));
+  }
+  // An empty list of entries is left out, not written empty.
+  const Bytes revoked = entries.empty() ? Bytes{} : der::sequence({entries});
+  const Bytes number = extension("2.5.29.20", false, der::integer(parts.number));
+  const Bytes extensions =
+      der::context_constructed(0, der::sequence({authority_key_identifier(parts.authority_key_id), number}));
+  const Bytes to_be_signed =
+      der::sequence({der::integer(1), scheme.algorithm, parts.issuer, der::time(parts.this_update),
+                     der::time(parts.next_update), revoked, extensions});
+  const Bytes signature = signature_over(signer, scheme.digest, to_be_signed);
+  return der::sequence({to_be_signed, scheme.algorithm, der::bit_string(signature)});
+}
+
 Bytes new_serial() {
   const SecretBytes random = random_secret(16);
   Bytes serial(random.begin(), random.end());

@@ -50,6 +50,21 @@ struct CertificateParts {
 // Ed25519. Failure("signing-failed").
 [[nodiscard]] Bytes write_certificate(const PrivateKey& signer, const CertificateParts& parts);
 
+struct RevokedSerial {
+  Bytes serial;  // big endian
+  Instant when{};
+};
+struct RevocationListParts {
+  ByteView issuer;            // DER of the Name
+  ByteView authority_key_id;  // the issuer's key identifier
+  std::uint32_t number = 0;
+  Instant this_update{};
+  Instant next_update{};
+  std::vector<RevokedSerial> revoked;
+};
+// A complete CRL, version 2 (RFC 5280, 5), with the two extensions that it must have.
+[[nodiscard]] Bytes write_revocation_list(const PrivateKey& signer, const RevocationListParts& parts);
+
 // 126 random bits under a leading 01, so that every serial has 16 bytes and none is negative.
 [[nodiscard]] Bytes new_serial();
 

@@ -1,7 +1,7 @@
 // chancery-authority: the only process that reads STATE/authority while it runs. Serves the endpoint `join`.
 //
 //   POST /join      federation/join.h          GET /healthz      {"ok":true}
-//   POST /renew     federation/renewal.h
+//   POST /renew     federation/renewal.h       GET /crl          the revocation list, DER
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -78,6 +78,14 @@ class JoinService {
     return http::Answer::json(answer.body, answer.status);
   }
 
+  http::Answer revocation_list() {
+    const Bytes list = authority_.revocation_list();
+    http::Answer answer;
+    answer.content_type = "application/pkix-crl";
+    answer.body.assign(list.begin(), list.end());
+    return answer;
+  }
+
  private:
   Folder folder_;
   authority::Authority authority_;
@@ -96,6 +104,7 @@ void set_up(serving::Program& program) {
   };
   serve("/join", &federation::Admission::answer);
   serve("/renew", &federation::Admission::answer_renewal);
+  program.routes().add("GET", "/crl", [service](const http::Call&) { return service->revocation_list(); });
   program.routes().add("GET", "/healthz", [](const http::Call&) { return http::Answer::json(R"({"ok":true})"); });
 }
 

@@ -86,6 +86,15 @@ CREATE INDEX certificates_by_member ON certificates (member) WHERE member IS NOT
 CREATE INDEX certificates_revoked ON certificates (revoked) WHERE revoked IS NOT NULL;
 )sql";
 
+constexpr const char* lists = R"sql(
+CREATE TABLE revocation_list (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  number INTEGER NOT NULL,
+  der BLOB NOT NULL,
+  renew_at INTEGER NOT NULL
+) STRICT;
+)sql";
+
 std::string lines_of(const std::vector<AlternativeName>& names) {
   std::string lines;
   for (const AlternativeName& name : names) lines += to_text(name) + "\n";
@@ -95,8 +104,9 @@ std::string lines_of(const std::vector<AlternativeName>& names) {
 }  // namespace
 
 storage::Database open_register(const Folder& folder, const FileAttributes& attributes) {
-  return storage::Database::open(
-      folder, "authority.db", {.what = "the authority's register", .migrations = {first_tables, owners}}, attributes);
+  return storage::Database::open(folder, "authority.db",
+                                 {.what = "the authority's register", .migrations = {first_tables, owners, lists}},
+                                 attributes);
 }
 
 void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
@@ -152,6 +162,14 @@ Issued issued_of(const storage::Row& row) {
 std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256) {
   const auto rows = store.rows(std::string(issued_columns) + "WHERE sha256 = ?", {Bytes(sha256.begin(), sha256.end())});
   return rows.empty() ? std::nullopt : std::optional(issued_of(rows.front()));
+}
+
+int revoke_all(storage::Database& store, const std::string& member, Instant when) {
+  const int count =
+      store.run("UPDATE certificates SET revoked = ? WHERE member = ? AND revoked IS NULL", {seconds_of(when), member});
+  // The next one who asks for the list makes it anew.
+  if (count > 0) store.run("UPDATE revocation_list SET renew_at = 0");
+  return count;
 }
 
 std::vector<Issued> issued_to(const storage::Database& store, const std::string& member) {

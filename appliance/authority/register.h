@@ -4,6 +4,7 @@
 //
 //   certificates        id, serial, sha256, der, kind ("root", "issuing", "server", "client", "member"), names (one a
 //                       line), issued_for, issued_at, not_after; of members' also member, identity, key_sha256; revoked
+//   revocation_list     the CRL as last signed, its number, and when the next is to be made (0: now)
 //   in_force            which root and which issuing CA sign now
 //   founding            the federation's id
 //   tokens              id, public key, role, names, created, expires, revoked, used_digest (of the CSR keys), used_at
@@ -56,6 +57,9 @@ struct Issued {
 };
 [[nodiscard]] std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256);
 [[nodiscard]] std::vector<Issued> issued_to(const storage::Database& store, const std::string& member);  // oldest first
+
+// Takes back whatever the member was issued, and says how many that were. The list of revocations is stale from now on.
+int revoke_all(storage::Database& store, const std::string& member, Instant when);
 
 inline std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
 inline Instant instant_of(std::int64_t seconds) { return Instant{std::chrono::seconds{seconds}}; }

@@ -139,6 +139,14 @@ int run_join(Session& session) {
   return show_outcome(session, session.ask(std::move(ask)), "this appliance is a member of the federation");
 }
 
+int run_remove(Session& session) {
+  const std::string name = session.arguments().value("NAME");
+  Ask ask("federation-remove");
+  ask.put_text("name", name).put_flag("dry_run", session.arguments().has("--dry-run"));
+  return show_outcome(session, session.ask(std::move(ask)),
+                      name + " is no member any more; its certificates are revoked");
+}
+
 int run_renew(Session& session) {
   Ask ask("federation-renew");
   ask.put_flag("dry_run", session.arguments().has("--dry-run"));
@@ -182,6 +190,10 @@ constexpr Example kJoinExamples[] = {
     {"chancery federation join --primary portal.example.com:8444", "asks for the token"},
     {"chancery federation join --primary portal.example.com:8444 --token-file token --dry-run",
      "is it the primary that made the token, and what would change here?"}};
+constexpr Positional kMemberName[] = {{.name = "NAME", .help = "as `federation list` shows it"}};
+constexpr Example kRemoveExamples[] = {
+    {"chancery federation remove engine1.example.com", "sold, stolen or gone: refused everywhere within ten seconds"},
+    {"chancery federation remove engine1.example.com --dry-run", "which certificates would be revoked"}};
 constexpr Example kRenewExamples[] = {
     {"chancery federation renew", "new keys and certificates now, whatever time the present ones have left"},
     {"chancery federation renew --dry-run", "what would change; on a secondary, is the primary there?"}};
@@ -233,6 +245,16 @@ constexpr Command kCommands[] = {
      .options = kRevokeOptions,
      .examples = kRenewExamples,
      .run = run_renew},
+    {.path = "federation remove",
+     .doing = "remove the member",
+     .summary = "revoke what a member was issued, and forget it",
+     .description = "On the primary. Programs here refuse it at once, those of other members as soon as their manager "
+                    "has fetched the list of revocations (every few seconds). It cannot renew; it comes back with a "
+                    "new token only.",
+     .positionals = kMemberName,
+     .options = kRevokeOptions,
+     .examples = kRemoveExamples,
+     .run = run_remove},
     {.path = "federation list",
      .doing = "list members",
      .summary = "the appliances of the federation",

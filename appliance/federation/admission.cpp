@@ -1,4 +1,5 @@
 // Tokens and members. Joins are in admission_answer.cpp.
+#include "appliance/authority/register.h"
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/member_uri.h"
 #include "appliance/federation/token.h"
@@ -107,6 +108,39 @@ TokenSummary Admission::token(const std::string& id) const {
 
 std::vector<Member> Admission::members() const { return all_members(state_->store()); }
 void Admission::seen(const std::string& member_name, Instant when) { member_seen(state_->store(), member_name, when); }
+std::vector<Certificate> Admission::removable(const std::string& member_name) const {
+  const std::optional<Member> member = find_member(state_->store(), member_name);
+  if (member && member->role != to_text(Role::secondary)) {
+    throw Failure({.code = "own-member",
+                   .subject = member_name,
+                   .cause = "this is the primary itself",
+                   .hint = "name one of the secondaries that chancery federation list shows"});
+  }
+  std::vector<Certificate> certificates;
+  bool is_known = member.has_value();
+  for (const authority::Issued& issued : authority::issued_to(state_->store(), member_name)) {
+    is_known = true;
+    if (!issued.revoked) certificates.push_back(issued.certificate);
+  }
+  if (is_known) return certificates;
+  throw Failure({.code = "unknown-member",
+                 .subject = member_name.substr(0, 253),
+                 .cause = "no member has this name",
+                 .hint = "see chancery federation list"});
+}
+
+int Admission::remove(const std::string& member_name) {
+  static_cast<void>(removable(member_name));
+  int count = 0;
+  state_->store().write([&] {
+    const Instant now = state_->clock();
+    revoke_tokens_of(state_->store(), member_name, now);
+    count = authority::revoke_all(state_->store(), member_name, now);
+    forget_member(state_->store(), member_name);
+  });
+  return count;
+}
+
 void Admission::enter_primary(const Member& self) { enter_member(state_->store(), self); }
 
 }  // namespace chancery::federation

@@ -111,6 +111,11 @@ class Admission {
   [[nodiscard]] std::vector<Member> members() const;
   void seen(const std::string& member_name, Instant when);
   void enter_primary(const Member& self);
+  // Revokes whatever the member was issued and the tokens it joined with, and forgets it; how many certificates that
+  // were. Doing it again does nothing. Failure("unknown-member") for who never was one, "own-member" for the primary.
+  int remove(const std::string& member_name);
+  // The certificates that remove() would revoke, with the same failures.
+  [[nodiscard]] std::vector<Certificate> removable(const std::string& member_name) const;
 
   struct WireAnswer {
     int status;

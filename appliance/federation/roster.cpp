@@ -91,6 +91,18 @@ std::map<std::string, Certificate> given(const storage::Database& store, const B
   return found;
 }
 
+// A token answers a retry with the certificates it gave: not any more.
+void revoke_tokens_of(storage::Database& store, const std::string& member, Instant when) {
+  store.run(
+      "UPDATE tokens SET revoked = coalesce(revoked, ?) WHERE id IN (SELECT token FROM token_certificates JOIN "
+      "certificates USING (sha256) WHERE certificates.member = ?)",
+      {seconds_of(when), member});
+}
+
+void forget_member(storage::Database& store, const std::string& name) {
+  store.run("DELETE FROM members WHERE name = ?", {name});
+}
+
 void enter_member(storage::Database& store, const Member& member) {
   const storage::Value last_seen =
       member.last_seen ? storage::Value(seconds_of(*member.last_seen)) : storage::Value(std::monostate{});

@@ -33,6 +33,9 @@ void bind_token(storage::Database& store, const Bytes& id, ByteView digest, Inst
 void enter_given(storage::Database& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
 [[nodiscard]] std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token);
 
+void revoke_tokens_of(storage::Database& store, const std::string& member, Instant when);
+void forget_member(storage::Database& store, const std::string& name);
+
 // One who joins again takes the place of the earlier entry.
 void enter_member(storage::Database& store, const Member& member);
 [[nodiscard]] std::optional<Member> find_member(const storage::Database& store, const std::string& name);

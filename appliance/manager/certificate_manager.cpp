@@ -70,6 +70,7 @@ constexpr std::array verbs{
     Entry{"federation-list", Access::reads, federation_list, ""},
     Entry{"federation-join", Access::changes, federation_join, "primary token dry_run"},
     Entry{"federation-renew", Access::changes, federation_renew, "due_only dry_run"},
+    Entry{"federation-remove", Access::changes, federation_remove, "name dry_run"},
     Entry{"authority-root", Access::reads, authority_root, ""},
     Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans dry_run"},
 };

@@ -31,6 +31,7 @@
 // federation-tokens-list/-revoke, federation-list                id; revoke: dry_run
 // federation-join    primary "HOST:PORT", token {attachment}, dry_run   dry: looks at the authority and asks it nothing
 // federation-renew   due_only, dry_run                           reply also {"renewed":[identity…]}; due_only: nothing before its time
+// federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
 // authority-root, authority-sign                                 file, purpose, sans[], dry_run
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
 // resolve            -                                           resolves a change in doubt; also done by every change

@@ -4,6 +4,7 @@
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/renewal.h"
+#include "appliance/manager/revocations.h"
 
 namespace chancery::manager {
 namespace {
@@ -52,6 +53,19 @@ void examine_renewal(Examination& examination, Bench& bench) {
                  "is due since " + to_rfc3339(*need.next) + "; chancery-manager tries until the primary answers");
 }
 
+void examine_revocations(Examination& examination, Bench& bench) {
+  const auto list = list_in_force(bench.current());
+  if (!list) return examination.ok("revocations", "none are known here");
+  if (bench.now() >= list->next_update()) {
+    return examination.warning("revocations", "the list ended at " + to_rfc3339(list->next_update()),
+                               "chancery-manager fetches it from the primary's authority: does it run, and is the "
+                               "primary reachable?");
+  }
+  examination.ok("revocations", std::to_string(list->serials().size()) +
+                                    " certificates are revoked; the list is good until " +
+                                    to_rfc3339(list->next_update()));
+}
+
 void examine_members(Examination& examination, Bench& bench) {
   AuthorityDesk desk(bench);
   const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
@@ -76,6 +90,7 @@ void examine_federation(Examination& examination, Bench& bench) {
   examination.attempt("federation", [&] { examine_membership(examination, bench); });
   if (!bench.appliance.federation.empty()) {
     examination.attempt("customer-key", [&] { examine_customer_key(examination, bench); });
+    examination.attempt("revocations", [&] { examine_revocations(examination, bench); });
     examination.attempt("renewal", [&] { examine_renewal(examination, bench); });
   }
   if (bench.appliance.role != Role::secondary) {

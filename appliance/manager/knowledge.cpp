@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "appliance/membership/revocation_list.h"
 #include "appliance/trust/portal_store.h"
+#include "keystore/bytes/text_encoding.h"
 #include "keystore/trust/os_trust.h"
 #include "keystore/x509/material.h"
 
@@ -85,6 +87,12 @@ preflight::Knowledge know(Bench& bench) {
   preflight::Knowledge knowledge;
   for (const Certificate& retired : certificates_in(generation, "trust/federation/retired.pem")) {
     knowledge.retired_anchors.insert(retired.fingerprint());
+  }
+  if (generation.has(RevocationList::path)) {
+    const RevocationList list = RevocationList::from_pem(generation.read(RevocationList::path));
+    for (const std::string& serial : list.serials()) {
+      knowledge.revoked.insert(to_hex(list.authority_key_id()) + ":" + serial);
+    }
   }
   knowledge.anchors = std::move(anchors);
   knowledge.intermediates = std::move(intermediates);

@@ -5,8 +5,9 @@
 //
 // Anchors: the client trust of engine and portal, the federation's roots, roots an administrator gave us
 // (trust/appliance/known.pem), the operating system's bundle. Intermediates: those given by an administrator and those
-// of every identity and default. Not known here: revocation lists, and which collectors are pinned to which root
-// (pinned_collectors.h).
+// of every identity and default. Revoked: what the
+// federation's own list (trust/federation/crl.pem) has. Not known here: lists of other CAs, and which collectors are
+// pinned to which root (pinned_collectors.h).
 #pragma once
 
 #include "appliance/manager/bench.h"

@@ -20,6 +20,7 @@
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/door.h"
 #include "appliance/manager/renewal_timer.h"
+#include "appliance/manager/revocation_timer.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
 #include "appliance/settings/guarded.h"
@@ -31,6 +32,7 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_person = 3;
 constexpr std::chrono::seconds watch_interval{60};
+constexpr std::chrono::seconds tick{4};
 
 struct Options {
   std::string state = "/var/lib/chancery";
@@ -93,11 +95,15 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, RenewalTimer& renewal, const sigset_t& signals) {
-  for (;;) {
-    watch.look();
-    renewal.look();
-    const timespec interval{.tv_sec = watch_interval.count(), .tv_nsec = 0};
+void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revocations, const sigset_t& signals) {
+  for (auto next = std::chrono::steady_clock::now();;) {
+    if (const auto now = std::chrono::steady_clock::now(); now >= next) {
+      next = now + watch_interval;
+      watch.look();
+      renewal.look();
+    }
+    revocations.look();
+    const timespec interval{.tv_sec = tick.count(), .tv_nsec = 0};
     if (sigtimedwait(&signals, nullptr, &interval) > 0) return;
   }
 }
@@ -127,7 +133,8 @@ int serve(const Options& options) {
     notify_service("READY=1");
     Watch watch(appliance.state, system_now);
     RenewalTimer renewal(appliance.state, system_now);
-    wait_for_the_end(watch, renewal, signals);
+    RevocationTimer revocations(appliance.state, system_now);
+    wait_for_the_end(watch, renewal, revocations, signals);
     notify_service("STOPPING=1");
     spdlog::info("ends");
   }

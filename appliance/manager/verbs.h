@@ -71,6 +71,8 @@ nlohmann::json federation_list(Bench&, Call&);
 nlohmann::json federation_join(Bench&, Call&);
 // renewal.cpp
 nlohmann::json federation_renew(Bench&, Call&);
+// revocations.cpp
+nlohmann::json federation_remove(Bench&, Call&);
 // authority.cpp
 nlohmann::json authority_root(Bench&, Call&);
 nlohmann::json authority_sign(Bench&, Call&);

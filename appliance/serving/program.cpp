@@ -10,6 +10,7 @@
 #include "appliance/control/message.h"
 #include "appliance/http/web_server.h"
 #include "appliance/membership/membership.h"
+#include "appliance/membership/revocation_list.h"
 #include "appliance/serving/changeover.h"
 #include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
@@ -78,6 +79,7 @@ struct HostedProgram::State {
   std::vector<std::thread> threads;
   std::map<std::string, Command> commands;
   std::string federation;                       // of the generation in force; under the mutex
+  std::optional<RevocationList> revocations;    // of the same
   std::map<std::string, Condition> conditions;  // under the mutex
   mutable std::mutex mutex;
   mutable std::condition_variable stopped;
@@ -124,21 +126,27 @@ void HostedProgram::State::make_listener() {
 void HostedProgram::State::admit_members() {
   changeover.add([this](const backup::Generation& generation) {
     std::string id;
+    std::optional<RevocationList> list;
     try {
-      if (const auto membership = read_membership(generation)) id = membership->federation;
+      const auto membership = read_membership(generation);
+      if (generation.has(RevocationList::path)) list = RevocationList::from_pem(generation.read(RevocationList::path));
+      if (membership) id = membership->federation;
     } catch (const Failure& failure) {
       spdlog::warn("no member is admitted: {}", failure.what());
     }
-    return [this, id] {
+    return [this, id, list] {
       const std::lock_guard guard(mutex);
       federation = id;
+      revocations = list;
     };
   });
   routes.set_member_rule([this](const tls::Connection& connection) {
     const auto chain = connection.peer_chain();
     const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
     const std::lock_guard guard(mutex);
-    return member && !federation.empty() && member->federation == federation;
+    if (!member || federation.empty() || member->federation != federation) return false;
+    // Asked for every request: a connection or a ticket from before the revocation is worth no more than a new one.
+    return !revocations || !revocations->lists(chain.front());
   });
 }
 

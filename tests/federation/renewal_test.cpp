@@ -6,6 +6,7 @@
 #include "appliance/authority/register.h"
 #include "appliance/federation/join_wire.h"
 #include "appliance/federation/roster.h"
+#include "appliance/membership/revocation_list.h"
 #include "keystore/bytes/text_encoding.h"
 #include "tests/federation/primary.h"
 
@@ -140,6 +141,7 @@ TEST(Renewal, WhatWasIssuedBeforeTheRegisterKnewOwnersIsRenewedToo) {
   // The register as an earlier version left it, brought to this one when it is opened.
   auto& store = primary.authority().store();
   store.write([&] {
+    store.run("DROP TABLE revocation_list");
     store.run("DROP INDEX certificates_by_member");
     store.run("DROP INDEX certificates_revoked");
     for (const char* column : {"member", "identity", "key_sha256", "revoked"}) {
@@ -276,10 +278,61 @@ TEST_F(HostileRenewal, WhoJoinedAnewDoesNotRenewWithWhatItHadBefore) {
   expect_refused(signed_body(statement(own_), key_), "an earlier membership");
 }
 
-TEST_F(HostileRenewal, ARevokedCertificateIsNotRenewed) {
-  auto& store = primary_.authority().store();
-  store.run("UPDATE certificates SET revoked = 1 WHERE sha256 = ?", {from_hex(own_.fingerprint())});
+TEST_F(HostileRenewal, WhoWasRemovedDoesNotRenewNorAskWithItsTokenAgain) {
+  EXPECT_EQ(primary_.admission().remove("engine.example.com"), 3);
+  EXPECT_TRUE(primary_.admission().members().empty());
   expect_refused(signed_body(statement(own_), key_), "revoked");
+  EXPECT_EQ(primary_.admission().tokens().front().state, "revoked");
+  EXPECT_EQ(primary_.admission().remove("engine.example.com"), 0);
+  EXPECT_EQ(failure_code([&] { (void)primary_.admission().remove("nobody.example.com"); }), "unknown-member");
+}
+
+TEST(RevocationList, IsMadeAnewAfterEachRevocationAndBeforeItEnds) {
+  Primary primary;
+  const auto read = [&] { return RevocationList::from_der(primary.authority().revocation_list()); };
+  const RevocationList first = read();
+  EXPECT_EQ(first.number(), 1U);
+  EXPECT_TRUE(first.serials().empty());
+  EXPECT_TRUE(first.is_signed_by(primary.authority().issuing()));
+  EXPECT_FALSE(first.is_signed_by(primary.authority().root()));
+  primary.time.advance(days(19));
+  EXPECT_EQ(read().der(), first.der());
+  primary.time.advance(days(2));
+  EXPECT_EQ(read().number(), 2U);
+  EXPECT_GT(read().next_update(), first.next_update());
+
+  const MemberSide member(primary);
+  const Renewed renewed = member.renew();
+  EXPECT_EQ(primary.admission().remove("engine.example.com"), 6);  // what it had before its renewal, too
+  const RevocationList list = read();
+  EXPECT_EQ(list.number(), 3U);
+  EXPECT_TRUE(list.lists(member.joined->chains.at("engine").front()));
+  EXPECT_TRUE(list.lists(renewed.chains.at("member").front()));
+  EXPECT_FALSE(list.lists(primary.authority().issuing()));
+  primary.restart();
+  EXPECT_EQ(read().der(), list.der());
+  EXPECT_EQ(RevocationList::from_pem(view_of(list.to_pem())).der(), list.der());
+  // Forgotten a month after their own end.
+  primary.time.advance(days(397 + 31));
+  EXPECT_TRUE(read().serials().empty());
+}
+
+TEST(RevocationList, WhatIsNoneIsRefusedAndAFlippedBitIsNotSigned) {
+  Primary primary;
+  const Bytes good = primary.authority().revocation_list();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_EQ(failure_code([&] { (void)RevocationList::from_der(ByteView(good).first(size)); }), "bad-crl") << size;
+  }
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    Bytes flipped = good;
+    flipped[at] ^= 0x10U;
+    try {
+      const RevocationList list = RevocationList::from_der(flipped);
+      EXPECT_FALSE(list.is_signed_by(primary.authority().issuing())) << at;
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.code(), "bad-crl") << at;
+    }
+  }
 }
 
 TEST_F(HostileRenewal, AThousandAttemptsFromOneAddressHaveToWait) {
