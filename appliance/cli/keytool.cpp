@@ -66,7 +66,7 @@ int run_without_options(Session&) {
 
 constexpr Example kExamples[] = {
     {"chancery keytool -list -v -keystore server.p12", "what keytool shows"},
-    {"chancery keytool -importcert -noprompt -alias corp -file root.crt -keystore trust.jks -storepass:file pass",
+    {"chancery keytool -importcert -alias corp -file root.crt -keystore trust.jks",
      "adds a certificate"},
     {"ln -s \"$(command -v chancery)\" ~/bin/keytool", "scripts that call keytool find this one"}};
 
