@@ -278,6 +278,12 @@ TEST_F(HostileRenewal, WhoJoinedAnewDoesNotRenewWithWhatItHadBefore) {
   expect_refused(signed_body(statement(own_), key_), "an earlier membership");
 }
 
+TEST_F(HostileRenewal, ARevokedCertificateOfAPresentMemberIsNotRenewed) {
+  auto& store = primary_.authority().store();
+  store.run("UPDATE certificates SET revoked = 1 WHERE sha256 = ?", {from_hex(own_.fingerprint())});
+  expect_refused(signed_body(statement(own_), key_), "revoked");
+}
+
 TEST_F(HostileRenewal, WhoWasRemovedDoesNotRenewNorAskWithItsTokenAgain) {
   EXPECT_EQ(primary_.admission().remove("engine.example.com"), 3);
   EXPECT_TRUE(primary_.admission().members().empty());

@@ -36,6 +36,8 @@ TEST(RenewalTimer, DoesNothingBeforeTwoThirdsAndEverythingOnceAfter) {
   timer.look();
   *turning.now += days(260);
   timer.look();
+  const json early = ask_at(primary, turning.clock(), "federation-renew", {{"due_only", true}});
+  EXPECT_EQ(early["outcome"], "unchanged") << early.dump(2);
   EXPECT_EQ(primary.in_force(), before);
 
   std::map<std::string, std::string> former;

@@ -30,11 +30,15 @@ void stable(ByteView input, Read read, Write write) {
 
 }  // namespace
 
-void join_request(ByteView input) { stable(input, federation::read_statement, federation::write_statement); }
+void join_request(ByteView input) {
+  stable(input, federation::read_statement, federation::write_statement);
+  stable(input, federation::read_renewal, federation::write_renewal);
+}
 
 void join_reply(ByteView input) {
   stable(input, federation::read_signed_reply, federation::write_signed_reply);
   stable(input, federation::read_reply_text, federation::write_reply_text);
+  stable(input, federation::read_renewal_text, federation::write_renewal_text);
   stable(input, federation::read_refusal, federation::write_refusal);
 }
 
