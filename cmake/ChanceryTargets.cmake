@@ -14,11 +14,38 @@ target_compile_definitions(chancery_options INTERFACE CHANCERY_VERSION="${PROJEC
 target_include_directories(chancery_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_link_options(chancery_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 
+# Two headers cost more to compile than most files of ours: nlohmann's JSON and GoogleTest. Each is compiled once, and
+# reused by every target that links it.
+function(chancery_heavy_header name)
+  cmake_parse_arguments(HEADER "" "" "HEADERS;LINKS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp "")
+  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE chancery_options ${HEADER_LINKS})
+  target_precompile_headers(${name} PRIVATE ${HEADER_HEADERS})
+endfunction()
+
+function(chancery_reuse_heavy_header name header)
+  target_precompile_headers(${name} REUSE_FROM ${header})
+  # g++ 12 takes libstdc++'s own string code for out of bounds when it comes out of a precompiled header.
+  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>
+                                         $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+                                         $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
+                                         $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
+endfunction()
+
+# Poco's own definitions do not fit it.
+function(chancery_reuse_json_header name)
+  if("nlohmann_json::nlohmann_json" IN_LIST ARGN AND NOT "${ARGN}" MATCHES "Poco::")
+    chancery_reuse_heavy_header(${name} chancery_json_header)
+  endif()
+endfunction()
+
 # chancery_library(NAME SOURCES a.cpp … PUBLIC libs… PRIVATE libs…)
 function(chancery_library name)
   cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${LIB_SOURCES})
   target_link_libraries(${name} PUBLIC chancery_options ${LIB_PUBLIC} PRIVATE ${LIB_PRIVATE})
+  chancery_reuse_json_header(${name} ${LIB_PUBLIC} ${LIB_PRIVATE})
 endfunction()
 
 # chancery_program(NAME SOURCES main.cpp … LINKS libs…)
@@ -26,6 +53,7 @@ function(chancery_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE chancery_options ${PROGRAM_LINKS})
+  chancery_reuse_json_header(${name} ${PROGRAM_LINKS})
 endfunction()
 
 # chancery_test(NAME SOURCES a_test.cpp … LINKS libs… [TIMEOUT seconds] [SERIAL])
@@ -36,6 +64,7 @@ function(chancery_test name)
   target_link_libraries(${name} PRIVATE chancery_options ${TEST_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE CHANCERY_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CHANCERY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  chancery_reuse_heavy_header(${name} chancery_test_header)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests-bin)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   if(NOT TEST_TIMEOUT)

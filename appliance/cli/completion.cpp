@@ -50,7 +50,7 @@ std::vector<std::string> beginnings() {
   return all;
 }
 
-std::string quoted(std::string_view text) {
+std::string shell_word(std::string_view text) {
   std::string out = "'";
   for (const char byte : text) out += byte == '\'' ? std::string("'\\''") : std::string(1, byte);
   return out + "'";
@@ -60,21 +60,21 @@ std::string quoted(std::string_view text) {
 std::string bash_script() {
   std::string words;
   for (const std::string& beginning : beginnings()) {
-    words += "    " + quoted(beginning) + ") words=" + quoted(joined(words_after(beginning))) + " ;;\n";
+    words += "    " + shell_word(beginning) + ") words=" + shell_word(joined(words_after(beginning))) + " ;;\n";
   }
   std::string commands;
   std::string values;
   for (const Command* command : all_commands()) {
-    std::string line = "    " + quoted(command->path) + ") options=" + quoted(option_names(command));
+    std::string line = "    " + shell_word(command->path) + ") options=" + shell_word(option_names(command));
     for (const Positional& positional : command->positionals) {
-      if (const std::string choices = words_of(positional.kind); !choices.empty()) line += " words=" + quoted(choices);
+      if (const std::string choices = words_of(positional.kind); !choices.empty()) line += " words=" + shell_word(choices);
       if (takes_files(positional.kind)) line += " files=1";
     }
     commands += line + " ;;\n";
     for (const Option& option : command->options) {
       if (option.value.empty()) continue;
-      const std::string value = "    " + quoted(std::string(command->path) + " " + std::string(option.name)) +
-                                ") taken=1 words=" + quoted(words_of(option.kind)) +
+      const std::string value = "    " + shell_word(std::string(command->path) + " " + std::string(option.name)) +
+                                ") taken=1 words=" + shell_word(words_of(option.kind)) +
                                 " files=" + (takes_files(option.kind) ? "1" : "''");
       values += value + " ;;\n";
     }
@@ -83,7 +83,7 @@ std::string bash_script() {
          "_chancery() {\n"
          "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" path='' word words='' "
          "options=" +
-         quoted(option_names(nullptr)) +
+         shell_word(option_names(nullptr)) +
          " files='' taken='' at\n"
          "  COMPREPLY=()\n"
          "  for ((at = 1; at < COMP_CWORD; at++)); do\n"
@@ -143,23 +143,23 @@ std::string fish_script() {
       "  test \"$path\" = \"$argv[1]\"; or string match -q -- \"$argv[1] *\" \"$path\"\n"
       "end\n";
   for (const std::string& beginning : beginnings()) {
-    out += "complete -c chancery -n " + quoted("__chancery_at \"" + beginning + "\"") + " -a " +
-           quoted(joined(words_after(beginning))) + "\n";
+    out += "complete -c chancery -n " + shell_word("__chancery_at \"" + beginning + "\"") + " -a " +
+           shell_word(joined(words_after(beginning))) + "\n";
   }
   const auto add_option = [&](const std::string& condition, const Option& option) {
     out +=
-        "complete -c chancery" + condition + " -l " + std::string(option.name.substr(2)) + " -d " + quoted(option.help);
+        "complete -c chancery" + condition + " -l " + std::string(option.name.substr(2)) + " -d " + shell_word(option.help);
     if (!option.value.empty()) out += takes_files(option.kind) ? " -r -F" : " -x";
-    if (const std::string choices = words_of(option.kind); !choices.empty()) out += " -a " + quoted(choices);
+    if (const std::string choices = words_of(option.kind); !choices.empty()) out += " -a " + shell_word(choices);
     out += "\n";
   };
   for (const Option& option : global_options()) add_option("", option);
   for (const Command* command : all_commands()) {
-    const std::string condition = " -n " + quoted("__chancery_in \"" + std::string(command->path) + "\"");
+    const std::string condition = " -n " + shell_word("__chancery_in \"" + std::string(command->path) + "\"");
     for (const Option& option : command->options) add_option(condition, option);
     for (const Positional& positional : command->positionals) {
       const std::string choices = words_of(positional.kind);
-      if (!choices.empty()) out += "complete -c chancery" + condition + " -a " + quoted(choices) + "\n";
+      if (!choices.empty()) out += "complete -c chancery" + condition + " -a " + shell_word(choices) + "\n";
       if (takes_files(positional.kind)) out += "complete -c chancery" + condition + " -F\n";
     }
   }
