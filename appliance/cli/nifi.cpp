@@ -47,6 +47,19 @@ class EndingSignals {
   sigset_t ending_{};
 };
 
+void show_authority(Session& session, const std::string& host, const nifi::CertificateAuthority& authority, int port) {
+  const Certificate& certificate = authority.certificate();
+  if (session.json()) {
+    session.terminal().document({{"hostname", host},
+                                 {"port", port},
+                                 {"created", authority.was_created()},
+                                 {"ca", preflight::to_json(certificate)}});
+    return;
+  }
+  session.terminal().line(Text() << "NiFi CA for " << host << " on port " << std::to_string(port) << ", SHA-256 "
+                                 << certificate.fingerprint());
+}
+
 int run_serve(Session& session) {
   const Arguments& arguments = session.arguments();
   Terminal& terminal = session.terminal();
@@ -64,17 +77,12 @@ int run_serve(Session& session) {
   const nifi::Server server(desk, {.host = arguments.value("--listen", "0.0.0.0"),
                                    .port = static_cast<int>(arguments.number("--port", kDefaultPort, 0, kLargestPort)),
                                    .log = log});
-  const Certificate& authority = desk.authority().certificate();
-  if (session.json()) {
-    terminal.document({{"hostname", host},
-                       {"port", server.port()},
-                       {"created", desk.authority().was_created()},
-                       {"ca", preflight::to_json(authority)}});
-  } else {
-    terminal.line(Text() << "NiFi CA for " << host << " on port " << std::to_string(server.port()) << ", SHA-256 "
-                         << authority.fingerprint());
+  {
+    // Requests may be logged already.
+    const std::lock_guard lock(mutex);
+    show_authority(session, host, desk.authority(), server.port());
+    if (!terminal.finish()) return 1;
   }
-  if (!terminal.finish()) return 1;
   log("serving; ends at SIGTERM or Ctrl-C");
   signals.await();
   log("ends");

@@ -190,11 +190,11 @@ class Client(Nifi):
         for name, (behave, code) in cases.items():
             with self.subTest(name):
                 server = ToolkitServer(self, *ca, behave=behave)
-                error = self.enrol(server.port, exit=1)
+                error = self.enrol(server.port, directory=name, exit=1)
                 self.assertEqual(code, error["code"], error)
                 self.assertNotIn("\x1b", error["message"])
                 self.assertEqual(1, len(server.seen))
-                self.nothing_written()
+                self.nothing_written(name)
 
     def test_another_name_or_time_in_the_certificate_is_refused(self):
         ca = self.self_signed("toolkit")
