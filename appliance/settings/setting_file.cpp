@@ -1,5 +1,19 @@
 #include "appliance/settings/setting_file.h"
 
+#include "keystore/fault.h"
+
+// toml++ 3.2 meets some bad input ("[{") with an assertion, and compiled with NDEBUG it takes the assertion for a fact and
+// goes on. Here it is what it means: not TOML. Its parser is compiled into this file alone.
+namespace {
+[[noreturn]] void refuse_toml() {
+  throw chancery::Failure({.code = "bad-setting",
+                           .subject = "",
+                           .cause = "is not TOML",
+                           .hint = "look for stray brackets and quotes; text values stand in double quotes"});
+}
+}  // namespace
+#undef NDEBUG
+#define TOML_ASSERT(expr) ((expr) ? static_cast<void>(0) : refuse_toml())
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -115,6 +129,9 @@ SettingFile SettingFile::parse(std::string file_name, ByteView toml_bytes, Envir
                    .subject = file.file_name_ + ":" + std::to_string(error.source().begin.line),
                    .cause = "is not TOML: " + std::string(error.description()),
                    .hint = "correct this line; text values stand in double quotes"});
+  } catch (const Failure& refused) {
+    throw Failure(
+        {.code = refused.code(), .subject = file.file_name_, .cause = refused.cause(), .hint = refused.hint()});
   }
   const auto flatten = [&file](const auto& self, const toml::table& level, const std::string& prefix) -> void {
     for (const auto& [name, node] : level) {
