@@ -45,7 +45,7 @@ void append(SecretBytes& to, ByteView bytes);
 
 [[nodiscard]] bool secret_equal(ByteView left, ByteView right) noexcept;
 
-// `count` bytes from the operating system's generator (getrandom through OpenSSL). Throws Failure("random-failed").
+// `count` bytes from the operating system's generator (getrandom(2)). Throws Failure("random-failed").
 [[nodiscard]] SecretBytes random_secret(std::size_t count);
 
 // Call once at the start of main: RLIMIT_CORE 0, PR_SET_DUMPABLE 0, umask 077.
