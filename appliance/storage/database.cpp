@@ -3,6 +3,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include <chrono>
+#include <thread>
 #include <unordered_map>
 
 #include "keystore/fault.h"
@@ -127,16 +129,21 @@ Database Database::open(const Folder& folder, const std::string& name, const Sch
                         const FileAttributes& attributes) {
   make_file(folder, name, attributes);
   const std::string path = folder.path() + "/" + name;
-  try {
-    auto state = std::make_unique<State>(path);
-    state->database.exec("PRAGMA journal_mode = WAL");
-    state->database.exec("PRAGMA synchronous = FULL");
-    state->database.exec("PRAGMA foreign_keys = ON");
-    state->database.exec("PRAGMA trusted_schema = OFF");
-    state->migrate(schema);
-    return Database(path, std::move(state));
-  } catch (const SQLite::Exception& error) {
-    throw storage_failure(error, path);
+  for (int tries = 1;; ++tries) {
+    try {
+      auto state = std::make_unique<State>(path);
+      state->database.exec("PRAGMA journal_mode = WAL");
+      state->database.exec("PRAGMA synchronous = FULL");
+      state->database.exec("PRAGMA foreign_keys = ON");
+      state->database.exec("PRAGMA trusted_schema = OFF");
+      state->migrate(schema);
+      return Database(path, std::move(state));
+    } catch (const SQLite::Exception& error) {
+      // Root makes SQLite's files beside the database and gives them to its owner a moment later: until then the owner
+      // cannot open them.
+      if (error.getErrorCode() != SQLITE_CANTOPEN || tries == 40) throw storage_failure(error, path);
+      std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    }
   }
 }
 
