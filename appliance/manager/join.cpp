@@ -10,6 +10,7 @@
 #include "appliance/change/plan_stores.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/founding.h"
+#include "appliance/manager/kept_keys.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/bytes/text_encoding.h"
@@ -22,9 +23,7 @@ using federation::Joined;
 using federation::JoinIdentity;
 using nlohmann::json;
 
-constexpr const char* keys_folder = "secrets/join";
 constexpr int default_join_port = 8444;
-constexpr std::size_t key_limit = std::size_t{16} * 1024;
 
 void expect_secondary(const Appliance& appliance) {
   if (appliance.role == Role::secondary) return;
@@ -32,31 +31,6 @@ void expect_secondary(const Appliance& appliance) {
                  .subject = appliance.name,
                  .cause = "a " + std::string(to_text(appliance.role)) + " has a federation of its own",
                  .hint = "join from a secondary (chancery init --role secondary)"});
-}
-
-PrivateKey kept_or_new_key(const Bench& bench, const std::string& identity) {
-  const std::string path = std::string(keys_folder) + "/" + identity + ".key";
-  if (bench.state.status(path)) {
-    try {
-      return PrivateKey::from_pem(view_of(bench.state.read_secret(path, key_limit)));
-    } catch (const Failure& failure) {
-      if (failure.code() == "permission-denied" || failure.code() == "io-error") throw;
-      // A damaged key was never asked for with success: the next one takes its place.
-    }
-  }
-  PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
-  bench.state.write_atomically(path, view_of(key.to_pem()), {.mode = 0600, .owner = {}, .group = {}});
-  return key;
-}
-
-std::vector<JoinIdentity> keys_for_join(const Bench& bench) {
-  bench.state.make_folder(keys_folder, {.mode = 0700, .owner = {}, .group = {}});
-  bench.state.open_folder("secrets").sync();
-  std::vector<JoinIdentity> identities;
-  for (const std::string& identity : identities_of(bench.appliance.role)) {
-    identities.push_back({.identity = identity, .key = kept_or_new_key(bench, identity)});
-  }
-  return identities;
 }
 
 preflight::Identity material_of(const JoinIdentity& asked, const Joined& joined) {
@@ -204,7 +178,7 @@ json federation_join(Bench& bench, Call& call) {
   request.primary = {.host = primary.host, .port = primary.port, .name = {}};
   request.role = bench.appliance.role;
   request.names = bench.appliance.all_names();
-  request.identities = keys_for_join(bench);
+  request.identities = kept_keys(bench.state, join_keys_folder, identities_of(bench.appliance.role));
   const Joined joined = federation::join(request, *token, bench.clock());
   const FederationFacts facts = facts_of(bench.appliance, joined, primary, pin_of(*token));
   json reply = finish(bench, plan_join(bench, request.identities, joined, facts), call);
@@ -212,7 +186,7 @@ json federation_join(Bench& bench, Call& call) {
   bench.appliance.federation = joined.federation;
   bench.state.write_atomically("settings/appliance.toml", view_of(bench.appliance.to_toml()),
                                {.mode = 0644, .owner = {}, .group = {}});
-  bench.state.remove_tree(keys_folder);
+  bench.state.remove_tree(join_keys_folder);
   reply["federation"] = joined.federation;
   reply["root_sha256"] = joined.root.fingerprint();
   return reply;

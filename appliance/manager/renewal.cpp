@@ -12,6 +12,7 @@
 #include "appliance/federation/renewal.h"
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/federation_facts.h"
+#include "appliance/manager/kept_keys.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/bytes/text_encoding.h"
@@ -23,37 +24,11 @@ using federation::JoinIdentity;
 using nlohmann::json;
 using Material = std::map<std::string, preflight::Identity>;
 
-constexpr const char* keys_folder = "secrets/renew";
-constexpr std::size_t key_limit = std::size_t{16} * 1024;
-
 Failure not_joined(const Appliance& appliance) {
   return Failure({.code = "not-joined",
                   .subject = appliance.name,
                   .cause = "this appliance is in no federation, so nobody issued what could be renewed",
                   .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
-}
-
-PrivateKey kept_or_new_key(const Bench& bench, const std::string& identity) {
-  const std::string path = std::string(keys_folder) + "/" + identity + ".key";
-  if (bench.state.status(path)) {
-    try {
-      return PrivateKey::from_pem(view_of(bench.state.read_secret(path, key_limit)));
-    } catch (const Failure& failure) {
-      if (failure.code() == "permission-denied" || failure.code() == "io-error") throw;
-      // A damaged key was never asked for with success: the next one takes its place.
-    }
-  }
-  PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
-  bench.state.write_atomically(path, view_of(key.to_pem()), {.mode = 0600, .owner = {}, .group = {}});
-  return key;
-}
-
-std::vector<JoinIdentity> kept_keys(const Bench& bench, const std::vector<std::string>& wanted) {
-  bench.state.make_folder(keys_folder, {.mode = 0700, .owner = {}, .group = {}});
-  bench.state.open_folder("secrets").sync();
-  std::vector<JoinIdentity> identities;
-  for (const std::string& identity : wanted) identities.push_back({identity, kept_or_new_key(bench, identity)});
-  return identities;
 }
 
 Sha256 pin_of(const FederationFacts& facts) {
@@ -83,7 +58,7 @@ Material from_primary(Bench& bench, const FederationFacts& facts, const std::vec
                                            .member = member->leaf,
                                            .member_key = *member->key,
                                            .root = roots.front(),
-                                           .identities = kept_keys(bench, wanted)};
+                                           .identities = kept_keys(bench.state, renewal_keys_folder, wanted)};
   const federation::Renewed renewed = federation::renew(request, bench.clock());
   Material material;
   for (const JoinIdentity& each : request.identities) {
@@ -218,7 +193,7 @@ json federation_renew(Bench& bench, Call& call) {
   if (desk) {
     tell_roster(bench, *desk, material);
   } else {
-    bench.state.remove_tree(keys_folder);
+    bench.state.remove_tree(renewal_keys_folder);
   }
   return reply;
 }
