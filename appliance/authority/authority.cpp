@@ -138,7 +138,8 @@ struct Authority::State {
 
   Folder folder;
   Clock clock;
-  storage::Database store;
+  std::unique_ptr<storage::Store> register_store;
+  storage::Store& store = *register_store;
   std::string federation;
   Certificate root;
   PrivateKey issuing_key;
@@ -216,7 +217,8 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
   folder.write_atomically("root.key", view_of(root_key.to_pem()), secret);
   folder.write_atomically("issuing.key", view_of(issuing_key.to_pem()), secret);
   {
-    storage::Database store = open_register(folder, secret);
+    const auto opened = open_register(folder, secret);
+    storage::Store& store = *opened;
     store.write([&] {
       store.run("INSERT OR REPLACE INTO founding (only, federation) VALUES (1, ?)", {founding.federation});
       put_in_force(store, root, {.kind = "root", .issued_for = "founding", .issued_at = now});
@@ -235,7 +237,8 @@ Authority Authority::open(const Folder& folder, const Clock& clock) {
                    .cause = "there is no authority in this folder",
                    .hint = "ask on the primary; `chancery init --role primary` makes one"});
   }
-  storage::Database store = open_register(folder);
+  auto opened = open_register(folder);
+  storage::Store& store = *opened;
   const auto founding = store.rows("SELECT federation FROM founding");
   auto root = in_force(store, "root");
   auto issuing = in_force(store, "issuing");
@@ -244,13 +247,17 @@ Authority Authority::open(const Folder& folder, const Clock& clock) {
   if (!issuing_key.belongs_to(issuing->certificate)) {
     damaged(folder.path() + "/issuing.key", "does not belong to the issuing CA in the register");
   }
-  return Authority(
-      std::unique_ptr<State>(new State{Folder::open(folder.path()), clock, std::move(store), founding.front().text(0),
-                                       std::move(root->certificate), std::move(issuing_key), issuer_from(*issuing)}));
+  return Authority(std::unique_ptr<State>(new State{.folder = Folder::open(folder.path()),
+                                                    .clock = clock,
+                                                    .register_store = std::move(opened),
+                                                    .federation = founding.front().text(0),
+                                                    .root = std::move(root->certificate),
+                                                    .issuing_key = std::move(issuing_key),
+                                                    .issuer = issuer_from(*issuing)}));
 }
 
 const std::string& Authority::federation() const { return state_->federation; }
-storage::Database& Authority::store() { return state_->store; }
+storage::Store& Authority::store() { return state_->store; }
 Certificate Authority::root() const { return state_->root; }
 
 Certificate Authority::issuing() const {

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "appliance/storage/database.h"
+#include "appliance/storage/store.h"
 #include "keystore/files/folder.h"
 #include "keystore/x509/private_key.h"
 #include "keystore/x509/request.h"
@@ -74,7 +74,7 @@ class Authority {
   [[nodiscard]] Bytes revocation_list();
   // The register's database. Certificates issued inside store().write() are kept or lost together with what else is
   // written there.
-  storage::Database& store();
+  storage::Store& store();
 
  private:
   struct State;

@@ -1,5 +1,6 @@
 #include "appliance/authority/register.h"
 
+#include "appliance/storage/database.h"
 #include "keystore/bytes/text_encoding.h"
 
 namespace chancery::authority {
@@ -103,13 +104,13 @@ std::string lines_of(const std::vector<AlternativeName>& names) {
 
 }  // namespace
 
-storage::Database open_register(const Folder& folder, const FileAttributes& attributes) {
-  return storage::Database::open(folder, "authority.db",
-                                 {.what = "the authority's register", .migrations = {first_tables, owners, lists}},
-                                 attributes);
+std::unique_ptr<storage::Store> open_register(const Folder& folder, const FileAttributes& attributes) {
+  return std::make_unique<storage::Database>(storage::Database::open(
+      folder, "authority.db", {.what = "the authority's register", .migrations = {first_tables, owners, lists}},
+      attributes));
 }
 
-void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
+void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
   const auto or_null = [](const std::string& text) {
     return text.empty() ? storage::Value(std::monostate{}) : storage::Value(text);
   };
@@ -123,13 +124,13 @@ void enter(storage::Database& store, const Certificate& certificate, const Regis
        Bytes(key.begin(), key.end())});
 }
 
-void put_in_force(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry) {
+void put_in_force(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
   enter(store, certificate, entry);
   store.run("INSERT OR REPLACE INTO in_force (kind, certificate) SELECT kind, id FROM certificates WHERE sha256 = ?",
             {from_hex(certificate.fingerprint())});
 }
 
-std::optional<Registered> in_force(const storage::Database& store, const std::string& kind) {
+std::optional<Registered> in_force(const storage::Store& store, const std::string& kind) {
   const auto rows = store.rows(
       "SELECT certificates.id, der FROM in_force JOIN certificates ON certificates.id = in_force.certificate "
       "WHERE in_force.kind = ?",
@@ -138,7 +139,7 @@ std::optional<Registered> in_force(const storage::Database& store, const std::st
   return Registered{rows.front().integer(0), Certificate::from_der(rows.front().blob(1))};
 }
 
-std::int64_t in_force_id(const storage::Database& store, const std::string& kind) {
+std::int64_t in_force_id(const storage::Store& store, const std::string& kind) {
   const auto rows = store.rows("SELECT certificate FROM in_force WHERE kind = ?", {kind});
   return rows.empty() ? 0 : rows.front().integer(0);
 }
@@ -159,12 +160,12 @@ Issued issued_of(const storage::Row& row) {
 
 }  // namespace
 
-std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256) {
+std::optional<Issued> find_issued(const storage::Store& store, ByteView sha256) {
   const auto rows = store.rows(std::string(issued_columns) + "WHERE sha256 = ?", {Bytes(sha256.begin(), sha256.end())});
   return rows.empty() ? std::nullopt : std::optional(issued_of(rows.front()));
 }
 
-int revoke_all(storage::Database& store, const std::string& member, Instant when) {
+int revoke_all(storage::Store& store, const std::string& member, Instant when) {
   const int count =
       store.run("UPDATE certificates SET revoked = ? WHERE member = ? AND revoked IS NULL", {seconds_of(when), member});
   // The next one who asks for the list makes it anew.
@@ -172,7 +173,7 @@ int revoke_all(storage::Database& store, const std::string& member, Instant when
   return count;
 }
 
-std::vector<Issued> issued_to(const storage::Database& store, const std::string& member) {
+std::vector<Issued> issued_to(const storage::Store& store, const std::string& member) {
   std::vector<Issued> all;
   for (const auto& row : store.rows(std::string(issued_columns) + "WHERE member = ? ORDER BY id", {member})) {
     all.push_back(issued_of(row));

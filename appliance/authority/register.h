@@ -12,19 +12,22 @@
 //   members             name, role, state, joined, last_seen
 //   member_certificates der by member and identity
 //
-// Times are Unix seconds. Thread safety: that of storage::Database.
+// Times are Unix seconds. Thread safety: that of storage::Store.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "appliance/storage/database.h"
+#include "appliance/storage/store.h"
+#include "keystore/files/folder.h"
 #include "keystore/x509/certificate.h"
 
 namespace chancery::authority {
 
-[[nodiscard]] storage::Database open_register(const Folder& folder, const FileAttributes& attributes = {.mode = 0600});
+[[nodiscard]] std::unique_ptr<storage::Store> open_register(const Folder& folder,
+                                                            const FileAttributes& attributes = {.mode = 0600});
 
 struct RegisterEntry {
   std::string kind;
@@ -33,18 +36,18 @@ struct RegisterEntry {
   std::string member = {};    // whose it is; "" for CAs and for what was signed by hand
   std::string identity = {};  // "portal"
 };
-void enter(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry);
+void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry);
 
 // A root or issuing certificate that takes the place of the one in force.
-void put_in_force(storage::Database& store, const Certificate& certificate, const RegisterEntry& entry);
+void put_in_force(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry);
 
 // The certificate in force of a kind ("root", "issuing") with its row's number; nullopt when there is none.
 struct Registered {
   std::int64_t id;
   Certificate certificate;
 };
-[[nodiscard]] std::optional<Registered> in_force(const storage::Database& store, const std::string& kind);
-[[nodiscard]] std::int64_t in_force_id(const storage::Database& store, const std::string& kind);  // 0: none
+[[nodiscard]] std::optional<Registered> in_force(const storage::Store& store, const std::string& kind);
+[[nodiscard]] std::int64_t in_force_id(const storage::Store& store, const std::string& kind);  // 0: none
 
 // A row of the register.
 struct Issued {
@@ -55,11 +58,11 @@ struct Issued {
   std::string identity;  // "" where it is not known
   std::optional<Instant> revoked;
 };
-[[nodiscard]] std::optional<Issued> find_issued(const storage::Database& store, ByteView sha256);
-[[nodiscard]] std::vector<Issued> issued_to(const storage::Database& store, const std::string& member);  // oldest first
+[[nodiscard]] std::optional<Issued> find_issued(const storage::Store& store, ByteView sha256);
+[[nodiscard]] std::vector<Issued> issued_to(const storage::Store& store, const std::string& member);  // oldest first
 
 // Takes back whatever the member was issued, and says how many that were. The list of revocations is stale from now on.
-int revoke_all(storage::Database& store, const std::string& member, Instant when);
+int revoke_all(storage::Store& store, const std::string& member, Instant when);
 
 inline std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
 inline Instant instant_of(std::int64_t seconds) { return Instant{std::chrono::seconds{seconds}}; }

@@ -12,7 +12,7 @@
 namespace chancery::federation {
 
 struct Admission::State {
-  storage::Database& store() const { return authority.store(); }
+  storage::Store& store() const { return authority.store(); }
   TokenRecord proven_token(const JoinStatement& statement, ByteView signature, ByteView session_secret) const;
   std::map<std::string, Certificate> admit(const JoinStatement& statement, const TokenRecord& token, Instant now);
   std::map<std::string, Certificate> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);

@@ -28,7 +28,7 @@ Bytes key_of(const Certificate& certificate) {
 
 // Every member certificate that it was given since it joined is good for a renewal, so that one that was restored, or
 // whose successor's reply was lost, is no dead end. A member that is removed, or that joined anew, has none of these.
-Member member_of(const storage::Database& store, const Issued& issued) {
+Member member_of(const storage::Store& store, const Issued& issued) {
   if (issued.kind != "member") refuse("its certificate is no member's", Exchange::renewal);
   if (issued.revoked) refuse("its certificate is revoked", Exchange::renewal);
   std::optional<Member> member = find_member(store, issued.member);

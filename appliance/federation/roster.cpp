@@ -47,18 +47,18 @@ TokenRecord token_of(const Row& row) {
 
 }  // namespace
 
-void enter_token(storage::Database& store, const TokenRecord& token) {
+void enter_token(storage::Store& store, const TokenRecord& token) {
   store.run("INSERT INTO tokens (id, public_key, role, names, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
             {token.id, token.public_key_der, token.role, lines_of(token.names), seconds_of(token.created),
              seconds_of(token.expires)});
 }
 
-std::optional<TokenRecord> find_token(const storage::Database& store, const Bytes& id) {
+std::optional<TokenRecord> find_token(const storage::Store& store, const Bytes& id) {
   const auto rows = store.rows(std::string(token_columns) + "WHERE id = ?", {id});
   return rows.empty() ? std::nullopt : std::optional(token_of(rows.front()));
 }
 
-std::vector<TokenRecord> all_tokens(const storage::Database& store) {
+std::vector<TokenRecord> all_tokens(const storage::Store& store) {
   std::vector<TokenRecord> tokens;
   for (const Row& row : store.rows(std::string(token_columns) + "ORDER BY created, id")) {
     tokens.push_back(token_of(row));
@@ -66,21 +66,21 @@ std::vector<TokenRecord> all_tokens(const storage::Database& store) {
   return tokens;
 }
 
-void revoke(storage::Database& store, const Bytes& id, Instant when) {
+void revoke(storage::Store& store, const Bytes& id, Instant when) {
   store.run("UPDATE tokens SET revoked = coalesce(revoked, ?) WHERE id = ?", {seconds_of(when), id});
 }
 
-void bind_token(storage::Database& store, const Bytes& id, ByteView digest, Instant when) {
+void bind_token(storage::Store& store, const Bytes& id, ByteView digest, Instant when) {
   store.run("UPDATE tokens SET used_digest = ?, used_at = ? WHERE id = ? AND used_digest IS NULL",
             {Bytes(digest.begin(), digest.end()), seconds_of(when), id});
 }
 
-void enter_given(storage::Database& store, const Bytes& token, const std::string& identity, const Certificate& leaf) {
+void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, const Certificate& leaf) {
   store.run("INSERT INTO token_certificates (token, identity, sha256) VALUES (?, ?, ?)",
             {token, identity, from_hex(leaf.fingerprint())});
 }
 
-std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token) {
+std::map<std::string, Certificate> given(const storage::Store& store, const Bytes& token) {
   std::map<std::string, Certificate> found;
   for (const Row& row :
        store.rows("SELECT token_certificates.identity, der FROM token_certificates JOIN certificates USING (sha256) "
@@ -92,18 +92,18 @@ std::map<std::string, Certificate> given(const storage::Database& store, const B
 }
 
 // A token answers a retry with the certificates it gave: not any more.
-void revoke_tokens_of(storage::Database& store, const std::string& member, Instant when) {
+void revoke_tokens_of(storage::Store& store, const std::string& member, Instant when) {
   store.run(
       "UPDATE tokens SET revoked = coalesce(revoked, ?) WHERE id IN (SELECT token FROM token_certificates JOIN "
       "certificates USING (sha256) WHERE certificates.member = ?)",
       {seconds_of(when), member});
 }
 
-void forget_member(storage::Database& store, const std::string& name) {
+void forget_member(storage::Store& store, const std::string& name) {
   store.run("DELETE FROM members WHERE name = ?", {name});
 }
 
-void enter_member(storage::Database& store, const Member& member) {
+void enter_member(storage::Store& store, const Member& member) {
   const storage::Value last_seen =
       member.last_seen ? storage::Value(seconds_of(*member.last_seen)) : storage::Value(std::monostate{});
   store.write([&] {
@@ -120,7 +120,7 @@ void enter_member(storage::Database& store, const Member& member) {
 
 namespace {
 
-Member member_from(const storage::Database& store, const Row& row) {
+Member member_from(const storage::Store& store, const Row& row) {
   Member member{.name = row.text(0),
                 .role = row.text(1),
                 .state = row.text(2),
@@ -138,12 +138,12 @@ constexpr const char* member_columns = "SELECT name, role, state, joined, last_s
 
 }  // namespace
 
-std::optional<Member> find_member(const storage::Database& store, const std::string& name) {
+std::optional<Member> find_member(const storage::Store& store, const std::string& name) {
   const auto rows = store.rows(std::string(member_columns) + "WHERE name = ?", {name});
   return rows.empty() ? std::nullopt : std::optional(member_from(store, rows.front()));
 }
 
-std::vector<Member> all_members(const storage::Database& store) {
+std::vector<Member> all_members(const storage::Store& store) {
   std::vector<Member> members;
   for (const Row& row : store.rows(std::string(member_columns) + "ORDER BY joined, name")) {
     members.push_back(member_from(store, row));
@@ -151,7 +151,7 @@ std::vector<Member> all_members(const storage::Database& store) {
   return members;
 }
 
-void renew_member(storage::Database& store, const Member& member, const std::map<std::string, Certificate>& leaves) {
+void renew_member(storage::Store& store, const Member& member, const std::map<std::string, Certificate>& leaves) {
   Member renewed = member;
   std::map<std::string, Certificate> fresh = leaves;
   for (Certificate& certificate : renewed.certificates) {
@@ -165,7 +165,7 @@ void renew_member(storage::Database& store, const Member& member, const std::map
   enter_member(store, renewed);
 }
 
-void member_seen(storage::Database& store, const std::string& name, Instant when) {
+void member_seen(storage::Store& store, const std::string& name, Instant when) {
   store.run("UPDATE members SET last_seen = max(coalesce(last_seen, 0), ?) WHERE name = ?", {seconds_of(when), name});
 }
 

@@ -22,27 +22,27 @@ struct TokenRecord {
   std::optional<Bytes> used_digest = {};  // of the CSR keys that it was used with
 };
 
-void enter_token(storage::Database& store, const TokenRecord& token);
-[[nodiscard]] std::optional<TokenRecord> find_token(const storage::Database& store, const Bytes& id);
-[[nodiscard]] std::vector<TokenRecord> all_tokens(const storage::Database& store);
-void revoke(storage::Database& store, const Bytes& id, Instant when);
+void enter_token(storage::Store& store, const TokenRecord& token);
+[[nodiscard]] std::optional<TokenRecord> find_token(const storage::Store& store, const Bytes& id);
+[[nodiscard]] std::vector<TokenRecord> all_tokens(const storage::Store& store);
+void revoke(storage::Store& store, const Bytes& id, Instant when);
 // Marks an open token as used; the caller has checked in the same transaction that it is open.
-void bind_token(storage::Database& store, const Bytes& id, ByteView digest, Instant when);
+void bind_token(storage::Store& store, const Bytes& id, ByteView digest, Instant when);
 
 // What the join with this token was given, by identity.
-void enter_given(storage::Database& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
-[[nodiscard]] std::map<std::string, Certificate> given(const storage::Database& store, const Bytes& token);
+void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
+[[nodiscard]] std::map<std::string, Certificate> given(const storage::Store& store, const Bytes& token);
 
-void revoke_tokens_of(storage::Database& store, const std::string& member, Instant when);
-void forget_member(storage::Database& store, const std::string& name);
+void revoke_tokens_of(storage::Store& store, const std::string& member, Instant when);
+void forget_member(storage::Store& store, const std::string& name);
 
 // One who joins again takes the place of the earlier entry.
-void enter_member(storage::Database& store, const Member& member);
-[[nodiscard]] std::optional<Member> find_member(const storage::Database& store, const std::string& name);
+void enter_member(storage::Store& store, const Member& member);
+[[nodiscard]] std::optional<Member> find_member(const storage::Store& store, const std::string& name);
 // Its new certificates take the places of those of the same identities; certificates of which the register does not
 // know the identity stay.
-void renew_member(storage::Database& store, const Member& member, const std::map<std::string, Certificate>& leaves);
-[[nodiscard]] std::vector<Member> all_members(const storage::Database& store);
-void member_seen(storage::Database& store, const std::string& name, Instant when);
+void renew_member(storage::Store& store, const Member& member, const std::map<std::string, Certificate>& leaves);
+[[nodiscard]] std::vector<Member> all_members(const storage::Store& store);
+void member_seen(storage::Store& store, const std::string& name, Instant when);
 
 }  // namespace chancery::federation
