@@ -6,6 +6,8 @@
 #   postgres_server.sh stop DIR         and removes DIR
 #   postgres_server.sh sql DIR STATEMENT    by the server's own administrator, over its Unix socket
 set -euo pipefail
+# Where the checkout lies in a folder that the user postgres may not enter, it would complain for every command.
+cd /
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 
 # PostgreSQL refuses to run as root.
