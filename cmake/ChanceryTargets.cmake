@@ -14,14 +14,28 @@ target_compile_definitions(chancery_options INTERFACE CHANCERY_VERSION="${PROJEC
 target_include_directories(chancery_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_link_options(chancery_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
 
-# Two headers cost more to compile than most files of ours: nlohmann's JSON and GoogleTest. Each is compiled once, and
-# reused by every target that links it.
+# Headers cost more to compile than most files of ours: nlohmann's JSON and GoogleTest above all, and the standard
+# library's. They are compiled once, and reused by every target that links them. What a file includes still stands in
+# it: clang-tidy reads the files without these.
+set(chancery_standard_headers
+    <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <exception> <filesystem>
+    <fstream> <functional> <iterator> <limits> <map> <memory> <mutex> <optional> <set> <span> <sstream> <stdexcept>
+    <string> <string_view> <thread> <tuple> <type_traits> <utility> <variant> <vector>)
+
 function(chancery_heavy_header name)
-  cmake_parse_arguments(HEADER "" "" "HEADERS;LINKS" ${ARGN})
+  cmake_parse_arguments(HEADER "UNOPTIMISED" "" "HEADERS;LINKS" ${ARGN})
   file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp "")
   add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
   target_link_libraries(${name} PRIVATE chancery_options ${HEADER_LINKS})
-  target_precompile_headers(${name} PRIVATE ${HEADER_HEADERS})
+  if(HEADER_UNOPTIMISED)
+    chancery_unoptimised(${name})
+  endif()
+  target_precompile_headers(${name} PRIVATE ${chancery_standard_headers} ${HEADER_HEADERS})
+endfunction()
+
+# Code of tests runs once and is compiled often; what it tests is optimised.
+function(chancery_unoptimised name)
+  target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
 endfunction()
 
 function(chancery_reuse_heavy_header name header)
@@ -33,10 +47,15 @@ function(chancery_reuse_heavy_header name header)
                                          $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
 endfunction()
 
-# Poco's own definitions do not fit it.
-function(chancery_reuse_json_header name)
-  if("nlohmann_json::nlohmann_json" IN_LIST ARGN AND NOT "${ARGN}" MATCHES "Poco::")
+# Poco's own definitions fit neither. The parsers (keystore/, backup/) keep all of the compiler's warnings instead.
+function(chancery_reuse_headers name)
+  if("${ARGN}" MATCHES "Poco::")
+    return()
+  endif()
+  if("nlohmann_json::nlohmann_json" IN_LIST ARGN)
     chancery_reuse_heavy_header(${name} chancery_json_header)
+  elseif(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${CMAKE_SOURCE_DIR}/(keystore|backup)")
+    chancery_reuse_heavy_header(${name} chancery_standard_header)
   endif()
 endfunction()
 
@@ -45,7 +64,7 @@ function(chancery_library name)
   cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${LIB_SOURCES})
   target_link_libraries(${name} PUBLIC chancery_options ${LIB_PUBLIC} PRIVATE ${LIB_PRIVATE})
-  chancery_reuse_json_header(${name} ${LIB_PUBLIC} ${LIB_PRIVATE})
+  chancery_reuse_headers(${name} ${LIB_PUBLIC} ${LIB_PRIVATE})
 endfunction()
 
 # chancery_program(NAME SOURCES main.cpp … LINKS libs…)
@@ -53,7 +72,7 @@ function(chancery_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE chancery_options ${PROGRAM_LINKS})
-  chancery_reuse_json_header(${name} ${PROGRAM_LINKS})
+  chancery_reuse_headers(${name} ${PROGRAM_LINKS})
 endfunction()
 
 # chancery_test(NAME SOURCES a_test.cpp … LINKS libs… [TIMEOUT seconds] [SERIAL])
@@ -64,6 +83,7 @@ function(chancery_test name)
   target_link_libraries(${name} PRIVATE chancery_options ${TEST_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE CHANCERY_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CHANCERY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  chancery_unoptimised(${name})
   chancery_reuse_heavy_header(${name} chancery_test_header)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests-bin)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
