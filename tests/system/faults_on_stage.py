@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 
-from harness import BIN, SOURCE, TOOLS, SystemTest, must, run
+from harness import BIN, SOURCE, TOOLS, SystemTest, must, needs_tools, run
 
 STAGE = os.path.join(SOURCE, "tests", "system", "fault_stage.sh")
 CHANGING = "openat,write,rename,renameat,renameat2,symlinkat,unlinkat,fsync,fdatasync,syncfs,fchmod,mkdirat,close"
@@ -18,6 +18,7 @@ def spread(total, wanted):
     return sorted({1 + (total - 1) * i // (wanted - 1) for i in range(wanted)})
 
 
+@needs_tools
 class FaultStage(SystemTest):
     # In memory where there is room: what counts here are the file calls, not the disk.
     where = "/dev/shm" if os.path.isdir("/dev/shm") and os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_bsize > 1 << 30 else None

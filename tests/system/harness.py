@@ -26,6 +26,8 @@ import zipfile
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("CHANCERY_BIN", os.path.join(SOURCE, "build", "bin"))
 TOOLS = os.environ.get("CHANCERY_TOOLS", os.path.join(os.path.dirname(SOURCE), "shared", "tools"))
+# The team's own tools lie beside the checkout, not in it: a clone elsewhere goes without these checks, and says so.
+needs_tools = unittest.skipUnless(os.path.isdir(TOOLS), f"{TOOLS} is not there: set CHANCERY_TOOLS")
 PATIENCE = 30.0
 
 PROGRAMS = {

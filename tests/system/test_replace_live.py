@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BIN, SystemTest, TOOLS, forged, must, run, served_chain, tree_digest
+from harness import BIN, SystemTest, TOOLS, forged, must, needs_tools, run, served_chain, tree_digest
 
 
 class ReplaceLive(SystemTest):
@@ -30,6 +30,7 @@ class ReplaceLive(SystemTest):
         for port in (secondary.console, secondary.engine, secondary.engine_api):
             self.assertEqual(pki.sent(leaf), served_chain(port))
 
+    @needs_tools
     def test_every_kind_of_chain_is_served_complete_and_accepted_by_independent_clients(self):
         primary = self.appliance("primary").start()
         for kind in ("ec", "rsa", "ed25519"):
