@@ -3,6 +3,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <unordered_map>
@@ -82,7 +83,8 @@ Value value_of(const SQLite::Column& column) {
 }  // namespace
 
 struct Database::State {
-  explicit State(std::string file) : path(std::move(file)), database(path, SQLite::OPEN_READWRITE, busy_timeout_ms) {}
+  State(std::string file, Schema wanted)
+      : path(std::move(file)), schema(std::move(wanted)), database(path, SQLite::OPEN_READWRITE, busy_timeout_ms) {}
 
   // Compiled once: compiling costs more than running for statements of this size.
   SQLite::Statement& statement(const std::string& sql, const std::vector<Value>& parameters) {
@@ -96,27 +98,30 @@ struct Database::State {
     return *known;
   }
 
-  void migrate(const Schema& schema);
+  int version() { return database.execAndGet("PRAGMA user_version").getInt(); }
+  void migrate();
 
   std::string path;
+  Schema schema;
   SQLite::Database database;
   std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>> statements;
 };
 
-void Database::State::migrate(const Schema& schema) {
+void Database::State::migrate() {
   const int wanted = static_cast<int>(schema.migrations.size());
-  const auto version = [this] { return database.execAndGet("PRAGMA user_version").getInt(); };
   if (version() == wanted) return;
   // Two processes may come here together: the version is read again under the write lock.
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   const int present = version();
   if (present > wanted) {
-    throw Failure({.code = "storage-newer",
-                   .subject = path,
-                   .cause = schema.what + " was written by a newer version of this program",
-                   .hint = "install the version that wrote it, or restore a backup made before the upgrade"});
+    throw Failure(
+        {.code = "storage-newer",
+         .subject = path,
+         .cause = schema.what + " was written by a newer version of this program",
+         .hint = "install the version that wrote it (its `chancery storage downgrade` leads back to this one), or "
+                 "restore a backup made before the upgrade"});
   }
-  for (int at = present; at < wanted; ++at) database.exec(schema.migrations[static_cast<std::size_t>(at)]);
+  for (int at = present; at < wanted; ++at) database.exec(schema.migrations[static_cast<std::size_t>(at)].up);
   database.exec("PRAGMA user_version = " + std::to_string(wanted));
   transaction.commit();
 }
@@ -131,12 +136,12 @@ Database Database::open(const Folder& folder, const std::string& name, const Sch
   const std::string path = folder.path() + "/" + name;
   for (int tries = 1;; ++tries) {
     try {
-      auto state = std::make_unique<State>(path);
+      auto state = std::make_unique<State>(path, schema);
       state->database.exec("PRAGMA journal_mode = WAL");
       state->database.exec("PRAGMA synchronous = FULL");
       state->database.exec("PRAGMA foreign_keys = ON");
       state->database.exec("PRAGMA trusted_schema = OFF");
-      state->migrate(schema);
+      state->migrate();
       return Database(path, std::move(state));
     } catch (const SQLite::Exception& error) {
       // Root makes SQLite's files beside the database and gives them to its owner a moment later: until then the owner
@@ -149,6 +154,13 @@ Database Database::open(const Folder& folder, const std::string& name, const Sch
 
 int Database::run(const std::string& sql, const std::vector<Value>& parameters) {
   const auto lock = hold();
+  if (!needs_transaction()) return perform(sql, parameters);
+  int changed = 0;
+  write([&] { changed = perform(sql, parameters); });
+  return changed;
+}
+
+int Database::perform(const std::string& sql, const std::vector<Value>& parameters) {
   try {
     SQLite::Statement& statement = state_->statement(sql, parameters);
     const int changed = statement.exec();
@@ -161,29 +173,67 @@ int Database::run(const std::string& sql, const std::vector<Value>& parameters) 
 }
 
 std::vector<Row> Database::rows(const std::string& sql, const std::vector<Value>& parameters) const {
+  std::vector<Row> found;
+  each(sql, parameters, [&found](Row row) { found.push_back(std::move(row)); });
+  return found;
+}
+
+void Database::each(const std::string& sql, const std::vector<Value>& parameters,
+                    const std::function<void(Row row)>& visit) const {
   const auto lock = hold();
   try {
     SQLite::Statement& statement = state_->statement(sql, parameters);
-    std::vector<Row> found;
     while (statement.executeStep()) {
       std::vector<Value> values;
       for (int at = 0; at < statement.getColumnCount(); ++at) values.push_back(value_of(statement.getColumn(at)));
-      found.emplace_back(std::move(values));
+      try {
+        visit(Row(std::move(values)));
+      } catch (...) {
+        statement.tryReset();
+        throw;
+      }
     }
     statement.reset();
-    return found;
   } catch (const SQLite::Exception& error) {
     throw storage_failure(error, state_->path);
   }
 }
 
-void Database::begin() { run("BEGIN IMMEDIATE"); }
-void Database::commit() { run("COMMIT"); }
+int Database::version() const {
+  const auto lock = hold();
+  try {
+    return state_->version();
+  } catch (const SQLite::Exception& error) {
+    throw storage_failure(error, state_->path);
+  }
+}
+
+void Database::go_back(int version) {
+  write([&] {
+    const int present = state_->version();
+    for (int at = present; at-- > version;) {
+      const std::string& step = state_->schema.migrations.at(static_cast<std::size_t>(at)).down;
+      if (step.empty()) no_way_back(present, version);
+      try {
+        state_->database.exec(step);
+      } catch (const SQLite::Exception& error) {
+        throw storage_failure(error, state_->path);
+      }
+    }
+    run("PRAGMA user_version = " + std::to_string(std::min(version, present)));
+  });
+}
+
+// SQLite takes the number after the greatest by itself.
+void Database::continue_numbers(const std::string&, const std::string&) {}
+
+void Database::begin() { perform("BEGIN IMMEDIATE", {}); }
+void Database::commit() { perform("COMMIT", {}); }
 
 void Database::roll_back() {
   // Some errors (disk full) have rolled back already; a second rollback then only says so.
   try {
-    run("ROLLBACK");
+    perform("ROLLBACK", {});
   } catch (const Failure&) {
     (void)0;
   }

@@ -22,8 +22,14 @@ class Database final : public Store {
 
   int run(const std::string& sql, const std::vector<Value>& parameters = {}) override;
   [[nodiscard]] std::vector<Row> rows(const std::string& sql, const std::vector<Value>& parameters = {}) const override;
+  void each(const std::string& sql, const std::vector<Value>& parameters,
+            const std::function<void(Row row)>& visit) const override;
+  [[nodiscard]] int version() const override;
+  void go_back(int version) override;
+  void continue_numbers(const std::string& table, const std::string& column) override;
 
  private:
+  int perform(const std::string& sql, const std::vector<Value>& parameters);
   void begin() override;
   void commit() override;
   void roll_back() override;

@@ -81,13 +81,15 @@ void PostgresStore::State::migrate(PostgresLink& at) const {
   const auto found = at.ask("SELECT version FROM chancery_versions WHERE what = $1", {schema.what}).rows;
   const std::int64_t present = found.empty() ? 0 : found.front().integer(0);
   if (present > wanted) {
-    throw Failure({.code = "storage-newer",
-                   .subject = options.database,
-                   .cause = schema.what + " was written by a newer version of this program",
-                   .hint = "install the version that wrote it, or restore a backup made before the upgrade"});
+    throw Failure(
+        {.code = "storage-newer",
+         .subject = options.database,
+         .cause = schema.what + " was written by a newer version of this program",
+         .hint = "install the version that wrote it (its `chancery storage downgrade` leads back to this one), or "
+                 "restore a backup made before the upgrade"});
   }
   for (std::int64_t step = present; step < wanted; ++step) {
-    at.execute(schema_to_postgres(schema.migrations[static_cast<std::size_t>(step)]));
+    at.execute(schema_to_postgres(schema.migrations[static_cast<std::size_t>(step)].up));
   }
   (void)at.ask(
       "INSERT INTO chancery_versions (what, version) VALUES ($1, $2) "
@@ -106,17 +108,69 @@ PostgresStore::~PostgresStore() = default;
 
 void PostgresStore::retry_now() noexcept { state_->hurry = true; }
 
+// A connection that was lost inside a transaction took the first half with it.
+void PostgresStore::expect_whole() const {
+  if (in_transaction() && !state_->link) throw Failure(*state_->last_failure);
+}
+
 int PostgresStore::run(const std::string& sql, const std::vector<Value>& parameters) {
   const auto lock = hold();
-  // A connection that was lost inside a transaction took the first half with it.
-  if (in_transaction() && !state_->link) throw Failure(*state_->last_failure);
+  int changed = 0;
+  if (needs_transaction()) {
+    write([&] { changed = run(sql, parameters); });
+    return changed;
+  }
+  expect_whole();
   return state_->on_link([&](PostgresLink& link) { return link.ask(to_postgres(sql), parameters).changed; });
 }
 
 std::vector<Row> PostgresStore::rows(const std::string& sql, const std::vector<Value>& parameters) const {
   const auto lock = hold();
-  if (in_transaction() && !state_->link) throw Failure(*state_->last_failure);
+  expect_whole();
   return state_->on_link([&](PostgresLink& link) { return link.ask(to_postgres(sql), parameters).rows; });
+}
+
+void PostgresStore::each(const std::string& sql, const std::vector<Value>& parameters,
+                         const std::function<void(Row row)>& visit) const {
+  const auto lock = hold();
+  expect_whole();
+  state_->on_link([&](PostgresLink& link) {
+    (void)link.ask("DECLARE chancery_rows NO SCROLL CURSOR FOR " + to_postgres(sql), parameters);
+    for (;;) {
+      std::vector<Row> some = link.ask("FETCH 500 FROM chancery_rows", {}).rows;
+      if (some.empty()) break;
+      for (Row& row : some) visit(std::move(row));
+    }
+    return link.ask("CLOSE chancery_rows", {}).changed;
+  });
+}
+
+int PostgresStore::version() const {
+  const auto found = rows("SELECT version FROM chancery_versions WHERE what = ?", {state_->schema.what});
+  return found.empty() ? 0 : static_cast<int>(found.front().integer(0));
+}
+
+void PostgresStore::go_back(int version) {
+  write([&] {
+    const int present = this->version();
+    for (int at = present; at-- > version;) {
+      const std::string& step = state_->schema.migrations.at(static_cast<std::size_t>(at)).down;
+      if (step.empty()) no_way_back(present, version);
+      state_->on_link([&](PostgresLink& link) {
+        link.execute(schema_to_postgres(step));
+        return 0;
+      });
+    }
+    run("UPDATE chancery_versions SET version = ? WHERE what = ?",
+        {std::int64_t{std::min(version, present)}, state_->schema.what});
+  });
+}
+
+// Names of our own schemas: neither is anybody's input.
+void PostgresStore::continue_numbers(const std::string& table, const std::string& column) {
+  (void)rows(
+      "SELECT setval(pg_get_serial_sequence(?, ?), greatest((SELECT max(\"" + column + "\") FROM " + table + "), 1))",
+      {table, column});
 }
 
 void PostgresStore::begin() {

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "appliance/storage/postgres_library.h"
 #include "keystore/fault.h"
 
 namespace chancery::storage {
@@ -20,6 +21,8 @@ constexpr Oid type_int2 = 21;
 constexpr Oid type_int4 = 23;
 constexpr Oid type_text = 25;
 constexpr Oid type_varchar = 1043;
+
+const PostgresLibrary& pq() { return postgres_library(); }
 
 // libpq's messages are of several lines, and end in one.
 std::string one_line(const char* text) {
@@ -48,10 +51,10 @@ std::string way_out(const std::string& cause) {
 }
 
 Value value_of(const PGresult* result, int row, int column) {
-  if (::PQgetisnull(result, row, column) != 0) return std::monostate{};
-  const char* text = ::PQgetvalue(result, row, column);
-  const auto size = static_cast<std::size_t>(::PQgetlength(result, row, column));
-  switch (::PQftype(result, column)) {
+  if (pq().PQgetisnull(result, row, column) != 0) return std::monostate{};
+  const char* text = pq().PQgetvalue(result, row, column);
+  const auto size = static_cast<std::size_t>(pq().PQgetlength(result, row, column));
+  switch (pq().PQftype(result, column)) {
     case type_int2:
     case type_int4:
     case type_int8: {
@@ -62,10 +65,10 @@ Value value_of(const PGresult* result, int row, int column) {
     }
     case type_bytea: {
       std::size_t length = 0;
-      unsigned char* bytes = ::PQunescapeBytea(reinterpret_cast<const unsigned char*>(text), &length);
+      unsigned char* bytes = pq().PQunescapeBytea(reinterpret_cast<const unsigned char*>(text), &length);
       if (bytes == nullptr) throw std::bad_alloc();
       Bytes value(bytes, bytes + length);
-      ::PQfreemem(bytes);
+      pq().PQfreemem(bytes);
       return value;
     }
     case type_text:
@@ -112,6 +115,9 @@ void forget_notice(void*, const PGresult*) {}
 
 }  // namespace
 
+void PostgresLink::Close::operator()(PGconn* connection) const noexcept { pq().PQfinish(connection); }
+void PostgresLink::Close::operator()(PGresult* result) const noexcept { pq().PQclear(result); }
+
 PostgresLink::PostgresLink(const PostgresOptions& options)
     : server_(options.host + ":" + std::to_string(options.port)), patience_(options.patience) {
   connect(options);
@@ -126,7 +132,12 @@ void PostgresLink::connect(const PostgresOptions& options) {
   password.push_back(0);
   // Everything that decides about security is given, so that no PGSSLMODE of the environment does. GSSAPI encryption
   // would come before TLS and without a certificate.
-  const std::array<std::pair<const char*, const char*>, 13> settings{{
+  const std::string pauses =
+      "-c idle_in_transaction_session_timeout=" + std::to_string(options.longest_pause_in_transaction.count()) +
+      (options.longest_silence.count() == 0
+           ? std::string()
+           : " -c idle_session_timeout=" + std::to_string(options.longest_silence.count()));
+  const std::array<std::pair<const char*, const char*>, 14> settings{{
       {"host", options.host.c_str()},
       {"port", port.c_str()},
       {"user", options.user.c_str()},
@@ -139,27 +150,28 @@ void PostgresLink::connect(const PostgresOptions& options) {
       {"client_encoding", "UTF8"},
       {"application_name", options.application.c_str()},
       {"tcp_user_timeout", unanswered.c_str()},
+      {"options", pauses.c_str()},
       {nullptr, nullptr},
   }};
   std::array<const char*, settings.size()> names{};
   std::array<const char*, settings.size()> values{};
   for (std::size_t at = 0; at < settings.size(); ++at) std::tie(names[at], values[at]) = settings[at];
-  connection_.reset(::PQconnectStartParams(names.data(), values.data(), 0));
+  connection_.reset(pq().PQconnectStartParams(names.data(), values.data(), 0));
   if (!connection_) throw std::bad_alloc();
-  ::PQsetNoticeReceiver(connection_.get(), forget_notice, nullptr);
+  pq().PQsetNoticeReceiver(connection_.get(), forget_notice, nullptr);
   for (PostgresPollingStatusType step = PGRES_POLLING_WRITING; step != PGRES_POLLING_OK;) {
-    if (::PQstatus(connection_.get()) == CONNECTION_BAD || step == PGRES_POLLING_FAILED) {
-      give_up(one_line(::PQerrorMessage(connection_.get())));
+    if (pq().PQstatus(connection_.get()) == CONNECTION_BAD || step == PGRES_POLLING_FAILED) {
+      give_up(one_line(pq().PQerrorMessage(connection_.get())));
     }
     wait_for(step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-    step = ::PQconnectPoll(connection_.get());
+    step = pq().PQconnectPoll(connection_.get());
   }
-  if (::PQsslInUse(connection_.get()) == 0) give_up("the connection is not encrypted");
-  ::PQsetnonblocking(connection_.get(), 1);
+  if (pq().PQsslInUse(connection_.get()) == 0) give_up("the connection is not encrypted");
+  pq().PQsetnonblocking(connection_.get(), 1);
 }
 
 void PostgresLink::wait_for(short events, Deadline deadline) {
-  pollfd entry{.fd = ::PQsocket(connection_.get()), .events = events, .revents = 0};
+  pollfd entry{.fd = pq().PQsocket(connection_.get()), .events = events, .revents = 0};
   for (;;) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -171,11 +183,11 @@ void PostgresLink::wait_for(short events, Deadline deadline) {
 }
 
 void PostgresLink::send(bool accepted, Deadline deadline) {
-  if (!accepted) give_up(one_line(::PQerrorMessage(connection_.get())));
-  for (int left = ::PQflush(connection_.get()); left != 0; left = ::PQflush(connection_.get())) {
-    if (left < 0) give_up(one_line(::PQerrorMessage(connection_.get())));
+  if (!accepted) give_up(one_line(pq().PQerrorMessage(connection_.get())));
+  for (int left = pq().PQflush(connection_.get()); left != 0; left = pq().PQflush(connection_.get())) {
+    if (left < 0) give_up(one_line(pq().PQerrorMessage(connection_.get())));
     wait_for(POLLOUT | POLLIN, deadline);
-    if (::PQconsumeInput(connection_.get()) == 0) give_up(one_line(::PQerrorMessage(connection_.get())));
+    if (pq().PQconsumeInput(connection_.get()) == 0) give_up(one_line(pq().PQerrorMessage(connection_.get())));
   }
 }
 
@@ -183,23 +195,23 @@ PostgresLink::Outcome PostgresLink::collect(Deadline deadline) {
   Outcome outcome;
   Result failed;
   for (;;) {
-    while (::PQisBusy(connection_.get()) != 0) {
+    while (pq().PQisBusy(connection_.get()) != 0) {
       wait_for(POLLIN, deadline);
-      if (::PQconsumeInput(connection_.get()) == 0) give_up(one_line(::PQerrorMessage(connection_.get())));
+      if (pq().PQconsumeInput(connection_.get()) == 0) give_up(one_line(pq().PQerrorMessage(connection_.get())));
     }
-    Result result(::PQgetResult(connection_.get()));
+    Result result(pq().PQgetResult(connection_.get()));
     if (!result) break;
-    const ExecStatusType status = ::PQresultStatus(result.get());
+    const ExecStatusType status = pq().PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
       if (!failed) failed = std::move(result);
       continue;
     }
-    outcome.tag = ::PQcmdStatus(result.get());
-    const char* changed = ::PQcmdTuples(result.get());
+    outcome.tag = pq().PQcmdStatus(result.get());
+    const char* changed = pq().PQcmdTuples(result.get());
     std::from_chars(changed, changed + std::strlen(changed), outcome.changed);
-    for (int row = 0; row < ::PQntuples(result.get()); ++row) {
+    for (int row = 0; row < pq().PQntuples(result.get()); ++row) {
       std::vector<Value> values;
-      for (int column = 0; column < ::PQnfields(result.get()); ++column) {
+      for (int column = 0; column < pq().PQnfields(result.get()); ++column) {
         values.push_back(value_of(result.get(), row, column));
       }
       outcome.rows.emplace_back(std::move(values));
@@ -212,22 +224,22 @@ PostgresLink::Outcome PostgresLink::collect(Deadline deadline) {
 PostgresLink::Outcome PostgresLink::ask(const std::string& sql, const std::vector<Value>& parameters) {
   const Deadline deadline = std::chrono::steady_clock::now() + patience_;
   const Parameters given(parameters);
-  send(::PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(parameters.size()), given.types.data(),
-                           given.starts.data(), given.sizes.data(), given.formats.data(), /*text results*/ 0) != 0,
+  send(pq().PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(parameters.size()), given.types.data(),
+                              given.starts.data(), given.sizes.data(), given.formats.data(), /*text results*/ 0) != 0,
        deadline);
   return collect(deadline);
 }
 
 void PostgresLink::execute(const std::string& sql) {
   const Deadline deadline = std::chrono::steady_clock::now() + patience_;
-  send(::PQsendQuery(connection_.get(), sql.c_str()) != 0, deadline);
+  send(pq().PQsendQuery(connection_.get(), sql.c_str()) != 0, deadline);
   (void)collect(deadline);
 }
 
 void PostgresLink::refuse(const PGresult* result) {
-  const std::string cause = one_line(::PQresultErrorMessage(result));
-  if (::PQstatus(connection_.get()) == CONNECTION_BAD) give_up(cause);
-  const char* field = ::PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const std::string cause = one_line(pq().PQresultErrorMessage(result));
+  if (pq().PQstatus(connection_.get()) == CONNECTION_BAD) give_up(cause);
+  const char* field = pq().PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string state = field == nullptr ? "" : field;
   const auto failure = [&](const char* code, const char* hint) {
     return Failure({.code = code, .subject = server_, .cause = cause, .hint = hint});

@@ -29,8 +29,8 @@ class PostgresLink {
  private:
   using Deadline = std::chrono::steady_clock::time_point;
   struct Close {
-    void operator()(PGconn* connection) const noexcept { ::PQfinish(connection); }
-    void operator()(PGresult* result) const noexcept { ::PQclear(result); }
+    void operator()(PGconn* connection) const noexcept;
+    void operator()(PGresult* result) const noexcept;
   };
   using Result = std::unique_ptr<PGresult, Close>;
 

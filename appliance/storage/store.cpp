@@ -34,6 +34,7 @@ struct Store::Turn {
   std::recursive_mutex mutex;
   int depth = 0;
   bool doomed = false;
+  std::function<void()> check;
 };
 
 Store::Store(std::string name) : turn_(std::make_unique<Turn>()) { turn_->name = std::move(name); }
@@ -42,7 +43,17 @@ Store::~Store() = default;
 
 const std::string& Store::name() const noexcept { return turn_->name; }
 bool Store::in_transaction() const noexcept { return turn_->depth > 0; }
+bool Store::needs_transaction() const noexcept { return turn_->check && turn_->depth == 0; }
+void Store::guard_writes(std::function<void()> check) { turn_->check = std::move(check); }
 std::unique_lock<std::recursive_mutex> Store::hold() const { return std::unique_lock(turn_->mutex); }
+
+void Store::no_way_back(int from, int to) const {
+  throw Failure({.code = "no-way-back",
+                 .subject = turn_->name,
+                 .cause = "version " + std::to_string(from) + " cannot be made version " + std::to_string(to) +
+                          " without losing what the older program needs",
+                 .hint = "stay with this version, or restore a backup made before the upgrade"});
+}
 
 void Store::write(const std::function<void()>& work) {
   const std::lock_guard lock(turn_->mutex);
@@ -53,6 +64,7 @@ void Store::write(const std::function<void()>& work) {
   }
   ++turn_->depth;
   try {
+    if (outermost && turn_->check) turn_->check();
     work();
     if (turn_->doomed) {
       throw Failure({.code = "storage-failed",
