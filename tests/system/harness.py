@@ -289,6 +289,25 @@ class Appliance:
     def launcher(self, program):
         return []
 
+    def join_federation_of(self, primary, *sans):
+        """With a token for this appliance's name and `sans`, and for localhost, where everything listens."""
+        names = [word for name in (*sans, "localhost", "127.0.0.1") for word in ("--san", name)]
+        done = primary.cli("federation", "token", "--role", "engine", "--name", self.name, *names)
+        self.test.assertEqual(0, done.code, done)
+        token = os.path.join(self.test.folder, f"token-{self.name}")
+        with open(os.open(token, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(done.out)
+        done = self.cli("federation", "join", "--primary", f"127.0.0.1:{primary.join}", "--token-file", token)
+        self.test.assertEqual(0, done.code, done)
+
+    def refuses_settings(self, program, lines, word):
+        """A program with such settings does not start, and says why."""
+        with open(os.path.join(self.state, "settings", program + ".toml"), "w") as file:
+            file.write("\n".join(lines) + "\n")
+        done = subprocess.run([os.path.join(BIN, "chancery-" + program), "--state", self.state], capture_output=True, timeout=30)
+        self.test.assertEqual(1, done.returncode, lines)
+        self.test.assertIn(word, done.stderr.decode())
+
     def answers(self, program):
         path = os.path.join(self.state, "run", program, "control.sock")
         if len(path) > 100:
@@ -368,13 +387,7 @@ class SystemTest(unittest.TestCase):
         """A running primary and a running secondary that has joined it."""
         primary = self.appliance("primary", name="primary.test").start()
         secondary = self.appliance("secondary", name="secondary.test")
-        token = os.path.join(self.folder, "token")
-        done = primary.cli("federation", "token", "--role", "engine", "--name", "secondary.test", "--san", "localhost", "--san", "127.0.0.1")
-        self.assertEqual(0, done.code, done)
-        with open(os.open(token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            file.write(done.out)
-        done = secondary.cli("federation", "join", "--primary", f"127.0.0.1:{primary.join}", "--token-file", token)
-        self.assertEqual(0, done.code, done)
+        secondary.join_federation_of(primary)
         return primary, secondary.start()
 
     def collector(self, secondary, primary, settings=None, name="collector"):

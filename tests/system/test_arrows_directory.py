@@ -260,11 +260,7 @@ class PortalToLdap(SystemTest):
                                (['ldap.user-dn = "uid={user}"'], "not named"),
                                (['ldap.url = "ldaps://localhost"', 'ldap.user-dn = "uid={user}"', 'ldap.bind-nd = "cn=x"'], "did you mean"),
                                (['storage = "postgresql://engine@localhost/engine"'], "portal keeps its rows in a file")):
-            with open(os.path.join(self.single.state, "settings", "portal.toml"), "w") as file:
-                file.write("\n".join(settings) + "\n")
-            done = subprocess.run([os.path.join(BIN, "chancery-portal"), "--state", self.single.state], capture_output=True, timeout=30)
-            self.assertEqual(1, done.returncode, settings)
-            self.assertIn(word, done.stderr.decode())
+            self.single.refuses_settings("portal", settings, word)
 
 
 if __name__ == "__main__":

@@ -225,11 +225,7 @@ class PortalToMail(SystemTest):
                                (['mail.server = "localhost:25"', 'mail.from = "a@b"', 'mail.to = ["ops@example.com\\r\\nRCPT TO:<x@y>"]'], "no mail address"),
                                (['mail.server = "localhost:25"', 'mail.security = "none"'], "starttls, tls"),
                                (['mail.warn-days = ["soon"]'], "list of numbers")):
-            with open(os.path.join(self.single.state, "settings", "portal.toml"), "w") as file:
-                file.write("\n".join(settings) + "\n")
-            done = subprocess.run([os.path.join(BIN, "chancery-portal"), "--state", self.single.state], capture_output=True, timeout=30)
-            self.assertEqual(1, done.returncode, settings)
-            self.assertIn(word, done.stderr.decode())
+            self.single.refuses_settings("portal", settings, word)
 
 
 if __name__ == "__main__":

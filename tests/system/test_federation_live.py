@@ -166,14 +166,7 @@ class Federation(SystemTest):
         """P12 and P23: a certificate without the internal name is refused by preflight with both remedies; the setting ignores problems."""
         primary = self.appliance("primary", name="primary.test").start()
         secondary = self.appliance("secondary", name="secondary.test", internal_name="engine.internal")
-        done = primary.cli("federation", "token", "--role", "engine", "--name", "secondary.test", "--san", "engine.internal",
-                           "--san", "localhost", "--san", "127.0.0.1")
-        self.assertEqual(0, done.code, done)
-        token = os.path.join(self.folder, "t")
-        with open(os.open(token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            file.write(done.out)
-        done = secondary.cli("federation", "join", "--primary", f"127.0.0.1:{primary.join}", "--token-file", token)
-        self.assertEqual(0, done.code, done)
+        secondary.join_federation_of(primary, "engine.internal")
         secondary.start()
         await_condition(lambda: [e for e in self.engines(primary) if e["internal_name"] == "engine.internal" and e["verified"]],
                         "verified as engine.internal")

@@ -11,7 +11,7 @@ import unittest
 
 import harness
 from harness import Appliance, SystemTest, await_condition, file_fingerprints, must, served_chain
-from test_under_load import Handshaker, LongLived
+from test_under_load import Handshaker, LongLived, finish
 
 LIBRARY = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")[0]
 
@@ -61,14 +61,7 @@ class Renewal(SystemTest):
             primary = DatedAppliance(self, "primary", name="primary.test")
             secondary = DatedAppliance(self, "secondary", name="secondary.test")
             primary.start("authority")
-            done = primary.cli("federation", "token", "--role", "engine", "--name", "secondary.test", "--san", "localhost",
-                               "--san", "127.0.0.1")
-            self.assertEqual(0, done.code, done)
-            token = os.path.join(self.folder, "token")
-            with open(os.open(token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-                file.write(done.out)
-            done = secondary.cli("federation", "join", "--primary", f"127.0.0.1:{primary.join}", "--token-file", token)
-            self.assertEqual(0, done.code, done)
+            secondary.join_federation_of(primary)
             primary.stop()
         finally:
             DatedAppliance.days = 0
@@ -114,10 +107,7 @@ class Renewal(SystemTest):
             counts = [w.count for w in workers]
             await_condition(lambda: all(w.count > count + 2 for w, count in zip(workers, counts)), "served after")
         finally:
-            for worker in workers:
-                worker.done.set()
-            for worker in workers:
-                worker.join(30)
+            finish(workers)
         self.assertEqual([], [f for worker in workers for f in worker.failures])
 
         self.assert_renewed(primary, former[primary], ["console", "portal", "portal-collector", "member", "authority-tls"])

@@ -58,6 +58,13 @@ class LongLived(threading.Thread):
             self.failures.append(repr(error))
 
 
+def finish(workers):
+    for worker in workers:
+        worker.done.set()
+    for worker in workers:
+        worker.join(30)
+
+
 class UnderLoad(SystemTest):
     def test_a_hundred_replaces_without_one_failed_handshake_or_dropped_connection(self):
         primary = self.appliance("primary").start()
@@ -83,10 +90,7 @@ class UnderLoad(SystemTest):
                     for port in (primary.portal, primary.console):
                         self.assertEqual(pki.sent(leaf), served_chain(port), f"after replace {turn}")
         finally:
-            for worker in workers:
-                worker.done.set()
-            for worker in workers:
-                worker.join(30)
+            finish(workers)
         self.assertEqual([], [f for worker in workers for f in worker.failures])
         self.assertGreater(sum(w.count for w in workers if isinstance(w, Handshaker)), REPLACES)
         self.assertTrue(all(w.count > 0 for w in workers), "every worker has worked")
