@@ -1,58 +1,21 @@
 #include "backup/sets/envelope.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
 
 #include "backup/sets/archive.h"
+#include "backup/sets/passphrase_key.h"
 #include "keystore/bytes/cursor.h"
 
 namespace chancery::backup {
 namespace {
 
 constexpr std::string_view kMagic = "CHANBAK1";
-constexpr std::uint32_t kPasses = 3;
-constexpr std::uint32_t kMaximumPasses = 8;
-constexpr std::uint32_t kMemoryKiB = 64u << 10;
-constexpr std::uint32_t kMinimumMemoryKiB = 8u << 10;
-constexpr std::uint32_t kMaximumMemoryKiB = 64u << 10;
 constexpr std::size_t kBlock = 64u << 10;
 constexpr std::size_t kTag = crypto_secretstream_xchacha20poly1305_ABYTES;
 constexpr std::size_t kStreamHeader = crypto_secretstream_xchacha20poly1305_HEADERBYTES;
 constexpr std::size_t kHead = kMagic.size() + 8 + crypto_pwhash_SALTBYTES + kStreamHeader;
-
-void start_sodium() {
-  static const bool started = sodium_init() >= 0;
-  if (!started) {
-    throw Failure({.code = "random-failed",
-                   .subject = "libsodium",
-                   .cause = "the cryptographic library could not be started",
-                   .hint = "check that /dev/urandom can be read and try again"});
-  }
-}
-
-SecretBytes derive_key(const SecretBytes& passphrase, ByteView salt, std::uint32_t passes, std::uint32_t memory_kib) {
-  SecretBytes key(crypto_secretstream_xchacha20poly1305_KEYBYTES);
-  if (crypto_pwhash(key.data(), key.size(), reinterpret_cast<const char*>(passphrase.data()), passphrase.size(),
-                    salt.data(), passes, std::size_t{memory_kib} << 10, crypto_pwhash_ALG_ARGON2ID13) != 0) {
-    throw Failure({.code = "no-memory",
-                   .subject = "argon2id",
-                   .cause = "there is not enough memory to derive the key",
-                   .hint = "free 64 MiB of memory and try again"});
-  }
-  return key;
-}
-
-// Stream state holds the key's schedule: wiped with the object.
-struct Stream {
-  crypto_secretstream_xchacha20poly1305_state state{};
-  Stream() = default;
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  ~Stream() { wipe(&state, sizeof state); }
-};
 
 Failure wrong_passphrase() {
   return Failure({.code = "passphrase-wrong",
@@ -74,11 +37,12 @@ SecretBytes close_envelope(ByteView contents, const SecretBytes& passphrase) {
                    .hint = "give a passphrase, or leave it out and keep the file as safe as the keys in it"});
   }
   const SecretBytes salt = random_secret(crypto_pwhash_SALTBYTES);
+  const KeyWork work;
   Writer out;
-  out.block(view_of(kMagic)).u32(kPasses).u32(kMemoryKiB).block(view_of(salt));
+  out.block(view_of(kMagic)).u32(work.passes).u32(work.memory_kib).block(view_of(salt));
   const SecretBytes bound = secret_copy(view_of(out.bytes()));
-  const SecretBytes key = derive_key(passphrase, view_of(salt), kPasses, kMemoryKiB);
-  Stream stream;
+  const SecretBytes key = key_of_passphrase(passphrase, view_of(salt), work);
+  SecretStream stream;
   std::array<std::uint8_t, kStreamHeader> header{};
   crypto_secretstream_xchacha20poly1305_init_push(&stream.state, header.data(), key.data());
 
@@ -105,16 +69,17 @@ SecretBytes open_envelope(ByteView envelope, const SecretBytes& passphrase) {
   }
   Reader in(envelope, "exported backup set");
   static_cast<void>(in.block(kMagic.size()));
-  const std::uint32_t passes = in.u32();
-  const std::uint32_t memory_kib = in.u32();
+  KeyWork work;
+  work.passes = in.u32();
+  work.memory_kib = in.u32();
   const ByteView salt = in.block(crypto_pwhash_SALTBYTES);
   const ByteView bound = envelope.first(in.offset());
   const ByteView header = in.block(kStreamHeader);
-  if (passes < 1 || passes > kMaximumPasses || memory_kib < kMinimumMemoryKiB || memory_kib > kMaximumMemoryKiB) {
+  if (!are_sensible(work)) {
     throw damaged_backup("backup set", "it asks for more, or less, work on its passphrase than is sensible");
   }
-  const SecretBytes key = derive_key(passphrase, salt, passes, memory_kib);
-  Stream stream;
+  const SecretBytes key = key_of_passphrase(passphrase, salt, work);
+  SecretStream stream;
   if (crypto_secretstream_xchacha20poly1305_init_pull(&stream.state, header.data(), key.data()) != 0) {
     throw wrong_passphrase();
   }
