@@ -207,14 +207,17 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
   const Instant now = clock();
   NameConstraints constraints{.dns = {}, .addresses = {}, .uri_host = founding.federation};
   widen(constraints, exact_names(founding.names));
-  const PrivateKey root_key = PrivateKey::generate(founding.key_type);
+  RootKeeping keeping = founding.root_key;
+  keeping.key_type = founding.key_type;
+  const RootKey root_key = RootKey::create(keeping);
   const PrivateKey issuing_key = PrivateKey::generate(founding.key_type);
-  const Certificate root = signed_root(root_key, founding.federation, now);
-  const Certificate issuing = signed_issuing(root_key, root, issuing_key, founding.federation, constraints, now);
+  const Certificate root = signed_root(root_key.signer(), founding.federation, now);
+  const Certificate issuing =
+      signed_issuing(root_key.signer(), root, issuing_key, founding.federation, constraints, now);
 
   FileAttributes secret = attributes;
   secret.mode = 0600;
-  folder.write_atomically("root.key", view_of(root_key.to_pem()), secret);
+  root_key.keep(folder, secret, keeping);
   folder.write_atomically("issuing.key", view_of(issuing_key.to_pem()), secret);
   {
     const auto opened = open_register(folder, secret);
@@ -282,8 +285,9 @@ Certificate Authority::issue(const LeafRequest& request) {
   return std::move(*issued);
 }
 
-Authority::Forecast Authority::forecast(const LeafRequest& request) {
+Authority::Forecast Authority::forecast(const LeafRequest& request, const RootAccess& access) {
   std::vector<std::string> new_names = not_permitted(request.names);
+  if (!new_names.empty()) static_cast<void>(root_key(access));
   const auto lock = state_->store.hold();
   static_cast<void>(check_public_key(request.public_key_der));
   static_cast<void>(state_->checked_names(request));
@@ -301,7 +305,18 @@ std::vector<std::string> Authority::not_permitted(const std::vector<std::string>
   return missing;
 }
 
-void Authority::permit_names(const std::vector<std::string>& names) {
+void Authority::expect_permissible(const std::vector<std::string>& names, const RootAccess& access) {
+  if (!not_permitted(names).empty()) static_cast<void>(root_key(access));
+}
+
+RootKey Authority::root_key(const RootAccess& access) const {
+  return RootKey::open(state_->folder, state_->root, access);
+}
+
+RootKeyPlace Authority::root_key_place() const { return authority::root_key_place(state_->folder); }
+void Authority::forget_root_key() { authority::forget_root_key(state_->folder); }
+
+void Authority::permit_names(const std::vector<std::string>& names, const RootAccess& access) {
   const std::vector<AlternativeName> wanted = exact_names(names);
   State& state = *state_;
   state.store.write([&] {
@@ -310,9 +325,9 @@ void Authority::permit_names(const std::vector<std::string>& names) {
     if (!widen(constraints, wanted)) return;
     const Instant now = state.clock();
     // The root's key is in memory only while it is needed.
-    const PrivateKey root_key = read_key(state.folder, "root.key");
+    const RootKey key = root_key(access);
     const Certificate issuing =
-        signed_issuing(root_key, state.root, state.issuing_key, state.federation, constraints, now);
+        signed_issuing(key.signer(), state.root, state.issuing_key, state.federation, constraints, now);
     put_in_force(state.store, issuing, {.kind = "issuing", .issued_for = "more names", .issued_at = now});
     state.folder.write_atomically("issuing.pem", view_of(issuing.to_pem()), attributes_of(state.folder, "issuing.pem"));
   });

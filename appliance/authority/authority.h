@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/authority/root_key.h"
 #include "appliance/storage/store.h"
 #include "keystore/files/folder.h"
 #include "keystore/x509/private_key.h"
@@ -44,6 +45,7 @@ struct Founding {
   std::string federation = {};          // id: a host name label, as it is the host in member URIs
   std::vector<std::string> names = {};  // first name constraints
   KeyType key_type = KeyType::ecdsa_p256;
+  RootKeeping root_key = {};  // its key_type is the one above, unless a token says otherwise
 };
 
 class Authority {
@@ -60,15 +62,22 @@ class Authority {
   Certificate issue(const LeafRequest& request);
   // What permit_names and issue would do for it, with every refusal of theirs; signs and writes nothing.
   struct Forecast {
-    std::vector<std::string> new_names;  // the issuing CA would be issued anew for them
+    std::vector<std::string> new_names;  // the issuing CA would be issued anew for them, by the root's key
     Instant not_before{};
     Instant not_after{};
   };
-  [[nodiscard]] Forecast forecast(const LeafRequest& request);
+  [[nodiscard]] Forecast forecast(const LeafRequest& request, const RootAccess& access = {});
   // Those of `names` that the issuing CA does not permit yet.
   [[nodiscard]] std::vector<std::string> not_permitted(const std::vector<std::string>& names);
-  // Widens the issuing CA's name constraints (a new issuing certificate under the same key) where `names` need it.
-  void permit_names(const std::vector<std::string>& names);
+  // Widens the issuing CA's name constraints (a new issuing certificate under the same key) where `names` need it, and
+  // only there asks for the root's key: Failures of root_key.h, nothing changed.
+  void permit_names(const std::vector<std::string>& names, const RootAccess& access = {});
+  // Throws what permit_names would; writes nothing.
+  void expect_permissible(const std::vector<std::string>& names, const RootAccess& access);
+  // For what only the root can sign (ca_certificates.h), and where its key is kept.
+  [[nodiscard]] RootKey root_key(const RootAccess& access) const;
+  [[nodiscard]] RootKeyPlace root_key_place() const;
+  void forget_root_key();
   // The CRL of the issuing CA, DER: good for 30 days, made anew after two thirds of them and after each revocation,
   // with a number that only grows. Certificates that ended more than a month ago are no longer in it.
   [[nodiscard]] Bytes revocation_list();

@@ -2,9 +2,11 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/authority_commands.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/root_options.h"
 
 namespace chancery::cli {
 
@@ -44,6 +46,7 @@ int run_sign(Session& session) {
       .put_text("purpose", arguments.value("--purpose"))
       .put_texts("sans", arguments.values("--san"))
       .put_flag("dry_run", arguments.has("--dry-run"));
+  put_root_access(ask, arguments);
   const Json reply = session.ask(std::move(ask));
   if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
   if (session.json()) {
@@ -68,7 +71,32 @@ constexpr Option kSignOptions[] = {{.name = "--purpose",
                                     .value = "NAME",
                                     .help = "a name it shall bear; those in the request are not believed",
                                     .repeated = true},
+                                   kRootKey,
+                                   kRootPassphrase,
+                                   kRootPin,
                                    {.name = "--dry-run", .value = "", .help = "print the plan; sign nothing"}};
+constexpr Option kExportOptions[] = {
+    {.name = "--output", .value = "FILE", .help = "a new file for it", .kind = "file", .required = true},
+    {.name = "--passphrase-file",
+     .value = "FILE",
+     .help = "the passphrase for that file (- is stdin); asked for without it",
+     .kind = "file"},
+    {.name = "--passphrase-env", .value = "VARIABLE", .help = "the same from an environment variable"},
+    kRootPassphrase,
+    {.name = "--dry-run", .value = "", .help = "open the key as it is kept here; write nothing"}};
+constexpr Example kExportExamples[] = {
+    {"chancery authority root export-key --output /media/safe/root.key --passphrase-file p", "a copy for the safe"}};
+constexpr Option kRemoveOptions[] = {
+    {.name = "--root-key",
+     .value = "FILE",
+     .help = "the exported key: it must open and be the root's",
+     .kind = "file",
+     .required = true},
+    kRootPassphrase,
+    {.name = "--dry-run", .value = "", .help = "prove the exported key; remove nothing"}};
+constexpr Example kRemoveExamples[] = {
+    {"chancery authority root remove-key --root-key /media/safe/root.key --root-passphrase-file p",
+     "from now on new names and a rotation ask for that file"}};
 constexpr Example kSignExamples[] = {
     {"chancery authority sign api.csr --purpose client --san robot.example.com > api.crt", "a client certificate"},
     {"chancery authority sign web.csr --purpose server --san web.lan --san 192.0.2.7 > web.crt",
@@ -83,6 +111,27 @@ constexpr Command kCommands[] = {
      .options = {},
      .examples = kRootExamples,
      .run = run_root},
+    {.path = "authority root export-key",
+     .doing = "export the root's key",
+     .summary = "write the root's key, encrypted, for a safe place",
+     .description =
+         "On the primary. PKCS#8 under the passphrase (scrypt, AES-256), which `openssl pkey` opens as well. "
+         "The key stays here until remove-key.",
+     .positionals = {},
+     .options = kExportOptions,
+     .examples = kExportExamples,
+     .run = run_export_root_key},
+    {.path = "authority root remove-key",
+     .doing = "remove the root's key",
+     .summary = "take the root's key off the appliance",
+     .description =
+         "On the primary. Joins, renewals and revocations need the issuing CA only. Names that are new to the "
+         "federation and a rotation need the root: they ask for --root-key then. Backups of the whole "
+         "appliance that were made before still hold the key.",
+     .positionals = {},
+     .options = kRemoveOptions,
+     .examples = kRemoveExamples,
+     .run = run_remove_root_key},
     {.path = "authority sign",
      .doing = "sign the request",
      .summary = "sign a request of somebody else",

@@ -4,6 +4,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/root_options.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
 #include "keystore/bytes/text_encoding.h"
@@ -36,6 +37,7 @@ int run_token(Session& session) {
       .put_texts("sans", arguments.values("--san"))
       .put("ttl_seconds", seconds_from(arguments.value("--ttl", "10m"), "--ttl"))
       .put_flag("dry_run", arguments.has("--dry-run"));
+  put_root_access(ask, arguments);
   std::vector<SecretBytes> attachments;
   Json reply = session.ask(std::move(ask), &attachments);
   if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
@@ -164,6 +166,9 @@ constexpr Option kTokenOptions[] = {
     {.name = "--name", .value = "DNS", .help = "its name, exactly as its `init` was told", .required = true},
     {.name = "--san", .value = "NAME", .help = "its other names (internal name, addresses)", .repeated = true},
     {.name = "--ttl", .value = "TIME", .help = "good for so long (10m; at most as the primary allows)"},
+    kRootKey,
+    kRootPassphrase,
+    kRootPin,
     kDryRun};
 constexpr Example kTokenExamples[] = {
     {"chancery federation token --role engine --name engine1.example.com --san engine1.lan > token",

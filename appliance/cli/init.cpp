@@ -1,13 +1,9 @@
 // chancery init: makes the state of an appliance.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "appliance/cli/command.h"
+#include "appliance/cli/new_file.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/session.h"
@@ -20,40 +16,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-// The file for the password, made before anything else is: an appliance whose password could not be written down would
-// have to be made anew. It is removed again when nothing came of it.
-class PasswordFile {
- public:
-  explicit PasswordFile(std::string path) : path_(std::move(path)) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor_ < 0) throw system_failure(errno, "create", path_);
-  }
-  PasswordFile(const PasswordFile&) = delete;
-  PasswordFile& operator=(const PasswordFile&) = delete;
-  ~PasswordFile() {
-    ::close(descriptor_);
-    if (!kept_) ::unlink(path_.c_str());
-  }
-
-  void keep(const SecretBytes& password) {
-    SecretBytes line = password;
-    line.push_back('\n');
-    kept_ = true;  // from here on the appliance is made: half a file is better than none
-    for (ByteView rest = view_of(line); !rest.empty();) {
-      const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw system_failure(errno, "write", path_);
-      rest = rest.subspan(static_cast<std::size_t>(count));
-    }
-    if (::fsync(descriptor_) != 0) throw system_failure(errno, "sync", path_);
-  }
-
- private:
-  std::string path_;
-  int descriptor_ = -1;
-  bool kept_ = false;
-};
-
 manager::InitialOptions options_of(Session& session) {
   const Arguments& arguments = session.arguments();
   return {.state = session.state(),
@@ -62,7 +24,9 @@ manager::InitialOptions options_of(Session& session) {
           .internal_name = arguments.value("--internal-name"),
           .sans = arguments.values("--san"),
           .listen_host = arguments.value("--listen", "0.0.0.0"),
-          .port_base = static_cast<int>(arguments.number("--port-base", 0, 1, 65000))};
+          .port_base = static_cast<int>(arguments.number("--port-base", 0, 1, 65000)),
+          .authority_key_type = key_type_from_name(arguments.value("--authority-key-type", "ecdsa-p256")),
+          .root_token_uri = arguments.value("--root-key")};
 }
 
 // Who gave it knows it: it is printed nowhere again.
@@ -147,15 +111,21 @@ int show_plan(Session& session, const manager::InitialPlan& plan) {
 
 int run_init(Session& session) {
   manager::InitialOptions options = options_of(session);
+  options.root_passphrase = given_secret(session.arguments(), "--root-passphrase");
+  options.root_pin = given_secret(session.arguments(), "--root-pin");
   if (session.arguments().has("--dry-run")) {
     options.administrator_password = given_secret(session.arguments(), "--administrator-password");
     return show_plan(session, manager::plan_initialise(options));
   }
-  std::optional<PasswordFile> file;
+  std::optional<NewFile> file;
   if (session.arguments().has("--password-file")) file.emplace(session.arguments().value("--password-file"));
   options.administrator_password = given_secret(session.arguments(), "--administrator-password");
   const manager::Initial initial = manager::initialise(options, system_now);
-  if (file) file->keep(initial.administrator_password);
+  if (file) {
+    SecretBytes line = initial.administrator_password;
+    line.push_back('\n');
+    file->keep(view_of(line));
+  }
   if (session.json()) {
     print_json(session, options, initial);
   } else {
@@ -183,6 +153,16 @@ constexpr Option kInitOptions[] = {
      .value = "FILE",
      .help = "use the password in that file (- is stdin) instead of making one",
      .kind = "file"},
+    {.name = "--authority-key-type",
+     .value = "TYPE",
+     .help = "of the root and the issuing CA (ecdsa-p256)",
+     .kind = "ecdsa-p256|rsa-3072"},
+    {.name = "--root-passphrase-file",
+     .value = "FILE",
+     .help = "keep the root's key encrypted under the passphrase in that file (- is stdin)",
+     .kind = "file"},
+    {.name = "--root-key", .value = "URI", .help = "the root's key is in a PKCS#11 token: pkcs11:token=…;object=…"},
+    {.name = "--root-pin-file", .value = "FILE", .help = "the PIN of that token", .kind = "file"},
     {.name = "--dry-run", .value = "", .help = "print what would be made and where it would listen; make nothing"}};
 constexpr Example kInitExamples[] = {
     {"chancery init --role primary --name portal.example.com", "the first appliance of a federation, with its own PKI"},

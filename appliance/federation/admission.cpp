@@ -59,7 +59,7 @@ std::vector<std::string> Admission::check_order(const TokenOrder& order) const {
   return names;
 }
 
-SecretBytes Admission::make_token(const TokenOrder& order) {
+SecretBytes Admission::make_token(const TokenOrder& order, const authority::RootAccess& access) {
   const std::vector<std::string> names = check_order(order);
   const SecretBytes id = random_secret(16);
   JoinToken token{
@@ -67,7 +67,7 @@ SecretBytes Admission::make_token(const TokenOrder& order) {
   const PrivateKey signer = PrivateKey::from_ed25519_seed(view_of(token.seed));
   const Instant now = state_->clock();
   state_->store().write([&] {
-    state_->authority.permit_names(names);
+    state_->authority.permit_names(names, access);
     enter_token(state_->store(), {.id = token.id,
                                   .public_key_der = signer.public_key_der(),
                                   .role = to_text(order.role),

@@ -102,7 +102,8 @@ class Admission {
             Clock clock);
   ~Admission();
 
-  [[nodiscard]] SecretBytes make_token(const TokenOrder& order);
+  // Names that are new to the issuing CA need the root's key: Failures of authority/root_key.h, and no token.
+  [[nodiscard]] SecretBytes make_token(const TokenOrder& order, const authority::RootAccess& access = {});
   // The names as the token would bear them; throws whatever make_token would refuse, and writes nothing.
   [[nodiscard]] std::vector<std::string> check_order(const TokenOrder& order) const;
   [[nodiscard]] std::vector<TokenSummary> tokens() const;

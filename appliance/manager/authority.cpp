@@ -3,6 +3,7 @@
 
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/root_access.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
 
@@ -36,8 +37,9 @@ Failure names_missing(const CertificateRequest& request) {
                       asked.empty() ? "give the names with --san NAME" : "if they are right, give:" + asked);
 }
 
-json plan_of(AuthorityDesk& desk, const authority::LeafRequest& order, const std::string& purpose) {
-  const authority::Authority::Forecast forecast = desk.authority.forecast(order);
+json plan_of(AuthorityDesk& desk, const authority::LeafRequest& order, const std::string& purpose,
+             const authority::RootAccess& access) {
+  const authority::Authority::Forecast forecast = desk.authority.forecast(order, access);
   return {{"outcome", "planned"},
           {"plan",
            {{"purpose", purpose},
@@ -73,6 +75,7 @@ json authority_sign(Bench& bench, Call& call) {
   std::vector<std::string> names;
   for (const std::string& san : call.list("sans")) names.push_back(parse_name(san).value);
   if (names.empty()) throw names_missing(request);
+  const authority::RootAccess access = root_access(call);
   const Bench::Writer writer = bench.begin_change(call.who() + ", authority sign");
   AuthorityDesk desk(bench);
   const authority::LeafRequest order{
@@ -81,8 +84,8 @@ json authority_sign(Bench& bench, Call& call) {
       .member_uri = {},
       .public_key_der = request.public_key_der(),
       .issued_for = "authority sign, " + call.who()};
-  if (call.flag("dry_run")) return plan_of(desk, order, purpose);
-  desk.authority.permit_names(names);
+  if (call.flag("dry_run")) return plan_of(desk, order, purpose, access);
+  desk.authority.permit_names(names, access);
   const Certificate leaf = desk.authority.issue(order);
   const std::string pem = pem_of({leaf, desk.authority.issuing()});
   call.reply_attachments.push_back(secret_copy(pem));

@@ -64,7 +64,8 @@ constexpr std::array verbs{
     Entry{"consumer-show", Access::reads, consumer_show, "name"},
     Entry{"consumer-list", Access::reads, consumer_list, ""},
     Entry{"consumer-delete", Access::changes, consumer_delete, "name dry_run"},
-    Entry{"federation-token", Access::changes, federation_token, "role name internal_name sans ttl_seconds dry_run"},
+    Entry{"federation-token", Access::changes, federation_token,
+          "role name internal_name sans ttl_seconds root_key root_passphrase root_pin dry_run"},
     Entry{"federation-tokens-list", Access::reads, federation_tokens_list, ""},
     Entry{"federation-tokens-revoke", Access::changes, federation_tokens_revoke, "id dry_run"},
     Entry{"federation-list", Access::reads, federation_list, ""},
@@ -72,7 +73,11 @@ constexpr std::array verbs{
     Entry{"federation-renew", Access::changes, federation_renew, "due_only dry_run"},
     Entry{"federation-remove", Access::changes, federation_remove, "name dry_run"},
     Entry{"authority-root", Access::reads, authority_root, ""},
-    Entry{"authority-sign", Access::changes, authority_sign, "file purpose sans dry_run"},
+    Entry{"authority-sign", Access::changes, authority_sign,
+          "file purpose sans root_key root_passphrase root_pin dry_run"},
+    Entry{"authority-root-export", Access::changes, authority_root_export,
+          "passphrase root_key root_passphrase root_pin dry_run"},
+    Entry{"authority-root-remove", Access::changes, authority_root_remove, "root_key root_passphrase dry_run"},
 };
 
 const Entry* find_verb(std::string_view name) {

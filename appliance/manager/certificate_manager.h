@@ -27,12 +27,14 @@
 // keystore-put       store (a path), file, expected_sha256, storepass, former_storepass, reason, dry_run      managed_store.h
 // keystore-repair    store ("" for all), storepass, dry_run      reply also {"restored":[{"store","alias","sha256"}],"skipped":[…]}
 // profile|endpoint|consumer -set/-show/-list/-delete             name, settings{key:value}, dry_run
-// federation-token   role, name, sans[], ttl_seconds, dry_run    reply attachment 0: the token
+// federation-token   role, name, sans[], ttl_seconds, root access, dry_run    reply attachment 0: the token
 // federation-tokens-list/-revoke, federation-list                id; revoke: dry_run
 // federation-join    primary "HOST:PORT", token {attachment}, dry_run   dry: looks at the authority and asks it nothing
 // federation-renew   due_only, dry_run                           reply also {"renewed":[identity…]}; due_only: nothing before its time
 // federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
-// authority-root, authority-sign                                 file, purpose, sans[], dry_run
+// authority-root, authority-sign                                 file, purpose, sans[], root access, dry_run
+// authority-root-export/-remove      root access; export: passphrase; dry_run    export's reply attachment 0: the encrypted key
+//                                    (root access: root_key {name, attachment}, root_passphrase, root_pin; root_access.h)
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
 // resolve            -                                           resolves a change in doubt; also done by every change
 // Reports of refusals: a Failure would lose the findings, so a refused change *returns* {"outcome":"refused","report":{…}}
@@ -50,6 +52,7 @@
 #include "appliance/settings/policy.h"
 #include "backup/generations/generation.h"
 #include "keystore/x509/instant.h"
+#include "keystore/x509/private_key.h"
 
 namespace chancery::manager {
 
@@ -77,6 +80,13 @@ struct InitialOptions {
   int port_base = 0;  // 0: the default ports
   // Absent: one is made. Shorter than 12 bytes is Failure("password-weak").
   std::optional<SecretBytes> administrator_password = {};
+  // Of the root and the issuing CA: ecdsa_p256 or rsa_3072; anything else is Failure("bad-key-type").
+  KeyType authority_key_type = KeyType::ecdsa_p256;
+  // The root's key encrypted under a passphrase, or in a PKCS#11 token with its PIN (authority/root_key.h). Failure
+  // "bad-argument" on a secondary, which has no root.
+  std::optional<SecretBytes> root_passphrase = {};
+  std::string root_token_uri = {};
+  std::optional<SecretBytes> root_pin = {};
 };
 struct Initial {
   std::string federation;              // "" on a secondary

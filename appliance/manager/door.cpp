@@ -11,6 +11,13 @@ namespace chancery::manager {
 void expect_allowed(const control::Caller& caller, const std::string& verb) {
   if (caller.uid == 0 || caller.uid == ::geteuid()) return;
   if (verb == "status" || verb == "cert-list") return;
+  // The root's key goes nowhere by the hand of a program that strangers can reach.
+  if (verb == "authority-root-export" || verb == "authority-root-remove") {
+    throw Failure({.code = "permission-denied",
+                   .subject = verb,
+                   .cause = user_name(caller.uid) + " may not touch the root's key",
+                   .hint = "run the command as root (sudo chancery …)"});
+  }
   // Looked up each time: the user may be made after the manager has started.
   const auto console = program_user("console");
   if (console && console->uid == caller.uid) return;

@@ -5,6 +5,7 @@
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/root_access.h"
 #include "appliance/manager/verbs.h"
 
 namespace chancery::manager {
@@ -82,6 +83,7 @@ json federation_token(Bench& bench, Call& call) {
   const Role role = joining_role(call);
   const std::vector<std::string> names = token_names(call);
   const std::chrono::seconds ttl = time_to_live(call);
+  const authority::RootAccess access = root_access(call);
   const Bench::Writer writer = bench.begin_change(call.who() + ", federation token");
   AuthorityDesk desk(bench);
   const federation::TokenOrder order{.role = role, .names = names, .time_to_live = ttl};
@@ -92,6 +94,7 @@ json federation_token(Bench& bench, Call& call) {
              {"primary", facts->authority_host + ":" + std::to_string(facts->authority_port)}};
   if (call.flag("dry_run")) {
     const std::vector<std::string> new_names = desk.authority.not_permitted(names);
+    desk.authority.expect_permissible(names, access);
     json plan = reply;
     plan["new_names"] = new_names;
     plan["files"] = authority_files(new_names);
@@ -99,7 +102,7 @@ json federation_token(Bench& bench, Call& call) {
     reply["plan"] = std::move(plan);
     return reply;
   }
-  call.reply_attachments.push_back(desk.admission.make_token(order));
+  call.reply_attachments.push_back(desk.admission.make_token(order, access));
   reply["outcome"] = "done";
   return reply;
 }

@@ -4,7 +4,9 @@
 
 #include <array>
 
+#include "appliance/authority/token_key.h"
 #include "appliance/federation/join.h"
+#include "appliance/manager/call.h"
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/founding.h"
 #include "appliance/manager/program_users.h"
@@ -135,10 +137,40 @@ SecretBytes make_secrets(const Folder& state, const Appliance& appliance) {
   return generation_key;
 }
 
-std::optional<Authority> make_authority(const Folder& state, const Appliance& appliance, const Clock& clock) {
+void expect_root_options(const InitialOptions& options) {
+  const bool is_asked = options.root_passphrase || options.root_pin || !options.root_token_uri.empty() ||
+                        options.authority_key_type != KeyType::ecdsa_p256;
+  if (is_asked && options.role == Role::secondary) {
+    throw bad_argument("root_key", "a secondary has no root of its own", "say how it is kept on the primary");
+  }
+  if (options.authority_key_type != KeyType::ecdsa_p256 && options.authority_key_type != KeyType::rsa_3072) {
+    throw Failure({.code = "bad-key-type",
+                   .subject = "the authority's keys",
+                   .cause = "an authority signs with ECDSA P-256 or RSA 3072",
+                   .hint = "give --authority-key-type ecdsa-p256 or rsa-3072"});
+  }
+  if (options.root_token_uri.empty()) return;
+  if (options.root_passphrase) {
+    throw bad_argument("root_passphrase", "a key in a token is not encrypted under a passphrase",
+                       "give the token's PIN: --root-pin-file FILE");
+  }
+  authority::check_token_uri(options.root_token_uri);
+  if (!options.root_pin) {
+    throw bad_argument("root_pin", "the token's PIN is not given", "give the file that holds it: --root-pin-file FILE");
+  }
+}
+
+std::optional<Authority> make_authority(const Folder& state, const Appliance& appliance, const InitialOptions& options,
+                                        const Clock& clock) {
   if (appliance.role == Role::secondary) return std::nullopt;
   return Authority::create(state.open_folder("authority"), owned_by(appliance, "authority", 0600),
-                           {.federation = appliance.federation, .names = appliance.all_names()}, clock);
+                           {.federation = appliance.federation,
+                            .names = appliance.all_names(),
+                            .key_type = options.authority_key_type,
+                            .root_key = {.passphrase = options.root_passphrase,
+                                         .token_uri = options.root_token_uri,
+                                         .pin = options.root_pin}},
+                           clock);
 }
 
 void enter_in_roster(const Folder& state, const Appliance& appliance, Authority& authority, const Founding& founding,
@@ -165,6 +197,7 @@ void enter_in_roster(const Folder& state, const Appliance& appliance, Authority&
 InitialPlan plan_initialise(const InitialOptions& options) {
   Appliance appliance = described(options);
   expect_long_enough(options.administrator_password);
+  expect_root_options(options);
   appliance.state = StateDraft::expect_none(options.state);
   return {
       .appliance = appliance,
@@ -175,6 +208,7 @@ InitialPlan plan_initialise(const InitialOptions& options) {
 Initial initialise(const InitialOptions& options, const Clock& clock) {
   Appliance appliance = described(options);
   expect_long_enough(options.administrator_password);
+  expect_root_options(options);
   StateDraft draft(options.state, mode_of_state(appliance));
   appliance.state = draft.path();
   if (appliance.role != Role::secondary) appliance.federation = to_hex(view_of(random_secret(8)));
@@ -185,7 +219,7 @@ Initial initialise(const InitialOptions& options, const Clock& clock) {
     make_folders(state, appliance);
     const SecretBytes generation_key = make_secrets(state, appliance);
     initial.administrator_password = make_administrator(state, appliance, options.administrator_password);
-    std::optional<Authority> authority = make_authority(state, appliance, clock);
+    std::optional<Authority> authority = make_authority(state, appliance, options, clock);
     const Founding founding = found(appliance, authority ? &*authority : nullptr,
                                     {.host = options.listen_host, .port_base = options.port_base}, clock());
     backup::Generations generations(Folder::open(draft.path()), generation_key);

@@ -76,5 +76,8 @@ nlohmann::json federation_remove(Bench&, Call&);
 // authority.cpp
 nlohmann::json authority_root(Bench&, Call&);
 nlohmann::json authority_sign(Bench&, Call&);
+// root_key.cpp
+nlohmann::json authority_root_export(Bench&, Call&);
+nlohmann::json authority_root_remove(Bench&, Call&);
 
 }  // namespace chancery::manager

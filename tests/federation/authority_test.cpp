@@ -9,6 +9,7 @@
 
 #include "appliance/authority/certificate_writer.h"
 #include "tests/federation/fixture.h"
+#include "tests/federation/token.h"
 
 namespace chancery::authority {
 namespace {
@@ -188,6 +189,53 @@ TEST_F(AuthorityTest, PermittedNamesAreSeenByEveryProcessThatHasItOpen) {
   EXPECT_EQ(gnutls_verify().exit_code, 0) << gnutls_verify().output;
   EXPECT_EQ(folder_.read("authority/issuing.pem"), serving.issuing().to_pem());
   EXPECT_EQ(count_certificates(serving), 4);  // root, two issuing, one leaf
+}
+
+TEST_F(AuthorityTest, WithoutTheRootsKeyTheDailyWorkGoesOnAndOnlyNewNamesAskForIt) {
+  Authority authority = found({"portal.example.com"});
+  const SecretBytes passphrase = secret_copy(std::string_view("a long passphrase"));
+  const SecretBytes exported = authority.root_key({}).sealed(passphrase);
+  authority.forget_root_key();
+  EXPECT_EQ(authority.root_key_place(), RootKeyPlace::elsewhere);
+
+  const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+  write_chain(authority, issue(authority, LeafPurpose::server, {"portal.example.com"}, key));
+  EXPECT_EQ(openssl_verify("sslserver").exit_code, 0);
+  const Bytes list = authority.revocation_list();
+  authority.permit_names({"portal.example.com"});  // nothing new
+
+  const Certificate issuing = authority.issuing();
+  const auto before = count_certificates(authority);
+  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}); }), "root-key-absent");
+  EXPECT_EQ(failure_code([&] { authority.expect_permissible({"engine.example.com"}, {}); }), "root-key-absent");
+  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}, {.key_file = exported}); }),
+            "root-key-locked");
+  EXPECT_EQ(authority.issuing(), issuing);
+  EXPECT_EQ(count_certificates(authority), before);
+  EXPECT_EQ(folder_.read("authority/issuing.pem"), issuing.to_pem());
+
+  authority.permit_names({"engine.example.com"}, {.key_file = exported, .passphrase = passphrase});
+  write_chain(authority, issue(authority, LeafPurpose::server, {"engine.example.com"}, key));
+  EXPECT_EQ(openssl_verify("sslserver").exit_code, 0);
+  EXPECT_EQ(authority.root_key_place(), RootKeyPlace::elsewhere);
+  time_.advance(std::chrono::hours{24 * 25});
+  EXPECT_NE(authority.revocation_list(), list);  // made anew, still without the root
+}
+
+TEST_F(AuthorityTest, AnAuthorityUnderATokensRootPassesOpensslStrictAndGnutls) {
+  const testing::SoftToken token(folder_);
+  token.make_key("rsa");
+  Authority authority = Authority::create(
+      Folder::create(folder_.file("authority"), {.mode = 0700}), {.mode = 0600},
+      {.federation = federation_, .names = names, .root_key = {.token_uri = token.uri("rsa"), .pin = token.pin()}},
+      time_.clock());
+  EXPECT_EQ(authority.root_key_place(), RootKeyPlace::token);
+  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}); }), "root-key-locked");
+  authority.permit_names({"engine.example.com"}, {.pin = token.pin()});
+  const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+  write_chain(authority, issue(authority, LeafPurpose::server, {"engine.example.com"}, key));
+  EXPECT_EQ(openssl_verify("sslserver").exit_code, 0) << openssl_verify("sslserver").output;
+  EXPECT_EQ(gnutls_verify().exit_code, 0) << gnutls_verify().output;
 }
 
 TEST_F(AuthorityTest, NameConstraintsHoldAgainstAThiefOfTheIssuingKey) {
