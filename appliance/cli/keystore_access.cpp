@@ -89,7 +89,8 @@ Json OpenedStore::put_under(const SecretBytes* next) {
   return reply;
 }
 
-ReadStore open_whole(Session& session, ByteView bytes, const std::string& path) {
+ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner, const std::string& path) {
+  const ByteView bytes = *owner;
   const Arguments& arguments = session.arguments();
   ReadStore opened{.store = {}, .password = given_password(arguments, "--storepass")};
   if (!opened.password) {
@@ -98,7 +99,8 @@ ReadStore open_whole(Session& session, ByteView bytes, const std::string& path) 
   }
   opened.store = java::open_keystore(bytes, {.source = path,
                                              .password = &*opened.password,
-                                             .accept_absent_integrity = arguments.has("--accept-absent-integrity")});
+                                             .accept_absent_integrity = arguments.has("--accept-absent-integrity"),
+                                             .owner = owner});
   return opened;
 }
 
@@ -124,7 +126,7 @@ OpenedStore open_for_change(Session& session, const std::string& doing, bool may
     opened.password = new_password_or_prompt(arguments, "--storepass", "a password for the new keystore " + path);
     return opened;
   }
-  ReadStore whole = open_whole(session, view_of(opened.edited.bytes()), path);
+  ReadStore whole = open_whole(session, opened.edited.shared_bytes(), path);
   opened.store = std::move(whole.store);
   opened.password = std::move(whole.password);
   expect_type(arguments, opened.store, path);

@@ -46,7 +46,8 @@ struct ReadStore {
   std::optional<SecretBytes> password;
 };
 // The bytes of a store that is going to be changed or copied whole: with its password, asked for where it has one.
-[[nodiscard]] ReadStore open_whole(Session& session, ByteView bytes, const std::string& path);
+[[nodiscard]] ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner,
+                                   const std::string& path);
 // For reading: without a lock, and without a password as far as that goes (integrity is absent then).
 [[nodiscard]] ReadStore open_for_reading(Session& session);
 

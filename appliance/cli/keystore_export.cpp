@@ -94,8 +94,11 @@ int run_keystore_convert(Session& session) {
                    .hint = "remove it, or give another name to --output"});
   }
   const std::string source = arguments.value("--keystore");
-  const SecretBytes bytes = in_place ? edited.bytes() : read_secret_file(source, java::keystore_limit);
-  const ReadStore opened = open_whole(session, view_of(bytes), source);
+  const ReadStore opened =
+      open_whole(session,
+                 in_place ? edited.shared_bytes()
+                          : std::make_shared<const SecretBytes>(read_secret_file(source, java::keystore_limit)),
+                 source);
   const java::Keystore& store = opened.store;
   const std::optional<SecretBytes>& password = opened.password;
   const bool has_new =

@@ -96,7 +96,7 @@ bool install_reply(Work& work, const std::string& alias, const Input& input) {
   if (!reply)
     fail_as("java.security.cert.CertificateException", "Unable to initialize, java.io.IOException: not a certificate");
   if (reply->empty()) fail_plain("Reply has no certificates");
-  const Bytes own = entry.certificates.front().der;
+  const java::SharedDer own = entry.certificates.front().der;
   std::optional<std::vector<Bytes>> chain = chain_of_reply(work, alias, own, *reply);
   if (!chain) return false;
   entry.key = sealed(work.store, opened.key, opened.password);

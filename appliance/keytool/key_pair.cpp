@@ -102,7 +102,7 @@ std::optional<Signer> wanted_signer(Work& work) {
       signer.key_id.assign(octets->content.begin(), octets->content.end());
     }
   }
-  for (const java::StoredCertificate& each : entry.certificates) signer.chain.push_back(each.der);
+  for (const java::StoredCertificate& each : entry.certificates) signer.chain.push_back(each.der.copy());
   return signer;
 }
 

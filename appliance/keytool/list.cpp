@@ -136,9 +136,9 @@ void export_certificate(Work& work) {
   const std::string alias = work.alias();
   const java::Entry& entry = entry_of(work.store, alias);
   if (entry.certificates.empty()) fail_plain("Alias <" + alias + "> has no certificate");
-  const Bytes& der = entry.certificates.front().der;
+  const ByteView der = entry.certificates.front().der;
   const std::string pem = certificate_pem(der);
-  const ByteView content = work.given.rfc ? view_of(pem) : ByteView(der);
+  const ByteView content = work.given.rfc ? view_of(pem) : der;
   if (work.given.file) {
     write_output_file(*work.given.file, content);
   } else {

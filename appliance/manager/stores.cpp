@@ -59,7 +59,7 @@ bool same_entries(const java::Keystore& left, const java::Keystore& right) {
 
 struct Held {
   std::string alias;
-  const Bytes* der;
+  const java::SharedDer* der;
 };
 
 std::map<std::string, Held> trusted_by_fingerprint(const java::Keystore& store) {
@@ -170,7 +170,7 @@ void follow(trust::ManagedAnchors& anchors, const std::string& path, const java:
                       .alias = held.alias,
                       .sha256 = sha256,
                       .since = now,
-                      .der = *held.der});
+                      .der = held.der->copy()});
   }
   // One that is in neither was wiped by somebody else; it stays managed until it is put back or given up.
   for (const auto& [sha256, held] : had) {

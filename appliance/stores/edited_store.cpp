@@ -46,17 +46,21 @@ bool holds_keys(const java::Keystore& store) {
   return std::any_of(store.entries.begin(), store.entries.end(), [](const java::Entry& entry) { return entry.key; });
 }
 
+// For a store that is gone before these bytes are.
+std::shared_ptr<const void> borrowed(ByteView bytes) { return {std::shared_ptr<void>(), bytes.data()}; }
+
 }  // namespace
 
 struct EditedStore::State {
   EditOptions options;
   std::optional<StoreFile> file;  // neither managed nor dry_run
   std::string path;
-  SecretBytes read;  // where there is no `file`
+  std::shared_ptr<const SecretBytes> read = std::make_shared<const SecretBytes>();  // where there is no `file`
   bool exists = false;
   bool managed = false;
 
-  const SecretBytes& bytes() const { return file ? file->bytes() : read; }
+  std::shared_ptr<const SecretBytes> shared_bytes() const { return file ? file->shared_bytes() : read; }
+  const SecretBytes& bytes() const { return file ? file->bytes() : *read; }
 
   void keep_previous() {
     if (!options.backup || !exists) return;
@@ -71,7 +75,7 @@ struct EditedStore::State {
       return secret == nullptr ? std::optional<SecretBytes>() : std::optional(*secret);
     };
     return manager::put_managed_store(options.state, {.path = path,
-                                                      .expected_sha256 = sha256_hex(view_of(read)),
+                                                      .expected_sha256 = sha256_hex(view_of(*read)),
                                                       .bytes = std::move(bytes),
                                                       .password = copied(passwords.password),
                                                       .former_password = copied(passwords.former),
@@ -93,7 +97,9 @@ EditedStore EditedStore::open(EditOptions options) {
   state->managed = manager::is_managed_store(wanted.state, wanted.path);
   if (state->managed || wanted.dry_run) {
     state->exists = is_there(wanted.path);
-    if (state->exists) state->read = read_secret_file(wanted.path, java::keystore_limit);
+    if (state->exists) {
+      state->read = std::make_shared<const SecretBytes>(read_secret_file(wanted.path, java::keystore_limit));
+    }
     return EditedStore(std::move(state));
   }
   state->file = StoreFile::open(
@@ -108,6 +114,7 @@ EditedStore EditedStore::open(EditOptions options) {
 bool EditedStore::exists() const noexcept { return state_->exists; }
 bool EditedStore::is_managed() const noexcept { return state_->managed; }
 const SecretBytes& EditedStore::bytes() const noexcept { return state_->bytes(); }
+std::shared_ptr<const SecretBytes> EditedStore::shared_bytes() const noexcept { return state_->shared_bytes(); }
 const std::string& EditedStore::path() const noexcept { return state_->path; }
 
 json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
@@ -115,7 +122,8 @@ json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
     expect_same_entries(java::open_keystore(read_back, {.source = state_->path,
                                                         .password = passwords.password,
                                                         .accept_absent_integrity = passwords.password == nullptr,
-                                                        .rewritten_from = &store}),
+                                                        .rewritten_from = &store,
+                                                        .owner = borrowed(read_back)}),
                         store);
   };
   const mode_t mode = holds_keys(store) ? 0600 : 0644 & ~caller_umask();
@@ -159,9 +167,14 @@ void expect_same_entries(const java::Keystore& read_back, const java::Keystore& 
                     .cause = "what was written does not read back as what was meant",
                     .hint = "nothing was changed; please report this together with the type of the keystore"});
   };
+  if (read_back.entries.size() != intended.entries.size() || read_back.type != intended.type) throw differs("");
+  // In most formats they come in the order in which they were written.
+  const auto same_place = [&same](const java::Entry& left, const java::Entry& right) {
+    return left.alias == right.alias && same(left, right);
+  };
+  if (std::ranges::equal(read_back.entries, intended.entries, same_place)) return;
   std::unordered_multimap<std::string_view, const java::Entry*> found;
   for (const java::Entry& entry : read_back.entries) found.emplace(entry.alias, &entry);
-  if (found.size() != intended.entries.size() || read_back.type != intended.type) throw differs("");
   for (const java::Entry& entry : intended.entries) {
     const auto [first, last] = found.equal_range(entry.alias);
     const auto match = std::find_if(first, last, [&](const auto& each) { return same(*each.second, entry); });

@@ -41,8 +41,9 @@ class EditedStore {
 
   [[nodiscard]] bool exists() const noexcept;
   [[nodiscard]] bool is_managed() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const noexcept;  // empty where there is no file
-  [[nodiscard]] const std::string& path() const noexcept;   // absolute, links followed
+  [[nodiscard]] const SecretBytes& bytes() const noexcept;                         // empty where there is no file
+  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const noexcept;  // the same, for OpenOptions::owner
+  [[nodiscard]] const std::string& path() const noexcept;                          // absolute, links followed
 
   struct Passwords {
     const SecretBytes* password = nullptr;  // that it is sealed under; nullptr: a PKCS12 without one

@@ -51,7 +51,7 @@ std::vector<Bytes> anchors_of(const java::Keystore& store) {
   for (const java::Entry& entry : store.entries) {
     if (entry.certificates.empty() || entry.kind == java::EntryKind::secret_key) continue;
     const java::StoredCertificate& first = entry.certificates.front();
-    if (first.type == x509 && seen.insert(sha256(first.der)).second) anchors.push_back(first.der);
+    if (first.type == x509 && seen.insert(sha256(first.der)).second) anchors.push_back(first.der.copy());
   }
   return anchors;
 }

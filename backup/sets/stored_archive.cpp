@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "keystore/bytes/large_memory.h"
+
 namespace chancery::backup {
 namespace {
 
@@ -18,7 +20,7 @@ constexpr std::uint16_t kNamesAreUtf8 = 1 << 11;
 // Little endian, appended to memory that is reserved.
 class Out {
  public:
-  explicit Out(std::size_t size) { bytes_.reserve(size); }
+  explicit Out(std::size_t size) { reserve_large(bytes_, size); }
   Out& u16(std::uint32_t value) { return number(value, 2); }
   Out& u32(std::uint32_t value) { return number(value, 4); }
   Out& block(ByteView bytes) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "keystore/bytes/bytes.h"
+#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 
 namespace chancery::files {
@@ -56,6 +57,7 @@ Container read_all(int descriptor, std::size_t expected, std::size_t limit, cons
   std::size_t filled = 0;
   std::size_t capacity = std::min(expected, limit) + 1;
   for (;;) {
+    reserve_large(out, capacity);
     out.resize(capacity);
     const ssize_t count = retried([&] { return ::read(descriptor, out.data() + filled, capacity - filled); });
     if (count < 0) throw system_failure(errno, "read", path);

@@ -148,7 +148,7 @@ struct StoreFile::State {
   StoreFileOptions options;
   bool exists = false;
   struct stat status {};
-  SecretBytes bytes;
+  std::shared_ptr<const SecretBytes> bytes = std::make_shared<const SecretBytes>();
   mutable std::string sha256;
 
   std::string draft_name() const { return "." + name.substr(0, 200) + ".chancery-new"; }
@@ -168,7 +168,8 @@ struct StoreFile::State {
     if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "look at", path);
     if (S_ISDIR(status.st_mode)) throw not_a_file(path, "is a folder");
     if (!S_ISREG(status.st_mode)) throw not_a_file(path, "is not an ordinary file");
-    bytes = files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path);
+    bytes = std::make_shared<const SecretBytes>(
+        files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path));
   }
 
   void expect_no_other_names() const {
@@ -190,7 +191,7 @@ struct StoreFile::State {
     if (!exists) throw foreign_changed(path, "was made by somebody else meanwhile");
     struct stat now {};
     if (::fstat(file.get(), &now) != 0) throw system_failure(errno, "look at", path);
-    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev || !holds(file.get(), view_of(bytes), path)) {
+    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev || !holds(file.get(), view_of(*bytes), path)) {
       throw foreign_changed(path, "was changed by somebody else meanwhile");
     }
     // Their new rights are theirs to give: what we would put in place has the old ones.
@@ -257,11 +258,12 @@ StoreFile StoreFile::open(const std::string& path, const StoreFileOptions& optio
 }
 
 bool StoreFile::exists() const noexcept { return state_->exists; }
-const SecretBytes& StoreFile::bytes() const noexcept { return state_->bytes; }
+const SecretBytes& StoreFile::bytes() const noexcept { return *state_->bytes; }
+std::shared_ptr<const SecretBytes> StoreFile::shared_bytes() const noexcept { return state_->bytes; }
 const std::string& StoreFile::path() const noexcept { return state_->path; }
 
 const std::string& StoreFile::sha256() const {
-  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(view_of(state_->bytes));
+  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(view_of(*state_->bytes));
   return state_->sha256;
 }
 
@@ -300,7 +302,7 @@ void StoreFile::replace(SecretBytes bytes, const Accept& accept, const FileAttri
   }
   draft.in_place();
   state.exists = true;
-  state.bytes = std::move(bytes);
+  state.bytes = std::make_shared<const SecretBytes>(std::move(bytes));
   state.sha256.clear();
   state.status = drafted;
   if (retried([&] { return ::fsync(state.folder.get()); }) != 0) {

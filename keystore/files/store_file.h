@@ -47,9 +47,10 @@ class StoreFile {
   ~StoreFile();
 
   [[nodiscard]] bool exists() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const noexcept;  // empty where it does not exist
-  [[nodiscard]] const std::string& sha256() const;          // hex; "" where it does not exist
-  [[nodiscard]] const std::string& path() const noexcept;   // absolute, links followed: what is replaced
+  [[nodiscard]] const SecretBytes& bytes() const noexcept;                         // empty where it does not exist
+  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const noexcept;  // the same; never nullptr
+  [[nodiscard]] const std::string& sha256() const;                                 // hex; "" where it does not exist
+  [[nodiscard]] const std::string& path() const noexcept;  // absolute, links followed: what is replaced
   [[nodiscard]] std::optional<FileAttributes> attributes() const;
 
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/java/format.h"
 
 namespace chancery::asn1 {
@@ -128,6 +129,7 @@ std::uint8_t* DerWriter::room(std::size_t size) {
 void DerWriter::grow(std::size_t size) {
   DerWriter grown;
   grown.buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  prefer_large_pages(grown.buffer_.get(), size);
   grown.size_ = size;
   grown.start_ = size - mark();
   std::copy_n(buffer_.get() + start_, mark(), grown.buffer_.get() + grown.start_);
@@ -178,7 +180,9 @@ void DerWriter::integer(std::uint64_t value) {
 }
 
 SecretBytes DerWriter::take() {
-  SecretBytes out = secret_copy(bytes());
+  SecretBytes out;
+  reserve_large(out, mark());
+  append(out, bytes());
   forget();
   return out;
 }

@@ -127,7 +127,7 @@ StoredCertificate read_certificate(Reader& in, const std::string& source) {
   StoredCertificate certificate;
   certificate.type = read_utf(in, source);
   const ByteView der = in.sized32(keystore_limit);
-  certificate.der.assign(der.begin(), der.end());
+  certificate.der = Bytes(der.begin(), der.end());
   return certificate;
 }
 

@@ -15,6 +15,7 @@
 
 #include "keystore/bytes/bytes.h"
 #include "keystore/bytes/secret.h"
+#include "keystore/java/shared_der.h"
 
 namespace chancery::java {
 
@@ -22,7 +23,7 @@ enum class StoreType { jks, jceks, pkcs12, bks, uber, bcfks };
 enum class EntryKind { private_key, trusted_certificate, secret_key };
 
 struct StoredCertificate {
-  Bytes der;
+  SharedDer der;
   std::string type = "X.509";          // as the file names it; anything else is carried along and never decoded
   std::vector<Bytes> attributes = {};  // PKCS#12: DER of each bag attribute that this library does not make itself
 };

@@ -140,7 +140,7 @@ auto find_in(Store& store, std::string_view alias) -> decltype(store.entries.dat
 const Entry* find_entry(const Keystore& store, std::string_view alias) { return find_in(store, alias); }
 Entry* find_entry(Keystore& store, std::string_view alias) { return find_in(store, alias); }
 
-Entry trusted_certificate(std::string alias, Bytes der, std::int64_t created_ms) {
+Entry trusted_certificate(std::string alias, SharedDer der, std::int64_t created_ms) {
   Entry entry;
   entry.alias = std::move(alias);
   entry.created_ms = created_ms;

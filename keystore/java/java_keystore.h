@@ -56,8 +56,13 @@ struct OpenOptions {
   // A PKCS#12 that should have a MAC (it holds keys or encrypted parts) but has none is Failure("integrity-absent")
   // unless this says so: somebody may have stripped it.
   bool accept_absent_integrity = false;
-  // The store whose rewrite is being read back: keys derived from its passwords need not be derived again (PKCS#12).
+  // The store that was sealed into these very bytes by this process, which now reads them back: keys derived from its
+  // passwords need not be derived again (PKCS#12), nor the digest or MAC computed again over the bytes it was just made
+  // of. `password` must be the one it was sealed under.
   const Keystore* rewritten_from = nullptr;
+  // Keeps `bytes`, which nobody may change: certificates then look into them for as long as they live, and not into a
+  // copy (JKS, JCEKS).
+  std::shared_ptr<const void> owner = {};
 };
 
 [[nodiscard]] std::string_view name_of(StoreType type);  // "JKS", "JCEKS", "PKCS12", "BKS", "UBER", "BCFKS"
@@ -91,6 +96,6 @@ struct OpenOptions {
 [[nodiscard]] const Entry* find_entry(const Keystore& store, std::string_view alias);
 [[nodiscard]] Entry* find_entry(Keystore& store, std::string_view alias);
 
-[[nodiscard]] Entry trusted_certificate(std::string alias, Bytes der, std::int64_t created_ms);
+[[nodiscard]] Entry trusted_certificate(std::string alias, SharedDer der, std::int64_t created_ms);
 
 }  // namespace chancery::java

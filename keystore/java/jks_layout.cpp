@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
 #include "keystore/java/java_text.h"
@@ -24,8 +25,12 @@ Sha1 digest_of(const SecretBytes& password, ByteView content) {
 
 class LayoutParser {
  public:
-  LayoutParser(const JksLayout& layout, ByteView content, const std::string& source)
-      : layout_(layout), content_(content), source_(source), in_(content, source) {}
+  LayoutParser(const JksLayout& layout, ByteView content, const OpenOptions& options)
+      : layout_(layout),
+        source_(options.source),
+        owner_(options.owner),
+        content_(content),
+        in_(content, options.source) {}
 
   Keystore parse() {
     try {
@@ -38,6 +43,15 @@ class LayoutParser {
 
  private:
   Keystore parse_file() {
+    if (!owner_) {
+      SecretBytes copy;
+      reserve_large(copy, content_.size());
+      append(copy, content_);
+      const auto kept = std::make_shared<const SecretBytes>(std::move(copy));
+      content_ = *kept;
+      in_ = Reader(content_, source_);
+      owner_ = kept;
+    }
     (void)in_.u32();
     const std::uint32_t version = in_.u32();
     if (version != 1 && version != 2) {
@@ -79,8 +93,7 @@ class LayoutParser {
 
   void parse_certificate(StoredCertificate& certificate) {
     if (has_types_) certificate.type = read_utf(in_, source_);
-    const ByteView der = sized_block();
-    certificate.der.assign(der.begin(), der.end());
+    certificate.der = SharedDer(owner_, sized_block());
   }
 
   // A length that Java, where it is a signed number, would not take either is no accident.
@@ -101,8 +114,9 @@ class LayoutParser {
   }
 
   const JksLayout& layout_;
-  ByteView content_;
   const std::string& source_;
+  std::shared_ptr<const void> owner_;  // of the content, into which all certificates look
+  ByteView content_;
   Reader in_;
   bool has_types_ = true;
   std::uint32_t items_ = 0;
@@ -205,8 +219,10 @@ bool has_magic(const JksLayout& layout, ByteView bytes) {
 Keystore open_layout(const JksLayout& layout, ByteView bytes, const OpenOptions& options) {
   if (bytes.size() < 12 + digest_size) fail_damaged(options.source, "ends before its first entry");
   const ByteView content = bytes.first(bytes.size() - digest_size);
-  LayoutParser parser(layout, content, options.source);
-  if (options.password != nullptr && !secret_equal(digest_of(*options.password, content), bytes.last(digest_size))) {
+  LayoutParser parser(layout, content, options);
+  const bool is_ours = options.rewritten_from != nullptr;
+  if (options.password != nullptr && !is_ours &&
+      !secret_equal(digest_of(*options.password, content), bytes.last(digest_size))) {
     (void)parser.parse();  // a file that is cut or torn says so itself; otherwise it is the password
     fail_wrong_password(options.source);
   }
@@ -221,6 +237,7 @@ SecretBytes seal_layout(const JksLayout& layout, const Keystore& store, const Se
   const int version = version_for(store);
   Writer out;
   out.reserve(size_of(store));
+  prefer_large_pages(const_cast<std::uint8_t*>(out.bytes().data()), out.bytes().capacity());
   out.u32(layout.magic).u32(static_cast<std::uint32_t>(version)).u32(static_cast<std::uint32_t>(store.entries.size()));
   for (const Entry& entry : store.entries) write_entry(out, layout, entry, version);
   out.block(digest_of(*password, out.bytes()));

@@ -147,6 +147,12 @@ ByteView BagReader::keep(SecretBytes bytes) {
   return kept_.back();
 }
 
+void BagReader::read_decrypted(SecretBytes safe_contents) {
+  part_ = std::make_shared<const SecretBytes>(std::move(safe_contents));
+  read(*part_, true);
+  part_.reset();
+}
+
 ByteView BagReader::definite(ByteView whole, const asn1::Parser& in) {
   if (asn1::has_definite_lengths(whole)) return whole;
   auto made = asn1::with_definite_lengths(whole);
@@ -166,6 +172,7 @@ void BagReader::read(ByteView safe_contents, bool is_encrypted, int depth) {
     asn1::Parser in(element.content, source_, "an entry");
     Bag bag;
     bag.kind = kind_from(in.next(der::object_identifier).content);
+    bag.part = part_;
     bag.is_encrypted = is_encrypted;
     bag.is_first = is_first;
     asn1::Parser value = in.tagged_0();

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,8 +38,9 @@ struct Bag {
   BagKind kind = BagKind::other;  // other: also certificates that are not X.509, and secrets that Java does not write
   ByteView value = {};            // the element in [0]; of a certificate its DER
   ByteView whole = {};
-  bool is_encrypted = false;  // stood in an encrypted part
-  bool is_first = false;      // of its SafeContents
+  std::shared_ptr<const SecretBytes> part = {};  // that `value` may lie in: certificates of a decrypted part share it
+  bool is_encrypted = false;                     // stood in an encrypted part
+  bool is_first = false;                         // of its SafeContents
   std::optional<std::string> name = {};
   ByteView name_attribute = {};  // as it stands there
   std::optional<ByteView> key_id = {};
@@ -52,6 +54,7 @@ class BagReader {
   explicit BagReader(const std::string& source) : source_(source) {}  // referred to
   // Appends the bags of one SafeContents, in whose bytes they look from then on. Nesting and numbers are capped.
   void read(ByteView safe_contents, bool is_encrypted) { read(safe_contents, is_encrypted, deepest_nesting); }
+  void read_decrypted(SecretBytes safe_contents);
   const std::vector<Bag>& bags() const noexcept { return bags_; }
   // Keeps bytes for as long as this reader lives.
   ByteView keep(SecretBytes bytes);
@@ -67,6 +70,7 @@ class BagReader {
   const std::string& source_;
   std::vector<Bag> bags_;
   std::deque<SecretBytes> kept_;
+  std::shared_ptr<const SecretBytes> part_;  // that is being read, where it was decrypted
 };
 
 [[nodiscard]] bool is_trust_attribute_of_ours(ByteView attribute);

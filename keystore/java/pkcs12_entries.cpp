@@ -37,6 +37,15 @@ std::vector<Bytes> copies_of(const std::vector<ByteView>& views) {
   return out;
 }
 
+SharedDer der_of(const Bag& bag) {
+  const auto begins_in = [&bag](const SecretBytes& part) {
+    return std::greater_equal<>()(bag.value.data(), part.data()) &&
+           std::less<>()(bag.value.data(), part.data() + part.size());
+  };
+  if (bag.part && begins_in(*bag.part)) return SharedDer(bag.part, bag.value);
+  return copy_of(bag.value);
+}
+
 class Collecting {
  public:
   Collecting(const BagReader& bags, Keystore& store, Memory& memory, const std::string& source)
@@ -73,7 +82,7 @@ class Collecting {
       case BagKind::certificate:
         memory_.has_certificates = true;
         if (!bag.trust_attribute.empty()) add(bag, EntryKind::trusted_certificate);
-        chains_.add(bag, private_keys_ == 1);
+        links_.push_back({&bag, private_keys_ == 1});
         return;
       case BagKind::crl:
         return carry(bag, "a certificate revocation list");
@@ -119,7 +128,7 @@ class Collecting {
 
   // With the attributes that we would not write just so.
   static StoredCertificate stored(const Bag& bag) {
-    StoredCertificate out{.der = copy_of(bag.value), .type = "X.509", .attributes = copies_of(bag.attributes)};
+    StoredCertificate out{.der = der_of(bag), .type = "X.509", .attributes = copies_of(bag.attributes)};
     if (bag.key_id) out.attributes.push_back(copy_of(bag.key_id_attribute));
     if (!bag.trust_attribute.empty() && !is_trust_attribute_of_ours(bag.trust_attribute)) {
       out.attributes.push_back(copy_of(bag.trust_attribute));
@@ -128,6 +137,9 @@ class Collecting {
   }
 
   void link_chains() {
+    // Where no key has a chain they need not be found again.
+    if (!has_key_entries()) return;
+    for (const Link& link : links_) chains_.add(*link.bag, link.is_after_only_key);
     for (std::size_t index = 0; index < store_.entries.size(); ++index) {
       Entry& entry = store_.entries[index];
       if (entry.kind != EntryKind::private_key) continue;
@@ -136,8 +148,7 @@ class Collecting {
       if (key.key_id) id = text_of(*key.key_id);
       if (&key == only_key_ && !id) id = only_id;
       for (const Bag* link : chains_.chain_of(id, entry.alias, source_)) {
-        StoredCertificate certificate{
-            .der = copy_of(link->value), .type = "X.509", .attributes = copies_of(link->attributes)};
+        StoredCertificate certificate{.der = der_of(*link), .type = "X.509", .attributes = copies_of(link->attributes)};
         // The name of an intermediate is nobody else's; the leaf is written with that of its key.
         if (!entry.certificates.empty() && link->trust_attribute.empty() && !link->name_attribute.empty()) {
           certificate.attributes.push_back(copy_of(link->name_attribute));
@@ -145,6 +156,10 @@ class Collecting {
         entry.certificates.push_back(std::move(certificate));
       }
     }
+  }
+
+  bool has_key_entries() const {
+    return std::ranges::any_of(store_.entries, [](const Entry& one) { return one.kind == EntryKind::private_key; });
   }
 
   // Certificates that are in no chain and not trusted.
@@ -167,10 +182,16 @@ class Collecting {
     }
   }
 
+  struct Link {
+    const Bag* bag;
+    bool is_after_only_key;
+  };
+
   const std::vector<Bag>& bags_;
   Keystore& store_;
   Memory& memory_;
   const std::string& source_;
+  std::vector<Link> links_;  // certificates, of which chains may be made
   Chains chains_;
   std::unordered_map<std::string, std::size_t> places_;
   std::vector<const Bag*> key_bags_;  // of each entry; nullptr: a trusted certificate

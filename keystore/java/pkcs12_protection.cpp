@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
 #include "keystore/openssl/handles.h"
@@ -76,7 +77,9 @@ std::optional<SecretBytes> transform(const Cipher& kind, ByteView key, ByteView 
                    .hint = "install its legacy provider (legacy.so, part of the package of libssl)"});
   }
   const CipherContext cipher;
-  SecretBytes out(in.size() + EVP_MAX_BLOCK_LENGTH);
+  SecretBytes out;
+  reserve_large(out, in.size() + EVP_MAX_BLOCK_LENGTH);
+  out.resize(in.size() + EVP_MAX_BLOCK_LENGTH);
   int body = 0;
   int tail = 0;
   const bool ready = cipher.context != nullptr &&
@@ -362,6 +365,11 @@ bool is_right(const Mac& mac, ByteView content, const Passwords& passwords, Deri
     if (secret_equal(hmac(mac, key, content), mac.value)) return true;
   }
   return false;
+}
+
+bool knows(const DerivedKeys& keys, const Mac& mac, const Passwords& passwords) {
+  return std::ranges::any_of(encodings_for(mac, passwords),
+                             [&](const SecretBytes& password) { return keys.knows(derivation_of(mac, password)); });
 }
 
 void renew(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys) {

@@ -69,6 +69,8 @@ struct Mac {
 void write(asn1::DerWriter& out, const Mac& mac);
 [[nodiscard]] std::string describe(const Mac& mac);  // "HmacPBESHA256", "PBMAC1 with HmacSHA256"
 [[nodiscard]] bool is_right(const Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys);
+// True when the key of this MAC was derived from one of these passwords before.
+[[nodiscard]] bool knows(const DerivedKeys& keys, const Mac& mac, const Passwords& passwords);
 // Sets `value`; the salt is renewed unless `keys` knows the password under it.
 void renew(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys);
 

@@ -48,20 +48,27 @@ std::string readable(const std::string& name) {
 
 }  // namespace
 
-AliasBook::AliasBook(const Keystore& store) : type_(store.type) {
-  taken_.reserve(store.entries.size());
-  for (const Entry& entry : store.entries) taken_.insert(stored_alias(type_, entry.alias));
+// A few are looked for one by one: to write down ten thousand names takes longer.
+bool AliasBook::is_taken(const std::string& alias) const {
+  const std::string stored = stored_alias(type_, alias);
+  if (taken_.contains(stored)) return true;
+  if (store_ == nullptr) return false;
+  constexpr int few = 4;
+  if (++asked_ <= few) return find_entry(*store_, stored) != nullptr;
+  taken_.reserve(taken_.size() + store_->entries.size());
+  for (const Entry& entry : store_->entries) taken_.insert(stored_alias(type_, entry.alias));
+  store_ = nullptr;
+  return taken_.contains(stored);
 }
 
 std::string AliasBook::take(const std::string& alias) {
-  const auto [place, is_new] = taken_.insert(stored_alias(type_, alias));
-  if (!is_new) {
+  if (is_taken(alias)) {
     throw Failure({.code = "alias-exists",
                    .subject = alias,
                    .cause = "the keystore has an entry under this alias already",
                    .hint = "choose another alias, or delete or rename the entry that is there"});
   }
-  return *place;
+  return *taken_.insert(stored_alias(type_, alias)).first;
 }
 
 std::string AliasBook::derived(const Certificate& certificate) const {

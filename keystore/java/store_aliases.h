@@ -4,7 +4,8 @@
 //   std::string alias = book.derived(certificate);
 //   book.take(alias);
 //
-// Asking costs the same in a store of ten entries and of ten thousand. Thread safety: none needed.
+// Asking often costs the same in a store of ten entries and of ten thousand. The store must stay as it is while there is a
+// book of it. Thread safety: none needed.
 #pragma once
 
 #include <string>
@@ -17,10 +18,10 @@ namespace chancery::java {
 
 class AliasBook {
  public:
-  explicit AliasBook(const Keystore& store);
+  explicit AliasBook(const Keystore& store) : type_(store.type), store_(&store) {}
   explicit AliasBook(StoreType type) : type_(type) {}
 
-  [[nodiscard]] bool is_taken(const std::string& alias) const { return taken_.contains(stored_alias(type_, alias)); }
+  [[nodiscard]] bool is_taken(const std::string& alias) const;
   // The stored form. Failure("alias-exists") when it is taken already.
   std::string take(const std::string& alias);
   // Free, by store_edits.h's rule; not yet taken.
@@ -30,7 +31,9 @@ class AliasBook {
 
  private:
   StoreType type_;
-  std::unordered_set<std::string> taken_;
+  mutable const Keystore* store_ = nullptr;  // nullptr: all that is taken stands in `taken_`
+  mutable int asked_ = 0;
+  mutable std::unordered_set<std::string> taken_;
 };
 
 // NAME for the first, NAME-2 for the second, ….

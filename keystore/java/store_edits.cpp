@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "keystore/fault.h"
 #include "keystore/java/store_aliases.h"
@@ -9,15 +10,29 @@
 namespace chancery::java {
 namespace {
 
-// By DER, since certificates of the store are not decoded for this.
+// The first entry that trusts each of `certificates`. By DER, since certificates of the store are not decoded for this;
+// those of the store are not even hashed where none of `certificates` is as long.
 using Holders = std::unordered_map<std::string_view, std::string>;
 
-Holders trusted_in(const Keystore& store) {
+Holders holders_in(const Keystore& store, const std::vector<Certificate>& certificates) {
+  std::unordered_map<std::size_t, std::vector<ByteView>> wanted;  // by size
+  std::unordered_set<std::string_view> all;
+  for (const Certificate& certificate : certificates) {
+    if (all.insert(text_of(certificate.der())).second) wanted[certificate.der().size()].push_back(certificate.der());
+  }
+  constexpr std::size_t few = 8;  // are compared one by one
   Holders holders;
-  holders.reserve(store.entries.size());
   for (const Entry& entry : store.entries) {
     if (entry.kind != EntryKind::trusted_certificate || entry.certificates.empty()) continue;
-    holders.emplace(text_of(entry.certificates.front().der), entry.alias);
+    const SharedDer& der = entry.certificates.front().der;
+    const auto same_size = wanted.find(der.size());
+    if (same_size == wanted.end()) continue;
+    const std::string_view text = text_of(der);
+    const bool is_wanted =
+        same_size->second.size() > few
+            ? all.contains(text)
+            : std::ranges::any_of(same_size->second, [&](ByteView each) { return text_of(each) == text; });
+    if (is_wanted) holders.emplace(text, entry.alias);
   }
   return holders;
 }
@@ -55,7 +70,7 @@ std::vector<ImportedCertificate> import_certificates(Keystore& store, const std:
     expect_sane_alias(how.alias);
     if (book.is_taken(how.alias)) (void)book.take(how.alias);  // throws
   }
-  Holders holders = trusted_in(store);
+  const Holders holders = holders_in(store, certificates);
   std::vector<ImportedCertificate> imported;
   std::vector<Entry> added;
   // References into `added` would move; into `imported` and the caller's certificates they do not while reserved.

@@ -57,7 +57,7 @@ SecretBytes encrypted(const KeyMaterial& key, const SecretBytes& passphrase) {
 
 Bytes export_certificate(const Entry& entry, Encoding encoding) {
   const StoredCertificate& certificate = with_certificate(entry).certificates.front();
-  return encoding == Encoding::der ? certificate.der : bytes_of(to_pem(certificate));
+  return encoding == Encoding::der ? certificate.der.copy() : bytes_of(to_pem(certificate));
 }
 
 Bytes export_chain(const Entry& entry) {
