@@ -175,7 +175,8 @@ void take_options(const Command& command, std::vector<std::string> rest, Invocat
   invocation.help = invocation.arguments.has("--help");
   if (invocation.help) return;
   for (const Option& option : command.options) {
-    if (option.required && !invocation.arguments.has(option.name)) {
+    const bool is_replaced = !option.unless.empty() && invocation.arguments.has(option.unless);
+    if (option.required && !is_replaced && !invocation.arguments.has(option.name)) {
       throw usage("`chancery " + std::string(command.path) + "` needs " + std::string(option.name) + " " +
                       std::string(option.value),
                   usage_line(command));

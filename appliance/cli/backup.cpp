@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/appliance_backup.h"
 #include "appliance/cli/backup_stores.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
@@ -132,6 +133,8 @@ int run_show(Session& session) {
 int run_verify(Session& session) {
   if (const std::string id = session.arguments().value("ID"); backup::is_store_set_id(id)) {
     return verify_store_set(session, id);
+  } else if (is_appliance_backup(id)) {
+    return verify_appliance_backup(session, id);
   }
   Ask ask("backup-verify");
   ask.put_text("id", session.arguments().value("ID"));
@@ -273,7 +276,20 @@ constexpr Option kDryRun{
 constexpr Example kListExamples[] = {
     {"chancery backup list", "newest first; each was made before the change it names"}};
 constexpr Example kShowExamples[] = {{"chancery backup show 20261121T101500Z-000012", "what is in a set"}};
-constexpr Example kVerifyExamples[] = {{"chancery backup verify 20261121T101500Z-000012", "is every byte as it was?"}};
+constexpr Option kVerifyOptions[] = {kPassphraseFile, kPassphraseEnv};
+constexpr Positional kIdOrFile[] = {
+    {.name = "ID", .help = "as `backup list` shows it, or a file that `backup appliance` wrote", .kind = "file"}};
+constexpr Example kVerifyExamples[] = {
+    {"chancery backup verify 20261121T101500Z-000012", "is every byte as it was?"},
+    {"chancery backup verify primary.backup --passphrase-file pass", "the same of a whole appliance; needs no appliance"}};
+constexpr Option kApplianceOptions[] = {
+    {.name = "--output", .value = "FILE", .help = "a new file, 0600 (- is stdout)", .kind = "file", .required = true},
+    kPassphraseFile,
+    kPassphraseEnv};
+constexpr Example kApplianceExamples[] = {
+    {"chancery backup appliance --output primary.backup --passphrase-file pass", "to keep elsewhere, apart from pass"},
+    {"chancery backup appliance --output - --passphrase-file pass | ssh vault 'cat > primary.backup'",
+     "straight to another machine"}};
 constexpr Option kRestoreOptions[] = {
     {.name = "--component",
      .value = "NAME",
@@ -327,9 +343,10 @@ constexpr Command kCommands[] = {
     {.path = "backup verify",
      .doing = "verify the backup set",
      .summary = "check every byte of a set",
-     .description = "Checks the seal of the set and the hash of every file in it.",
-     .positionals = kId,
-     .options = {},
+     .description = "Checks the seal of the set and the hash of every file in it. Of a backup of the whole appliance, "
+                    "which is opened with its passphrase, every byte.",
+     .positionals = kIdOrFile,
+     .options = kVerifyOptions,
      .examples = kVerifyExamples,
      .run = run_verify},
     {.path = "backup restore",
@@ -357,6 +374,17 @@ constexpr Command kCommands[] = {
      .options = kImportOptions,
      .examples = kImportExamples,
      .run = run_import},
+    {.path = "backup appliance",
+     .doing = "back up the appliance",
+     .summary = "the whole appliance in one encrypted file",
+     .description =
+         "Everything needed to rebuild it with `init --from`: authority with its keys, Customer Key, repair key, "
+         "databases, generations, backup sets, settings, secrets. Taken while it serves, under the writer's lock; "
+         "argon2id and XChaCha20-Poly1305. What lies on a PostgreSQL server is named and not in it.",
+     .positionals = {},
+     .options = kApplianceOptions,
+     .examples = kApplianceExamples,
+     .run = run_backup_appliance},
     {.path = "backup prune",
      .doing = "prune backup sets",
      .summary = "remove old sets",

@@ -19,6 +19,7 @@ struct Option {
   std::string_view kind = "";
   bool repeated = false;
   bool required = false;
+  std::string_view unless = "";  // not required where that one is given
 };
 
 struct Positional {
@@ -59,6 +60,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> policy_commands();
 [[nodiscard]] std::span<const Command> authority_commands();
 [[nodiscard]] std::span<const Command> alert_commands();
+[[nodiscard]] std::span<const Command> audit_commands();
 [[nodiscard]] std::span<const Command> network_commands();
 [[nodiscard]] std::span<const Command> keytool_commands();
 [[nodiscard]] std::span<const Command> help_commands();

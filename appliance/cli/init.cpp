@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "appliance/cli/appliance_backup.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/new_file.h"
 #include "appliance/cli/outcome_view.h"
@@ -110,6 +111,7 @@ int show_plan(Session& session, const manager::InitialPlan& plan) {
 }
 
 int run_init(Session& session) {
+  if (session.arguments().has("--from")) return run_rebuild(session);
   manager::InitialOptions options = options_of(session);
   options.root_passphrase = given_secret(session.arguments(), "--root-passphrase");
   options.root_pin = given_secret(session.arguments(), "--root-pin");
@@ -139,8 +141,13 @@ constexpr Option kInitOptions[] = {
      .value = "ROLE",
      .help = "primary: console + portal; secondary: console + engine; single: all three",
      .kind = "primary|secondary|single",
-     .required = true},
-    {.name = "--name", .value = "DNS", .help = "the name that browsers, finder and collectors use", .required = true},
+     .required = true,
+     .unless = "--from"},
+    {.name = "--name",
+     .value = "DNS",
+     .help = "the name that browsers, finder and collectors use",
+     .required = true,
+     .unless = "--from"},
     {.name = "--internal-name", .value = "DNS", .help = "the name that the portal uses towards the engine, if another"},
     {.name = "--san", .value = "NAME", .help = "one more name or address", .repeated = true},
     {.name = "--listen", .value = "HOST", .help = "the address to listen at (0.0.0.0)"},
@@ -163,20 +170,31 @@ constexpr Option kInitOptions[] = {
      .kind = "file"},
     {.name = "--root-key", .value = "URI", .help = "the root's key is in a PKCS#11 token: pkcs11:token=…;object=…"},
     {.name = "--root-pin-file", .value = "FILE", .help = "the PIN of that token", .kind = "file"},
+    {.name = "--from",
+     .value = "FILE",
+     .help = "instead of all that: rebuild the appliance from what `backup appliance` wrote",
+     .kind = "file"},
+    {.name = "--passphrase-file", .value = "FILE", .help = "of that backup (- is stdin)", .kind = "file"},
+    {.name = "--passphrase-env", .value = "VARIABLE", .help = "the same from the environment"},
     {.name = "--dry-run", .value = "", .help = "print what would be made and where it would listen; make nothing"}};
 constexpr Example kInitExamples[] = {
     {"chancery init --role primary --name portal.example.com", "the first appliance of a federation, with its own PKI"},
     {"chancery init --role secondary --name engine1.example.com --internal-name engine1.lan",
      "an engine; it serves self-signed certificates until it joins"},
     {"chancery --state /tmp/try init --role single --name localhost --listen 127.0.0.1 --port-base 20000",
-     "everything on one machine, for trying out"}};
+     "everything on one machine, for trying out"},
+    {"chancery init --from primary.backup --passphrase-file pass",
+     "the appliance as it was when that was taken, on a machine that has none; nothing is overwritten"}};
 
 constexpr Command kCommands[] = {
     {.path = "init",
      .doing = "initialise the appliance",
      .summary = "make this machine an appliance",
      .description = "Makes the state, complete or not at all. A primary and a single get their own PKI, default "
-                    "certificates, a Customer Key, a repair key and an administrator, whose password is printed once.",
+                    "certificates, a Customer Key, a repair key and an administrator, whose password is printed once. With --from an "
+                    "appliance comes back from its backup: names, ports, keys and databases are in it; numbers of "
+                    "generations, revocation lists and audit go on higher than any before, and open join tokens are "
+                    "revoked.",
      .positionals = {},
      .options = kInitOptions,
      .examples = kInitExamples,

@@ -6,6 +6,7 @@
 
 #include "appliance/change/foreign.h"
 #include "appliance/manager/federation_facts.h"
+#include "appliance/manager/witness.h"
 #include "appliance/settings/guarded.h"
 
 namespace chancery::manager {
@@ -41,7 +42,9 @@ change::Workplace Bench::workplace() {
           .sets = sets,
           .programs = *programs,
           .consumers = *consumers,
-          .on_step = {}};
+          .on_step = [this](change::Step step) {
+            if (deed && step == change::Step::staged) deed->was_staged = true;
+          }};
 }
 
 const backup::Generation& Bench::current() {
@@ -49,26 +52,34 @@ const backup::Generation& Bench::current() {
   return *current_;
 }
 
+audit::Trail& Bench::trail() {
+  if (!trail_) trail_ = audit::Trail::open(state, appliance.name);
+  return *trail_;
+}
+
 Bench::Writer Bench::begin_change(const std::string& holder) {
   expect_guarded(state);
-  return started(FileLock::take(appliance.state + "/lock", with_pid(holder), patience));
+  if (!lock_) lock_ = FileLock::take(appliance.state + "/lock", with_pid(holder), patience);
+  return started();
 }
 
 std::optional<Bench::Writer> Bench::try_begin_change(const std::string& holder) {
   expect_guarded(state);
-  auto lock = FileLock::try_take(appliance.state + "/lock", with_pid(holder));
-  if (!lock) return std::nullopt;
-  return started(std::move(*lock));
+  if (!lock_) lock_ = FileLock::try_take(appliance.state + "/lock", with_pid(holder));
+  if (!lock_) return std::nullopt;
+  return started();
 }
 
-Bench::Writer Bench::started(FileLock lock) {
+Bench::Writer Bench::started() {
   // What was read before the lock was held may be of a generation that is no longer in force.
   current_.reset();
-  Writer writer{.lock = std::move(lock), .resolved = change::resolve_change_in_doubt(workplace())};
+  Writer writer{.resolved = change::resolve_change_in_doubt(workplace())};
   current_.reset();
+  settle_deeds(*this, writer.resolved);
   if (writer.resolved) remember_resolution(state, {.resolution = *writer.resolved, .when = now()});
   appliance = Appliance::load(appliance.state);
   heal_federation(true);
+  if (deed && deed->change.empty()) begin_deed(*this);
   return writer;
 }
 

@@ -13,20 +13,31 @@
 #include <optional>
 #include <string>
 
+#include "appliance/audit/trail.h"
 #include "appliance/change/transaction.h"
 #include "appliance/manager/call.h"
 #include "keystore/files/lock.h"
 
 namespace chancery::manager {
 
+// What the audit is told of the change that a request makes (witness.h).
+struct Deed {
+  std::string who;
+  std::string verb;
+  std::string arguments;              // audit::redacted_arguments
+  std::string change = {};            // its id, once the intent is written
+  backup::GenerationNumber from = 0;  // in force then
+  bool was_staged = false;
+};
+
 class Bench {
  public:
   // Failure("not-initialised"), Failure("permission-denied") where the key of the manifests cannot be read.
   Bench(const std::string& state_path, Clock clock);
 
-  // Holding it is being the one writer.
+  // Who has one is the one writer; the lock itself stays with the bench until that goes, so that the audit's record is
+  // written under it.
   struct Writer {
-    FileLock lock;
     std::optional<change::Resolution> resolved;  // what was in doubt before
   };
   // Waits up to 30 s: Failure("busy") names the holder.
@@ -38,6 +49,8 @@ class Bench {
   change::Workplace workplace();
   // The generation in force, opened once per request, after begin_change for a change.
   const backup::Generation& current();
+  // Opened when first asked for, under the appliance's name.
+  audit::Trail& trail();
   // Generations, sets and programs: what must stay is kept (retention rules of architecture.md), the rest removed.
   void retain();
 
@@ -47,14 +60,17 @@ class Bench {
   backup::BackupSets sets;
   std::unique_ptr<change::Programs> programs;
   std::unique_ptr<change::Consumers> consumers;
+  std::optional<Deed> deed;  // none: nothing is changed by this request, or finish() sees to it
 
  private:
-  Writer started(FileLock lock);
+  Writer started();
   // A join whose commit was followed by a crash left the setting behind the generation; the generation is the truth.
   void heal_federation(bool may_write);
 
   Clock clock_;
+  std::optional<FileLock> lock_;
   std::optional<backup::Generation> current_;
+  std::optional<audit::Trail> trail_;
 };
 
 // STATE/resolved.json: how the last change in doubt ended, for status and doctor. nullopt: there never was one.

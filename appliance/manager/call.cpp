@@ -81,6 +81,13 @@ const json* Call::object(const std::string& name) const {
   return value;
 }
 
+json Call::array(const std::string& name) const {
+  const json* value = find(name);
+  if (value == nullptr) return json::array();
+  if (!value->is_array()) throw wrong_type(name, "a list");
+  return *value;
+}
+
 const SecretBytes& Call::attachment(const json& reference, const std::string& name) const {
   if (!reference.is_object() || !reference.contains("attachment")) throw wrong_type(name, "an attachment");
   const json& index = reference["attachment"];

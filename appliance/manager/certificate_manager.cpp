@@ -7,13 +7,15 @@
 
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/verbs.h"
+#include "appliance/manager/witness.h"
 
 namespace chancery::manager {
 namespace {
 
 using nlohmann::json;
 
-enum class Access { reads, changes };
+// What a verb does to the state, and so to the audit: nothing, a change with its one record, or a record and no more.
+enum class Access { reads, exports, changes, reports };
 
 struct Entry {
   std::string_view name;
@@ -35,7 +37,7 @@ constexpr std::array verbs{
     Entry{"backup-show", Access::reads, backup_show, "id"},
     Entry{"backup-verify", Access::reads, backup_verify, "id"},
     Entry{"backup-restore", Access::changes, backup_restore, "id components dry_run"},
-    Entry{"backup-export", Access::reads, backup_export, "id passphrase"},
+    Entry{"backup-export", Access::exports, backup_export, "id passphrase"},
     Entry{"backup-import", Access::changes, backup_import, "file passphrase dry_run"},
     Entry{"backup-prune", Access::changes, backup_prune, "keep dry_run"},
     Entry{"generation-list", Access::reads, generation_list, ""},
@@ -78,6 +80,10 @@ constexpr std::array verbs{
     Entry{"authority-root-export", Access::changes, authority_root_export,
           "passphrase root_key root_passphrase root_pin dry_run"},
     Entry{"authority-root-remove", Access::changes, authority_root_remove, "root_key root_passphrase dry_run"},
+    Entry{"audit-show", Access::reads, audit_show, "after since until kind verb outcome who limit"},
+    Entry{"audit-verify", Access::reads, audit_verify, ""},
+    Entry{"audit-rotate-key", Access::changes, audit_rotate_key, "dry_run"},
+    Entry{"audit-report", Access::reports, audit_report, "program events"},
 };
 
 const Entry* find_verb(std::string_view name) {
@@ -93,6 +99,32 @@ json parse_request(const std::string& text) {
                  .subject = "request",
                  .cause = "it is not a JSON object with a verb",
                  .hint = "ask with chancery; docs/state.md describes the protocol"});
+}
+
+// The person on whose behalf a program asks, as that says: the administrator behind the console.
+std::string asking(const json& document, const std::string& who) {
+  constexpr std::size_t longest = 128;
+  const auto person = document.find("person");
+  if (person == document.end() || !person->is_string() || person->get_ref<const std::string&>().empty()) return who;
+  return who + " for " + person->get<std::string>().substr(0, longest);
+}
+
+json performed(const Entry& entry, Bench& bench, Call& call, const json& arguments) {
+  Deed deed{
+      .who = call.who(), .verb = std::string(entry.name), .arguments = audit::redacted_arguments(arguments)};
+  if (entry.access == Access::changes && entry.verb != resolve && !call.flag("dry_run")) {
+    return witnessed(bench, std::move(deed), [&] { return entry.verb(bench, call); });
+  }
+  json reply = entry.verb(bench, call);
+  if (entry.access == Access::exports) {
+    // What leaves the appliance holds keys: without a record it does not leave.
+    record_event(bench, {.kind = "export",
+                         .who = std::move(deed.who),
+                         .verb = std::move(deed.verb),
+                         .arguments = std::move(deed.arguments),
+                         .outcome = "done"});
+  }
+  return reply;
 }
 
 std::string to_text(const json& document) {
@@ -123,7 +155,7 @@ control::Message CertificateManager::handle(const control::Message& request, con
   const json document = parse_request(request.json);
   const std::string verb = document["verb"].get<std::string>();
   const json arguments = document.value("arguments", json::object());
-  Call call(arguments, request.attachments, who);
+  Call call(arguments, request.attachments, asking(document, who));
   if (verb == "doctor") {
     Examination examination;
     examine(examination, state_->state_path, state_->clock);
@@ -138,7 +170,7 @@ control::Message CertificateManager::handle(const control::Message& request, con
   }
   call.expect_only(std::string(entry->arguments));
   Bench bench(state_->state_path, state_->clock);
-  const json reply = entry->verb(bench, call);
+  const json reply = performed(*entry, bench, call, arguments);
   return {.json = to_text(reply), .attachments = std::move(call.reply_attachments)};
 }
 

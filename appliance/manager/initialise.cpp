@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
+#include "appliance/audit/trail.h"
 #include "appliance/authority/token_key.h"
 #include "appliance/federation/join.h"
 #include "appliance/manager/call.h"
@@ -192,6 +194,17 @@ void enter_in_roster(const Folder& state, const Appliance& appliance, Authority&
                            .certificates = founding.member_chain});
 }
 
+// The chain begins with the appliance.
+void begin_audit(const Folder& state, const Appliance& appliance, const backup::Cause& cause,
+                 backup::GenerationNumber generation) {
+  audit::Record record{.time = cause.when, .kind = "change", .who = cause.who, .verb = "init"};
+  record.arguments = audit::redacted_arguments({{"role", to_text(appliance.role)}, {"names", appliance.all_names()}});
+  record.to = static_cast<std::int64_t>(generation);
+  record.outcome = "done";
+  audit::Trail trail = audit::Trail::open(state, appliance.name);
+  static_cast<void>(trail.append(std::move(record)));
+}
+
 }  // namespace
 
 InitialPlan plan_initialise(const InitialOptions& options) {
@@ -232,6 +245,7 @@ Initial initialise(const InitialOptions& options, const Clock& clock) {
     generations.switch_to(initial.generation);
     if (authority) enter_in_roster(state, appliance, *authority, founding, clock);
     state.write_atomically("settings/appliance.toml", view_of(appliance.to_toml()), of_root(appliance, 0644));
+    begin_audit(state, appliance, cause, initial.generation);
     for (const std::string& name : state.list()) {
       if (state.status(name)->kind == FileStatus::Kind::folder) state.open_folder(name).sync();
     }

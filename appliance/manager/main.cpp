@@ -15,7 +15,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 
+#include "appliance/audit/bursts.h"
 #include "appliance/manager/bench.h"
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/door.h"
@@ -23,6 +25,7 @@
 #include "appliance/manager/revocation_timer.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
+#include "appliance/manager/witness.h"
 #include "appliance/settings/guarded.h"
 
 namespace chancery::manager {
@@ -52,7 +55,25 @@ void log_outcome(const std::string& verb, const std::string& who, std::chrono::s
   spdlog::log(level, "{} asked for {}: answered in {:.0f} ms", who, verb, taken.count());
 }
 
-control::Message answer(CertificateManager& manager, const control::Message& request, const control::Caller& caller) {
+// Who asks for a change without being allowed to is in the audit, once a minute at most.
+void write_denied(const Options& options, const std::vector<audit::Burst>& bursts) noexcept {
+  if (bursts.empty()) return;
+  try {
+    Bench bench(options.state, system_now);
+    for (const audit::Burst& burst : bursts) {
+      audit::Record record{.kind = "denied", .who = burst.what, .verb = "ask", .outcome = "refused"};
+      record.code = "permission-denied";
+      record.arguments = R"({"count":)" + std::to_string(burst.count) + R"(,"first":")" + to_rfc3339(burst.first) +
+                         R"(","last":")" + to_rfc3339(burst.last) + R"("})";
+      record_event(bench, std::move(record));
+    }
+  } catch (const std::exception& error) {
+    spdlog::warn("{} denied requests could not be written into the audit: {}", bursts.size(), error.what());
+  }
+}
+
+control::Message answer(CertificateManager& manager, audit::Bursts& denied, const control::Message& request,
+                        const control::Caller& caller) {
   const std::string verb = verb_of(request);
   const std::string who = describe(caller);
   const auto begun = std::chrono::steady_clock::now();
@@ -63,6 +84,7 @@ control::Message answer(CertificateManager& manager, const control::Message& req
     return reply;
   } catch (const Failure& failure) {
     spdlog::warn("{} asked for {}: {}: {}", who, verb, failure.code(), failure.what());
+    if (failure.code() == "permission-denied" && failure.subject() == verb) denied.note(who, system_now());
     throw;
   }
 }
@@ -95,7 +117,8 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revocations, const sigset_t& signals) {
+void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revocations,
+                      const std::function<void()>& each_tick, const sigset_t& signals) {
   for (auto next = std::chrono::steady_clock::now();;) {
     if (const auto now = std::chrono::steady_clock::now(); now >= next) {
       next = now + watch_interval;
@@ -103,8 +126,19 @@ void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revo
       renewal.look();
     }
     revocations.look();
+    each_tick();
     const timespec interval{.tv_sec = tick.count(), .tv_nsec = 0};
     if (sigtimedwait(&signals, nullptr, &interval) > 0) return;
+  }
+}
+
+// The newest head stands where programs find it to show to peers, also after a crash between a record and that.
+void publish_audit(const Options& options) {
+  try {
+    Bench bench(options.state, system_now);
+    if (audit::Trail::exists(bench.state)) bench.trail().publish();
+  } catch (const Failure& failure) {
+    spdlog::warn("the audit cannot be opened: {} (hint: {})", failure.what(), failure.hint());
   }
 }
 
@@ -123,18 +157,22 @@ int serve(const Options& options) {
   }
   // What needs a person is told by doctor, and a person needs the manager: it serves all the same.
   static_cast<void>(resolve_now(options));
+  publish_audit(options);
   CertificateManager manager(appliance.state, system_now);
+  audit::Bursts denied;
   {
     const control::Server server(run + "/control.sock", 0666,
-                                 [&manager](const control::Message& request, const control::Caller& caller) {
-                                   return answer(manager, request, caller);
+                                 [&manager, &denied](const control::Message& request, const control::Caller& caller) {
+                                   return answer(manager, denied, request, caller);
                                  });
     spdlog::info("manages {} ({}) at {}", appliance.name, to_text(appliance.role), appliance.state);
     notify_service("READY=1");
     Watch watch(appliance.state, system_now);
     RenewalTimer renewal(appliance.state, system_now);
     RevocationTimer revocations(appliance.state, system_now);
-    wait_for_the_end(watch, renewal, revocations, signals);
+    wait_for_the_end(
+        watch, renewal, revocations, [&] { write_denied(options, denied.due(system_now())); }, signals);
+    write_denied(options, denied.all());
     notify_service("STOPPING=1");
     spdlog::info("ends");
   }

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/change/plan_stores.h"
-#include "appliance/manager/bench.h"
+#include "appliance/manager/witness.h"
 
 namespace chancery::manager {
 namespace {
@@ -42,6 +42,22 @@ void keep_house(Bench& bench, json& reply) {
   }
 }
 
+json carried_out(Bench& bench, change::Plan plan, const Call& call, json reply) {
+  const backup::Cause cause{.reason = plan.reason, .who = call.who(), .when = bench.now()};
+  const double planned = call.milliseconds();
+  const change::Outcome outcome = change::Transaction(bench.workplace()).run(std::move(plan), cause);
+  reply["generation"] = outcome.generation;
+  reply["outcome"] = outcome.step == Step::committed ? "done" : "unchanged";
+  reply["backup_set"] = outcome.backup_set;
+  reply["proofs"] = proofs_json(outcome.proofs);
+  reply["milliseconds"] = steps_json(outcome.milliseconds);
+  // From the request to the plan (waiting for the lock included), and to the commit.
+  reply["milliseconds"]["planned"] = planned;
+  reply["milliseconds"]["total"] = call.milliseconds();
+  if (outcome.step == Step::committed) keep_house(bench, reply);
+  return reply;
+}
+
 }  // namespace
 
 json finish(Bench& bench, change::Plan plan, const Call& call) {
@@ -64,19 +80,13 @@ json finish(Bench& bench, change::Plan plan, const Call& call) {
     reply["plan"] = change::describe(plan, bench.current(), bench.appliance);
     return reply;
   }
-  const backup::Cause cause{.reason = plan.reason, .who = call.who(), .when = bench.now()};
-  const double planned = call.milliseconds();
-  const change::Outcome outcome = change::Transaction(bench.workplace()).run(std::move(plan), cause);
-  reply["generation"] = outcome.generation;
-  reply["outcome"] = outcome.step == Step::committed ? "done" : "unchanged";
-  reply["backup_set"] = outcome.backup_set;
-  reply["proofs"] = proofs_json(outcome.proofs);
-  reply["milliseconds"] = steps_json(outcome.milliseconds);
-  // From the request to the plan (waiting for the lock included), and to the commit.
-  reply["milliseconds"]["planned"] = planned;
-  reply["milliseconds"]["total"] = call.milliseconds();
-  if (outcome.step == Step::committed) keep_house(bench, reply);
-  return reply;
+  if (bench.deed) return carried_out(bench, std::move(plan), call, std::move(reply));
+  // Whoever came here without a witness (a timer) gets one.
+  Deed deed{.who = call.who(), .verb = plan.reason, .arguments = "{}"};
+  return witnessed(bench, std::move(deed), [&] {
+    begin_deed(bench);
+    return carried_out(bench, std::move(plan), call, std::move(reply));
+  });
 }
 
 }  // namespace chancery::manager

@@ -7,6 +7,7 @@
 
 #include "appliance/manager/renewal.h"
 #include "appliance/manager/verbs.h"
+#include "appliance/manager/witness.h"
 
 namespace chancery::manager {
 namespace {
@@ -47,8 +48,10 @@ void RenewalTimer::renew() {
   if (!need.next || bench.now() < *need.next) return;
   const nlohmann::json arguments{{"due_only", true}};
   const std::vector<SecretBytes> none;
-  Call call(arguments, none, "chancery-manager");
-  const nlohmann::json reply = federation_renew(bench, call);
+  Call call(arguments, none, "chancery-manager, renewal timer");
+  const nlohmann::json reply =
+      witnessed(bench, {.who = call.who(), .verb = "federation-renew", .arguments = arguments.dump()},
+                [&] { return federation_renew(bench, call); });
   if (reply.value("outcome", "") != "done") return;
   spdlog::info("renewal: renewed {}; generation {} is in force", reply["renewed"].dump(), reply["generation"].dump());
 }

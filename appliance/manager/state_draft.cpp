@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <vector>
 
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -18,7 +19,8 @@ namespace fs = std::filesystem;
 constexpr const char* marker = ".init-incomplete";
 constexpr const char* inside_prefix = ".init-";
 // Names that only an appliance has; the order is that of landing, `current` makes it one.
-constexpr std::array parts{"secrets", "authority", "backups", "databases", "run", "generations", "settings", "current"};
+constexpr std::array parts{"secrets", "authority",   "backups",  "databases", "audit",
+                           "run",     "generations", "settings", "current"};
 
 Failure already_initialised(const std::string& state) {
   return Failure({.code = "already-initialised",
@@ -115,17 +117,25 @@ void StateDraft::land_inside(const Folder& state) {
   const bool interrupted = state.status(marker).has_value();
   state.write_atomically(marker, {}, {.mode = 0600});
   const Folder draft = Folder::open(path_);
-  for (const char* part : parts) {
+  std::vector<std::string> order;
+  for (const std::string& name : draft.list()) {
+    const bool is_known = std::find(parts.begin(), parts.end(), name) != parts.end();
+    if (!is_known && name != "lock") order.push_back(name);
+  }
+  order.insert(order.end(), parts.begin(), parts.end());
+  for (const std::string& part : order) {
     if (!draft.status(part)) continue;
     const std::string from = name_ + "/" + part;
-    if (std::string_view(part) == "settings" && state.status(part)) {
+    if (part == "settings" && state.status(part)) {
       // Settings may have been laid out before the appliance is made; what init writes joins them.
       for (const std::string& file : draft.open_folder(part).list()) {
-        state.rename(from + "/" + file, std::string(part) + "/" + file);
+        state.rename(from + "/" + file, part + "/" + file);
       }
       continue;
     }
-    if (interrupted || std::string_view(part) == "run") state.remove_tree(part);
+    const auto present = state.status(part);
+    const bool is_in_the_way = present && present->kind == FileStatus::Kind::folder;
+    if (is_in_the_way && (interrupted || part == "run")) state.remove_tree(part);
     state.rename(from, part);
   }
   if (::fchmod(state.descriptor(), mode_) != 0) throw system_failure(errno, "set the mode of", state_);

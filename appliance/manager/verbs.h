@@ -79,5 +79,10 @@ nlohmann::json authority_sign(Bench&, Call&);
 // root_key.cpp
 nlohmann::json authority_root_export(Bench&, Call&);
 nlohmann::json authority_root_remove(Bench&, Call&);
+// audit.cpp
+nlohmann::json audit_show(Bench&, Call&);
+nlohmann::json audit_verify(Bench&, Call&);
+nlohmann::json audit_rotate_key(Bench&, Call&);
+nlohmann::json audit_report(Bench&, Call&);
 
 }  // namespace chancery::manager

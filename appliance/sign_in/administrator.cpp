@@ -23,9 +23,17 @@ http::Answer challenge() {
 }  // namespace
 
 struct Administrator::State {
-  explicit State(const Folder& state) : folder(state) {}
+  State(const Folder& state, SignInLog* sign_ins) : folder(state), log(sign_ins) {}
+
+  void succeeded(const std::string& address) const {
+    if (log != nullptr) log->succeeded(administrator_name, address, "password");
+  }
+  void failed(const std::string& address, const std::string& user, const char* code) const {
+    if (log != nullptr) log->failed(address, user, code);
+  }
 
   const Folder& folder;
+  SignInLog* log;
   SecretBytes process_key = random_secret(32);
   std::mutex mutex;
   Sha256 remembered{};
@@ -34,7 +42,7 @@ struct Administrator::State {
   WrongAnswers wrong;
 };
 
-Administrator::Administrator(const Folder& state) : state_(std::make_unique<State>(state)) {
+Administrator::Administrator(const Folder& state, SignInLog* log) : state_(std::make_unique<State>(state, log)) {
   if (sodium_init() < 0) {
     throw Failure({.code = "random-failed",
                    .subject = "libsodium",
@@ -53,11 +61,17 @@ std::optional<http::Answer> Administrator::refusal(const http::Call& call) {
 
   // The lock is held over argon2id as well: guesses are answered one after the other, and memory stays bounded.
   const std::lock_guard lock(state_->mutex);
-  if (state_->wrong.must_wait(address)) return too_many_attempts();
+  if (state_->wrong.must_wait(address)) {
+    state_->failed(address, credential->user, "too-many-attempts");
+    return too_many_attempts();
+  }
   const auto status = state_->folder.status(hash_path);
   if (!status) return challenge();
   if (status->modified_ns != state_->hash_modified) state_->has_remembered = false;
-  if (state_->has_remembered && secret_equal(digest, state_->remembered)) return std::nullopt;
+  if (state_->has_remembered && secret_equal(digest, state_->remembered)) {
+    state_->succeeded(address);
+    return std::nullopt;
+  }
 
   Bytes hash = state_->folder.read(hash_path, hash_limit);
   while (!hash.empty() && (hash.back() == '\n' || hash.back() == '\r')) hash.pop_back();
@@ -67,8 +81,10 @@ std::optional<http::Answer> Administrator::refusal(const http::Call& call) {
       crypto_pwhash_str_verify(reinterpret_cast<const char*>(hash.data()), password.data(), password.size()) == 0;
   if (credential->user != administrator_name || !right_password) {
     state_->wrong.count(address);
+    state_->failed(address, credential->user, "wrong-password");
     return challenge();
   }
+  state_->succeeded(address);
   state_->remembered = digest;
   state_->has_remembered = true;
   state_->hash_modified = status->modified_ns;

@@ -6,13 +6,15 @@
 //
 // One right answer is remembered as an HMAC under a key of this process, so that argon2id runs once and not per request;
 // it is forgotten when the file changes. After 10 wrong ones from an address within a minute that address waits. The
-// user's name is not secret and must be "administrator". Thread safe.
+// user's name is not secret and must be "administrator". Sign-ins and refusals go to the log, where one is given.
+// Thread safe.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "appliance/http/server.h"
+#include "appliance/sign_in/sign_in_log.h"
 #include "keystore/files/folder.h"
 
 namespace chancery {
@@ -21,7 +23,7 @@ inline constexpr const char* administrator_name = "administrator";
 
 class Administrator {
  public:
-  explicit Administrator(const Folder& state);
+  explicit Administrator(const Folder& state, SignInLog* log = nullptr);  // both borrowed
   ~Administrator();
   // nullopt: this is the administrator.
   std::optional<http::Answer> refusal(const http::Call& call);
