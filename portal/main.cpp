@@ -4,6 +4,7 @@
 
 #include "appliance/membership/customer_key.h"
 #include "appliance/pages/page.h"
+#include "appliance/serving/report_sign_ins.h"
 #include "appliance/settings/program_settings.h"
 #include "appliance/wire/collector_messages.h"
 #include "portal/assignment.h"
@@ -52,7 +53,8 @@ struct Portal {
   explicit Portal(serving::Program& program) : Portal(program, PortalSettings::load(program.state().path())) {}
 
   Portal(serving::Program& program, const PortalSettings& settings)
-      : door(program, settings),
+      : sign_ins("portal", program.appliance().state, system_now),
+        door(program, settings, &sign_ins),
         engines(program, settings),
         warnings(
             program, settings, [this, &program] { return watched(program, engines); }, system_now) {
@@ -64,6 +66,7 @@ struct Portal {
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       assignment->adopt(std::move(connection), endpoint);
     });
+    serving::report_sign_ins(program, sign_ins);
     http::Routes& routes = program.routes();
     pages::add_style(routes);
     routes.add("GET", "/healthz", [](const http::Call&) {
@@ -83,6 +86,7 @@ struct Portal {
     });
   }
 
+  SignInLog sign_ins;
   portal::SignIn door;
   CustomerKey customer_key;
   portal::Engines engines;

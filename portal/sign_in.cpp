@@ -39,8 +39,8 @@ http::Answer challenge() {
 }  // namespace
 
 struct SignIn::State {
-  State(serving::Program& given_program, const PortalSettings& settings)
-      : program(given_program), administrator(given_program.state()) {
+  State(serving::Program& given_program, const PortalSettings& settings, SignInLog* sign_ins)
+      : program(given_program), administrator(given_program.state(), sign_ins), log(sign_ins) {
     if (settings.directory) {
       directory = std::make_unique<Directory>(*settings.directory, settings.skip_ldap_certificate_validation);
     }
@@ -48,6 +48,7 @@ struct SignIn::State {
 
   serving::Program& program;
   Administrator administrator;
+  SignInLog* log;
   std::unique_ptr<Directory> directory;
   WrongAnswers wrong;
   std::atomic<int> questions = 0;
@@ -76,6 +77,7 @@ struct SignIn::State {
       program.set_condition("directory", std::nullopt);
       if (!is_known) {
         wrong.count(address);
+        if (log != nullptr) log->failed(address, "", "wrong-password");
         // Not the name: people type their password into the wrong field.
         spdlog::warn("sign-in from {} refused by the directory", address);
         return challenge();
@@ -85,13 +87,14 @@ struct SignIn::State {
       return directory_away();
     }
     remember(digest);
+    if (log != nullptr) log->succeeded(credential.user, address, "directory");
     spdlog::info("{} signed in from {} by the directory", credential.user, address);
     return std::nullopt;
   }
 };
 
-SignIn::SignIn(serving::Program& program, const PortalSettings& settings)
-    : state_(std::make_unique<State>(program, settings)) {
+SignIn::SignIn(serving::Program& program, const PortalSettings& settings, SignInLog* log)
+    : state_(std::make_unique<State>(program, settings, log)) {
   if (!state_->directory) return;
   if (settings.skip_ldap_certificate_validation) {
     program.set_condition("directory certificate",
@@ -118,9 +121,15 @@ std::optional<http::Answer> SignIn::refusal(const http::Call& call) {
   if (!credential) return challenge();
   if (credential->user == administrator_name) return state.administrator.refusal(call);
   const std::string address = address_without_port(call.connection.peer_address());
-  if (state.wrong.must_wait(address)) return too_many_attempts();
+  if (state.wrong.must_wait(address)) {
+    if (state.log != nullptr) state.log->failed(address, "", "too-many-attempts");
+    return too_many_attempts();
+  }
   const Sha256 digest = hmac_sha256(view_of(state.process_key), view_of(call.authorization));
-  if (state.is_remembered(digest)) return std::nullopt;
+  if (state.is_remembered(digest)) {
+    if (state.log != nullptr) state.log->succeeded(credential->user, address, "directory");
+    return std::nullopt;
+  }
   if (state.questions.fetch_add(1) >= questions_at_once) {
     --state.questions;
     return directory_away();

@@ -13,12 +13,13 @@
 
 #include "appliance/serving/serving_program.h"
 #include "appliance/settings/program_settings.h"
+#include "appliance/sign_in/sign_in_log.h"
 
 namespace chancery::portal {
 
 class SignIn {
  public:
-  SignIn(serving::Program& program, const PortalSettings& settings);
+  SignIn(serving::Program& program, const PortalSettings& settings, SignInLog* log = nullptr);  // log: borrowed
   ~SignIn();
   std::optional<http::Answer> refusal(const http::Call& call);  // nullopt: come in
 

@@ -7,6 +7,7 @@
 #include "appliance/console/certificates_page.h"
 #include "appliance/control/message.h"
 #include "appliance/pages/page.h"
+#include "appliance/serving/report_sign_ins.h"
 #include "appliance/serving/serving_program.h"
 #include "appliance/sign_in/administrator.h"
 #include "keystore/fault.h"
@@ -32,7 +33,9 @@ http::Answer manager_away(const Failure& failure) {
 }
 
 struct Console {
-  explicit Console(serving::Program& program) : administrator(program.state()) {
+  explicit Console(serving::Program& program)
+      : sign_ins("console", program.appliance().state, system_now), administrator(program.state(), &sign_ins) {
+    serving::report_sign_ins(program, sign_ins);
     http::Routes& routes = program.routes();
     pages::add_style(routes);
     routes.add("GET", "/healthz", [](const http::Call&) {
@@ -71,6 +74,7 @@ struct Console {
     });
   }
 
+  SignInLog sign_ins;
   Administrator administrator;
 };
 
