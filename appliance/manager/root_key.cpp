@@ -36,6 +36,12 @@ authority::RootAccess root_access(const Call& call) {
 json authority_root_export(Bench& bench, Call& call) {
   const SecretBytes passphrase = export_passphrase(call);
   const AuthorityDesk desk(bench);
+  if (desk.authority.root_key_place() == authority::RootKeyPlace::token) {
+    throw Failure({.code = "root-key-in-token",
+                   .subject = desk.authority.root().subject(),
+                   .cause = "its key is in a PKCS#11 token, which does not hand it out",
+                   .hint = "make a copy with the token's own tools"});
+  }
   const authority::RootKey key = desk.authority.root_key(root_access(call));
   json reply = about(desk, desk.authority.root_key_place());
   reply["outcome"] = call.flag("dry_run") ? "planned" : "done";
