@@ -83,7 +83,9 @@ class Collector {
       : state_(Folder::open(state_path)),
         settings_(CollectorSettings::load(state_path)),
         identity_(collector::own_identity(state_)),
-        customer_key_(state_.read_secret("customer.key", customer_key_limit)) {
+        customer_key_(state_.read_secret("customer.key", customer_key_limit)),
+        anchors_(state_, system_now),
+        revocations_(state_) {
     if (settings_.servers.empty() && !settings_.portal) {
       throw Failure({.code = "bad-setting",
                      .subject = state_path + "/settings/collector.toml",
@@ -138,12 +140,16 @@ class Collector {
     const tls::Target server = next_server(attempt);
     const std::uint64_t number = attempt + 1;
     try {
-      const collector::Trust trust = collector::read_trust(settings_, wire::collector_protocol);
+      const collector::Trust trust = collector::read_trust(settings_, wire::collector_protocol, anchors_, revocations_);
       {
         const std::lock_guard lock(status_.mutex);
         status_.trust = trust.mode;
       }
-      const collector::Uplink uplink(identity_, customer_key_, settings_.report_seconds);
+      const collector::Uplink uplink({.settings = settings_,
+                                      .identity = identity_,
+                                      .customer_key = customer_key_,
+                                      .anchors = anchors_,
+                                      .revocations = revocations_});
       const collector::Ending ending =
           uplink.run(server, trust, number, stop_pipe[0],
                      {.on_connected = [this](const std::string& name) { status_.set(true, name, ""); }});
@@ -162,6 +168,8 @@ class Collector {
   CollectorSettings settings_;
   collector::OwnIdentity identity_;
   SecretBytes customer_key_;
+  collector::KeptAnchors anchors_;
+  collector::KeptRevocations revocations_;
   Status status_;
   std::optional<tls::Target> assigned_;
   std::mt19937 random_{std::random_device{}()};

@@ -1,13 +1,17 @@
 // Whom a collector believes (P19): with a root file only that; with none the operating system's trust store; besides,
-// the certificates of the `trusted` list (D3: CAs, or servers' own certificates). Read anew for every connection, so
-// that a changed file counts at the next one.
+// the certificates of the `trusted` list (D3: CAs, or servers' own certificates), and the federation's roots that its
+// engine has added (kept_anchors.h), less those that were dropped. Read anew for every connection, so that a changed
+// file counts at the next one.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "appliance/settings/program_settings.h"
 #include "appliance/tls/client_context.h"
+#include "collector/kept_anchors.h"
+#include "collector/kept_revocations.h"
 
 namespace chancery::collector {
 
@@ -15,8 +19,16 @@ struct Trust {
   tls::ClientContext context;
   std::string mode;                // "pinned", "operating-system", "none"
   std::vector<std::string> roots;  // fingerprints of the pinned ones; empty for the operating system's
+  // What an administrator gave it, and what counts in all; nothing is checked in mode "none", so both are empty.
+  std::shared_ptr<const CertificatePool> given;
+  std::shared_ptr<const CertificatePool> counting;
 };
 
-[[nodiscard]] Trust read_trust(const CollectorSettings& settings, const std::string& alpn);
+[[nodiscard]] Trust read_trust(const CollectorSettings& settings, const std::string& alpn, const KeptAnchors& anchors,
+                               const KeptRevocations& revocations);
+
+// For a proof: that root alone, whatever else is trusted. No cross certificate can help, because only `root` anchors.
+[[nodiscard]] tls::ClientContext proof_context(const CollectorSettings& settings, const std::string& alpn,
+                                               const Certificate& root, const KeptRevocations& revocations);
 
 }  // namespace chancery::collector

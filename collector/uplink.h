@@ -1,15 +1,18 @@
-// One connection of a collector to an engine (or a portal): prove who we are, be proven to, report until it ends.
+// One connection of a collector to an engine (or a portal): prove who we are, be proven to, report until it ends, and
+// follow what the engine says of the federation's roots and of revoked certificates.
 //
-//   Ending ending = Uplink(identity, customer_key).run(server, trust, stop_descriptor, events);
+//   Ending ending = Uplink(parts).run(server, trust, number, stop_descriptor, events);
 //
-// The server must verify under `trust` and prove that it holds the Customer Key, else nothing is reported to it.
-// Returns when stopped, assigned elsewhere, or the server ends it; throws a Failure for everything that went wrong.
+// The server must verify under `trust` and prove that it holds the Customer Key, else nothing is reported to it and
+// nothing is learned from it. Returns when stopped, assigned elsewhere, or the server ends it; throws a Failure for
+// everything that went wrong, "revoked" when a new list has the certificate that this very server presented.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "appliance/tls/connection.h"
+#include "collector/follower.h"
 #include "collector/own_identity.h"
 #include "collector/trust.h"
 
@@ -26,15 +29,20 @@ struct UplinkEvents {
 
 class Uplink {
  public:
-  Uplink(const OwnIdentity& identity, const SecretBytes& customer_key, int report_seconds)
-      : identity_(identity), customer_key_(customer_key), report_seconds_(report_seconds) {}
+  struct Parts {
+    const CollectorSettings& settings;
+    const OwnIdentity& identity;
+    const SecretBytes& customer_key;
+    KeptAnchors& anchors;
+    KeptRevocations& revocations;
+  };
+  explicit Uplink(Parts parts) : parts_(parts) {}
   Ending run(const tls::Target& server, const Trust& trust, std::uint64_t number, int stop_descriptor,
              const UplinkEvents& events) const;
 
  private:
-  const OwnIdentity& identity_;
-  const SecretBytes& customer_key_;
-  int report_seconds_;
+  void prove_to(const tls::Target& server, const Certificate& root, std::uint64_t number, int stop_descriptor) const;
+  Parts parts_;
 };
 
 }  // namespace chancery::collector

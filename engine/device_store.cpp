@@ -18,7 +18,9 @@ const storage::Schema schema{.what = "the engine's devices",
                                             "  facts TEXT NOT NULL,"  // the last report as JSON; "" before the first
                                             "  first_seen INTEGER NOT NULL,"
                                             "  last_seen INTEGER NOT NULL"
-                                            ") STRICT"}};
+                                            ") STRICT",
+                                            // anchoring_text.h
+                                            "ALTER TABLE devices ADD COLUMN anchors TEXT NOT NULL DEFAULT ''"}};
 
 // Where the trust of the generation in force lies; outlives the program, because the last rows are written after it.
 class TrustPath {

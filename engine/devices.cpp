@@ -5,15 +5,20 @@
 #include <mutex>
 #include <set>
 
+#include "engine/anchoring_text.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
 
 namespace {
 
+constexpr std::chrono::hours told_life{1};
+
 struct Known {
   Device device;
   Bytes public_key;
+  int sessions = 0;
+  Instant told{};
 };
 
 Instant instant_of(std::int64_t seconds) { return Instant(std::chrono::seconds(seconds)); }
@@ -28,6 +33,7 @@ struct Devices::State {
   mutable std::mutex mutex;
   std::map<std::string, Known> known;
   std::set<std::string> changed;
+  std::set<std::string> untold;
 
   void read();
 };
@@ -35,7 +41,7 @@ struct Devices::State {
 // Who came in before the store could be read keeps what it told us now; only when it was first seen is older news.
 void Devices::State::read() {
   const std::vector<storage::Row> rows =
-      store->rows("SELECT id, public_key, facts, first_seen, last_seen FROM devices");
+      store->rows("SELECT id, public_key, facts, first_seen, last_seen, anchors FROM devices");
   const std::lock_guard lock(mutex);
   for (const storage::Row& row : rows) {
     const Instant first_seen = instant_of(row.integer(3));
@@ -50,6 +56,8 @@ void Devices::State::read() {
     if (!row.text(2).empty()) entry.device.facts = std::get<wire::Facts>(wire::parse_message(row.text(2)));
     entry.device.first_seen = first_seen;
     entry.device.last_seen = instant_of(row.integer(4));
+    entry.device.anchoring = anchoring_from_text(row.text(5));
+    untold.insert(entry.device.id);
   }
   is_read = true;
 }
@@ -79,6 +87,7 @@ void Devices::enter(const std::string& id, const Bytes& public_key) {
   entry.public_key = public_key;
   entry.device.first_seen = entry.device.last_seen = now;
   state_->changed.insert(id);
+  state_->untold.insert(id);
 }
 
 void Devices::report(const std::string& id, const wire::Facts& facts) {
@@ -89,12 +98,51 @@ void Devices::report(const std::string& id, const wire::Facts& facts) {
   found->second.device.facts = facts;
   found->second.device.last_seen = now;
   state_->changed.insert(id);
+  if (now - found->second.told >= told_life) state_->untold.insert(id);
 }
 
-void Devices::set_connected(const std::string& id, bool connected) {
+void Devices::session_began(const std::string& id) {
   const std::lock_guard lock(state_->mutex);
-  if (const auto found = state_->known.find(id); found != state_->known.end())
-    found->second.device.connected = connected;
+  const auto found = state_->known.find(id);
+  if (found == state_->known.end()) return;
+  found->second.device.connected = ++found->second.sessions > 0;
+}
+
+void Devices::session_ended(const std::string& id) {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->known.find(id);
+  if (found == state_->known.end()) return;
+  found->second.sessions = std::max(0, found->second.sessions - 1);
+  found->second.device.connected = found->second.sessions > 0;
+}
+
+std::map<std::string, Instant> Devices::holds(const std::string& id, const wire::Holds& holds) {
+  const Instant now = state_->clock();
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->known.find(id);
+  if (found == state_->known.end()) return {};
+  Device& device = found->second.device;
+  Anchoring next{.is_known = true, .needs = holds.needs, .held = holds.held, .proven = device.anchoring.proven};
+  std::erase_if(next.proven,
+                [&](const auto& each) { return std::ranges::find(holds.proven, each.first) == holds.proven.end(); });
+  const bool is_news = to_text(next) != to_text(device.anchoring);
+  device.anchoring = std::move(next);
+  device.last_seen = now;
+  if (is_news) {
+    state_->changed.insert(id);
+    state_->untold.insert(id);
+  }
+  return device.anchoring.proven;
+}
+
+void Devices::proves(const std::string& id, const std::string& root) {
+  const Instant now = state_->clock();
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->known.find(id);
+  if (found == state_->known.end()) return;
+  found->second.device.anchoring.proven[root] = now;
+  state_->changed.insert(id);
+  state_->untold.insert(id);
 }
 
 std::vector<Device> Devices::list(std::size_t offset, std::size_t limit) const {
@@ -121,6 +169,34 @@ std::size_t Devices::connected() const {
   return number;
 }
 
+std::vector<Device> Devices::take_untold(std::size_t limit) {
+  const Instant now = state_->clock();
+  const std::lock_guard lock(state_->mutex);
+  std::vector<Device> taken;
+  while (taken.size() < limit && !state_->untold.empty()) {
+    Known& entry = state_->known.at(*state_->untold.begin());
+    state_->untold.erase(state_->untold.begin());
+    entry.told = now;
+    taken.push_back(entry.device);
+  }
+  return taken;
+}
+
+void Devices::put_back_untold(const std::vector<Device>& devices) {
+  const std::lock_guard lock(state_->mutex);
+  for (const Device& device : devices) state_->untold.insert(device.id);
+}
+
+void Devices::tell_all_again() {
+  const std::lock_guard lock(state_->mutex);
+  for (const auto& [id, entry] : state_->known) state_->untold.insert(id);
+}
+
+std::size_t Devices::untold() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->untold.size();
+}
+
 void Devices::flush() {
   if (!state_->is_read) state_->read();
   std::vector<Known> batch;
@@ -135,10 +211,11 @@ void Devices::flush() {
       for (const Known& entry : batch) {
         const Device& device = entry.device;
         state_->store->run(
-            "INSERT INTO devices (id, public_key, facts, first_seen, last_seen) VALUES (?,?,?,?,?) "
-            "ON CONFLICT (id) DO UPDATE SET facts=excluded.facts, last_seen=excluded.last_seen",
+            "INSERT INTO devices (id, public_key, facts, first_seen, last_seen, anchors) VALUES (?,?,?,?,?,?) "
+            "ON CONFLICT (id) DO UPDATE SET facts=excluded.facts, last_seen=excluded.last_seen, "
+            "anchors=excluded.anchors",
             {device.id, entry.public_key, device.facts.host.empty() ? std::string() : wire::to_json(device.facts),
-             seconds_of(device.first_seen), seconds_of(device.last_seen)});
+             seconds_of(device.first_seen), seconds_of(device.last_seen), to_text(device.anchoring)});
       }
     });
   } catch (const Failure&) {

@@ -1,15 +1,17 @@
-// The endpoints an engine knows: who was admitted, and what each last reported. Kept in memory, written behind in
-// batches to a store (device_store.h), so that the collector channel never waits for a disk or a server.
+// The endpoints an engine knows: who was admitted, what each last reported, and which roots it has proven. Kept in
+// memory, written behind in batches to a store (device_store.h), so that the collector channel never waits for a disk or
+// a server.
 //
 //   Devices devices(std::move(store), system_now);
 //   devices.report(id, facts);
 //
-// What a crash loses is at most the last second of reports; an admission lost that way is simply asked for again. While
-// the store cannot be reached, what is to be written waits: at most one row for each device, the newest. A store that
-// cannot be read yet knows nobody: collectors are admitted anew, and what it knew is merged in later.
-// Thread safety: all methods may be called from any thread.
+// What a crash loses is at most the last second of reports; an admission lost that way is simply asked for again, and so
+// is a proof. While the store cannot be reached, what is to be written waits: at most one row for each device, the
+// newest. A store that cannot be read yet knows nobody: collectors are admitted anew, and what it knew is merged in
+// later. Thread safety: all methods may be called from any thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,12 +22,21 @@
 
 namespace chancery::engine {
 
+// What a collector has said and shown of the federation's roots (docs/state.md, "Proven anchors").
+struct Anchoring {
+  bool is_known = false;  // it has answered at all
+  bool needs = false;
+  std::vector<std::string> held;          // SHA-256
+  std::map<std::string, Instant> proven;  // to this engine, by a full handshake
+};
+
 struct Device {
   std::string id;
   wire::Facts facts;
   Instant first_seen{};
   Instant last_seen{};
   bool connected = false;
+  Anchoring anchoring;
 };
 
 class Devices {
@@ -37,10 +48,24 @@ class Devices {
   bool is_known(const std::string& id) const;
   void enter(const std::string& id, const Bytes& public_key);
   void report(const std::string& id, const wire::Facts& facts);
-  void set_connected(const std::string& id, bool connected);
+  // A device may have more than one session for a while; it is connected while one of them lasts.
+  void session_began(const std::string& id);
+  void session_ended(const std::string& id);
+  // What it says it holds; a proof of what it does not hold, or does not know of, any more is forgotten. Returns what is
+  // proven.
+  std::map<std::string, Instant> holds(const std::string& id, const wire::Holds& holds);
+  void proves(const std::string& id, const std::string& root);
+
   std::vector<Device> list(std::size_t offset, std::size_t limit) const;  // by id
   std::size_t count() const;
   std::size_t connected() const;
+
+  // For the heartbeat: whose anchoring has changed, or was last told an hour ago. What was taken counts as told.
+  std::vector<Device> take_untold(std::size_t limit);
+  void put_back_untold(const std::vector<Device>& devices);  // it did not arrive
+  void tell_all_again();
+  std::size_t untold() const;
+
   // Reads what the store knows where that was not done yet, and writes what has changed since the last call, in one
   // transaction. Failures are the store's; nothing is lost by one. One thread at a time.
   void flush();

@@ -8,6 +8,8 @@
 
 #include "appliance/http/client.h"
 #include "appliance/membership/membership.h"
+#include "appliance/serving/audit_heads.h"
+#include "engine/heartbeat_body.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
@@ -15,8 +17,8 @@ namespace chancery::engine {
 namespace {
 
 constexpr const char* trust_path = "trust/engine/ca-bundle.crt";
-constexpr const char* engine_endpoint = "engine";
-constexpr const char* engine_api_endpoint = "engine-api";
+constexpr std::size_t devices_a_beat = 1000;
+constexpr std::size_t epoch_limit = 128;
 
 struct Route {
   Membership membership;
@@ -47,66 +49,102 @@ std::shared_ptr<const Route> route_of(const backup::Generation& generation) {
       Route{std::move(*membership), member_context(generation, generation.read(trust_path), true)});
 }
 
-// Where the portal reaches the Web API: the shared port, or on a single appliance the Web API's own.
-int port_for_portal(const tls::ServingSnapshot& serving) {
-  for (const char* name : {engine_endpoint, engine_api_endpoint}) {
-    const auto found = serving.endpoints.find(name);
-    if (found != serving.endpoints.end()) return found->second.endpoint.port;
-  }
-  return 0;
-}
+class Heart {
+ public:
+  Heart(serving::Program& program, Devices& devices)
+      : program_(program), devices_(devices), audit_heads_(program, "engine") {}
 
-void beat(const serving::Program& program, const Devices& devices, const Route& route) {
-  const Appliance& appliance = program.appliance();
-  const nlohmann::json body = {{"name", appliance.name},
-                               {"internal_name", appliance.internal_name},
-                               {"version", CHANCERY_VERSION},
-                               {"port", port_for_portal(*program.serving())},
-                               {"devices", devices.count()},
-                               {"connected", devices.connected()},
-                               {"generation", program.generation().number()}};
-  const http::Reply reply =
-      http::request({.host = route.membership.portal_host,
-                     .port = route.membership.portal_port,
-                     .name = route.membership.portal_name},
-                    route.context, {.method = "POST", .path = "/api/v1/heartbeat", .body = body.dump(), .headers = {}},
-                    std::chrono::seconds(5));
-  if (reply.status != 200) {
-    throw Failure({.code = "heartbeat-refused",
-                   .subject = route.membership.portal_name,
-                   .cause = "the portal answered with status " + std::to_string(reply.status),
-                   .hint = "look at the portal's log; `chancery federation list` on the primary shows its members"});
+  RouteHolder& route() { return route_; }
+  serving::MemberProof& proof() { return proof_; }
+
+  // Says once per change, not once per beat, how it went.
+  void beat_and_say() {
+    const auto route = route_.get();
+    if (!route) return;
+    std::string outcome = "ok";
+    try {
+      beat(*route);
+    } catch (const Failure& failure) {
+      outcome = failure.what();
+      if (outcome != last_outcome_)
+        spdlog::warn("heartbeat to the portal failed: {} (hint: {})", outcome, failure.hint());
+    }
+    const Membership& membership = route->membership;
+    if (outcome == "ok" && last_outcome_ != "ok") {
+      spdlog::info("heartbeat accepted by portal {} at {}:{}", membership.portal_name, membership.portal_host,
+                   membership.portal_port);
+    }
+    last_outcome_ = outcome;
+    if (outcome != "ok") return;
+    proof_.attempt({{membership.portal_host, membership.portal_port, membership.portal_name},
+                    {membership.authority_host, membership.authority_port, membership.portal_name}});
   }
-}
+
+  bool is_behind() const { return last_outcome_ == "ok" && devices_.untold() > 0; }
+
+ private:
+  void beat(const Route& route) {
+    const std::vector<Device> told = devices_.take_untold(devices_a_beat);
+    try {
+      take_reply(route, http::request({.host = route.membership.portal_host,
+                                       .port = route.membership.portal_port,
+                                       .name = route.membership.portal_name},
+                                      route.context,
+                                      {.method = "POST",
+                                       .path = "/api/v1/heartbeat",
+                                       .body = audit_heads_.shown_in(heartbeat_body(
+                                           program_, devices_,
+                                           {.devices = told, .pending = devices_.untold(), .own = proof_.report()})),
+                                       .headers = {}},
+                                      std::chrono::seconds(5)));
+    } catch (const Failure&) {
+      devices_.put_back_untold(told);
+      throw;
+    }
+  }
+
+  void take_reply(const Route& route, const http::Reply& reply) {
+    if (reply.status != 200) {
+      throw Failure({.code = "heartbeat-refused",
+                     .subject = route.membership.portal_name,
+                     .cause = "the portal answered with status " + std::to_string(reply.status),
+                     .hint = "look at the portal's log; `chancery federation list` on the primary shows its members"});
+    }
+    audit_heads_.take_from(route.membership.portal_name, reply.body);
+    const auto answer = nlohmann::json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
+    if (!answer.is_object() || !answer.contains("anchors") || !answer["anchors"].is_string()) return;
+    const auto epoch = answer["anchors"].get<std::string>().substr(0, epoch_limit);
+    if (epoch == portal_epoch_) return;
+    // The first portal after our own start needs nothing twice: everybody waits to be told already.
+    if (!portal_epoch_.empty()) devices_.tell_all_again();
+    portal_epoch_ = epoch;
+  }
+
+  serving::Program& program_;
+  Devices& devices_;
+  serving::AuditHeads audit_heads_;
+  RouteHolder route_;
+  serving::MemberProof proof_;
+  std::string last_outcome_;
+  std::string portal_epoch_;
+};
 
 }  // namespace
 
-void start_heartbeat(serving::Program& program, const Devices& devices, std::chrono::seconds interval) {
-  const auto holder = std::make_shared<RouteHolder>();
-  program.on_generation([holder](const backup::Generation& generation) -> std::function<void()> {
+void start_heartbeat(serving::Program& program, Devices& devices, std::chrono::seconds interval) {
+  const auto heart = std::make_shared<Heart>(program, devices);
+  program.on_generation([heart](const backup::Generation& generation) -> std::function<void()> {
     auto next = route_of(generation);
-    return [holder, next = std::move(next)] { holder->set(next); };
+    auto proof = heart->proof().prepare(generation);
+    return [heart, next = std::move(next), proof = std::move(proof)] {
+      heart->route().set(next);
+      proof();
+    };
   });
-  program.run_in_background("heartbeat", [&program, &devices, holder, interval] {
-    std::string last_outcome;  // said once per change, not once per beat
-    while (!program.stopping()) {
-      if (const auto route = holder->get()) {
-        std::string outcome = "ok";
-        try {
-          beat(program, devices, *route);
-        } catch (const Failure& failure) {
-          outcome = failure.what();
-          if (outcome != last_outcome)
-            spdlog::warn("heartbeat to the portal failed: {} (hint: {})", outcome, failure.hint());
-        }
-        if (outcome == "ok" && last_outcome != "ok") {
-          spdlog::info("heartbeat accepted by portal {} at {}:{}", route->membership.portal_name,
-                       route->membership.portal_host, route->membership.portal_port);
-        }
-        last_outcome = outcome;
-      }
-      if (!program.pause(interval)) return;
-    }
+  program.run_in_background("heartbeat", [&program, heart, interval] {
+    do {
+      heart->beat_and_say();
+    } while (program.pause(heart->is_behind() ? std::min(interval, std::chrono::seconds(1)) : interval));
   });
 }
 

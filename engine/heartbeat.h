@@ -1,5 +1,9 @@
-// Tells the portal, every few seconds, that this engine lives: HTTPS, verified by the engine's own client trust
-// (ca-bundle.crt, P24), presenting the member identity. Trust that is appended counts from the next beat on.
+// Tells the portal, every few seconds, that this engine lives, what it serves, and which roots of the federation were
+// proven to it (docs/state.md, "Proven anchors"): HTTPS, verified by the engine's own client trust (ca-bundle.crt, P24),
+// presenting the member identity. Trust that is appended counts from the next beat on.
+//
+// At most 1,000 collectors a beat, those of which there is news; while there are more, a beat each second. A portal that
+// was started anew is told of all.
 #pragma once
 
 #include "appliance/serving/serving_program.h"
@@ -8,6 +12,6 @@
 namespace chancery::engine {
 
 // Registers what has to follow a change of generation, and starts the thread.
-void start_heartbeat(serving::Program& program, const Devices& devices, std::chrono::seconds interval);
+void start_heartbeat(serving::Program& program, Devices& devices, std::chrono::seconds interval);
 
 }  // namespace chancery::engine

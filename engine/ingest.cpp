@@ -2,11 +2,26 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "appliance/wire/collector_door.h"
 
 namespace chancery::engine {
 
-Ingest::Ingest(IngestOptions options, Devices& devices) : options_(std::move(options)), devices_(devices) {
+namespace {
+
+constexpr std::size_t bytes_a_second = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t handshakes_a_second = 200;
+constexpr std::size_t longest_spread = 3600;
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
+}  // namespace
+
+Ingest::Ingest(IngestOptions options, Devices& devices)
+    : options_(std::move(options)), devices_(devices), trust_(std::make_shared<FederationTrust>()) {
   wire::ChannelHandlers handlers;
   handlers.on_begin = [this](wire::Session& session) {
     wire::set_door(
@@ -16,10 +31,7 @@ Ingest::Ingest(IngestOptions options, Devices& devices) : options_(std::move(opt
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
     wire::CollectorDoor& door = wire::door_of(session);
     const wire::Message message = wire::parse_message(text);
-    if (door.is_open()) {
-      if (const auto* facts = std::get_if<wire::Facts>(&message)) devices_.report(door.id(), *facts);
-      return;
-    }
+    if (door.is_open()) return take(session, door.id(), message);
     const wire::DoorAnswer answer = door.take(message);
     if (answer.reply) session.send(wire::to_json(*answer.reply));
     if (answer.refused) {
@@ -29,15 +41,17 @@ Ingest::Ingest(IngestOptions options, Devices& devices) : options_(std::move(opt
     }
     if (answer.opened) {
       session.send(wire::to_json(wire::Welcome{options_.server_name, door.server_proof(), options_.interval_seconds}));
-      devices_.set_connected(door.id(), true);
+      devices_.session_began(door.id());
       spdlog::info("[{}] collector {} accepted from {} [{}], id {}", session.number(), session.endpoint(),
                    session.connection().peer_address(), session.connection().protocol(), door.id().substr(0, 16));
+      tell(session);
     }
   };
   handlers.on_end = [this](wire::Session& session) {
+    told_.erase(session.number());
     const wire::CollectorDoor& door = wire::door_of(session);
     if (!door.is_open()) return;
-    devices_.set_connected(door.id(), false);
+    devices_.session_ended(door.id());
     spdlog::info("[{}] collector {} has gone", session.number(), door.id().substr(0, 16));
   };
   handlers.idle = std::chrono::seconds(options_.interval_seconds) * 6 + std::chrono::seconds(15);
@@ -48,6 +62,95 @@ Ingest::~Ingest() = default;
 
 void Ingest::adopt(tls::Connection connection, const std::string& endpoint) {
   channel_->adopt(std::move(connection), endpoint);
+}
+
+void Ingest::set_trust(FederationTrust trust) {
+  const std::lock_guard lock(mutex_);
+  // A generation that changes none of it (a certificate of the console, a profile) is no news to 15,000 collectors.
+  if (trust.anchors == trust_->anchors && trust.revocations == trust_->revocations &&
+      trust.reached == trust_->reached) {
+    return;
+  }
+  trust_ = std::make_shared<const FederationTrust>(std::move(trust));
+  has_news_ = true;
+}
+
+std::shared_ptr<const FederationTrust> Ingest::trust() const {
+  const std::lock_guard lock(mutex_);
+  return trust_;
+}
+
+void Ingest::tell_news() {
+  if (!has_news_.exchange(false)) return;
+  const auto left = std::make_shared<std::size_t>(bytes_a_second);
+  channel_->for_each([this, left](wire::Session& session) {
+    if (!wire::door_of(session).is_open()) return;
+    if (*left == 0) {
+      has_news_ = true;
+      return;
+    }
+    *left -= std::min(*left, tell(session));
+  });
+}
+
+std::size_t Ingest::tell(wire::Session& session) {
+  const auto now = trust();
+  Told& told = told_[session.number()];
+  if (told.trust == now || now->anchors.empty()) return 0;
+  if (!told.trust || told.trust->revocations != now->revocations) told.lists = false;
+  told.trust = now;
+  session.send(now->anchors);  // answered by what it holds, its lists among it
+  return now->anchors.size() + (told.lists ? 0 : now->revocations.size());
+}
+
+void Ingest::take(wire::Session& session, const std::string& id, const wire::Message& message) {
+  if (const auto* facts = std::get_if<wire::Facts>(&message)) {
+    devices_.report(id, *facts);
+  } else if (const auto* holds = std::get_if<wire::Holds>(&message)) {
+    take_holds(session, id, *holds);
+  } else if (const auto* proof = std::get_if<wire::Proof>(&message)) {
+    take_proof(session, id, *proof);
+  }
+}
+
+void Ingest::take_holds(wire::Session& session, const std::string& id, const wire::Holds& holds) {
+  const auto proven = devices_.holds(id, holds);
+  const auto found = told_.find(session.number());
+  if (found == told_.end() || !found->second.trust) return;
+  const FederationTrust& told = *found->second.trust;
+  const bool lacks_lists =
+      std::ranges::any_of(told.lists, [&](const std::string& list) { return !contains(holds.lists, list); });
+  // Once for each session: what it could not take then it cannot take now.
+  if (lacks_lists && !holds.held.empty() && !found->second.lists) {
+    session.send(told.revocations);
+    found->second.lists = true;
+  }
+
+  const auto reached = told.reached.find(session.endpoint());
+  if (!told.is_rotating || reached == told.reached.end()) return;
+  wire::Prove prove;
+  for (const std::string& root : reached->second) {
+    if (contains(holds.held, root) && !proven.contains(root)) prove.roots.push_back(root);
+  }
+  if (prove.roots.empty()) return;
+  prove.within_seconds = static_cast<int>(std::min(longest_spread, devices_.connected() / handshakes_a_second));
+  session.send(wire::to_json(prove));
+}
+
+// The collector's word counts for what it checked; ours for what we can see: a full handshake on this very session, and
+// a chain that ends at that root.
+void Ingest::take_proof(wire::Session& session, const std::string& id, const wire::Proof& proof) {
+  const auto now = trust();
+  const auto reached = now->reached.find(session.endpoint());
+  if (session.connection().was_resumed() || reached == now->reached.end() || !contains(reached->second, proof.root)) {
+    session.send(wire::to_json(wire::Refused{"not-proven", "what was served here does not end at that root"}));
+    session.end();
+    return;
+  }
+  devices_.proves(id, proof.root);
+  spdlog::info("[{}] collector {} has proven the root {}", session.number(), id.substr(0, 16),
+               proof.root.substr(0, 16));
+  session.send(wire::to_json(proof));
 }
 
 }  // namespace chancery::engine

@@ -1,12 +1,18 @@
-// The collector channel of an engine: lets collectors in (wire/collector_door.h) and takes what they report.
+// The collector channel of an engine: lets collectors in (wire/collector_door.h), takes what they report, and tells them
+// of the federation's trust: after the welcome, and when a generation has changed it, to so many sessions a second as
+// 8 MiB allow. Proofs that it asks for are spread so that about 200 handshakes a second come of them.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "appliance/wire/channel_server.h"
 #include "engine/devices.h"
+#include "engine/federation_trust.h"
 
 namespace chancery::engine {
 
@@ -21,10 +27,29 @@ class Ingest {
   Ingest(IngestOptions options, Devices& devices);
   ~Ingest();
   void adopt(tls::Connection connection, const std::string& endpoint);
+  // From any thread; counts for new sessions at once, for present ones with the next tell_news().
+  void set_trust(FederationTrust trust);
+  // Tells sessions what they were not told yet; to be called every second, cheap where there is nothing to tell.
+  void tell_news();
 
  private:
+  std::shared_ptr<const FederationTrust> trust() const;
+  void take(wire::Session& session, const std::string& id, const wire::Message& message);
+  void take_holds(wire::Session& session, const std::string& id, const wire::Holds& holds);
+  void take_proof(wire::Session& session, const std::string& id, const wire::Proof& proof);
+  std::size_t tell(wire::Session& session);  // bytes sent
+
   IngestOptions options_;
   Devices& devices_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const FederationTrust> trust_;
+  std::atomic<bool> has_news_ = false;
+  // What each session was told, by its number; on the channel's thread alone.
+  struct Told {
+    std::shared_ptr<const FederationTrust> trust;
+    bool lists = false;
+  };
+  std::unordered_map<std::uint64_t, Told> told_;
   std::unique_ptr<wire::ChannelServer> channel_;  // last: its thread uses the members above
 };
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "appliance/membership/customer_key.h"
+#include "appliance/serving/report_sign_ins.h"
 #include "appliance/settings/program_settings.h"
 #include "engine/device_store.h"
 #include "engine/heartbeat.h"
@@ -16,7 +17,9 @@ using namespace chancery;
 
 struct Engine {
   Engine(serving::Program& program, const EngineSettings& settings)
-      : administrator(program.state()), devices(engine::open_device_store(program, settings.storage), system_now) {
+      : sign_ins("engine", program.appliance().state, system_now),
+        administrator(program.state(), &sign_ins),
+        devices(engine::open_device_store(program, settings.storage), system_now) {
     // A file is read before anybody is served, and one that cannot be read is no start; a server may be away for now.
     if (settings.storage.kind == StorageSetting::Kind::sqlite) devices.flush();
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
@@ -24,14 +27,23 @@ struct Engine {
         std::make_unique<engine::Ingest>(engine::IngestOptions{.server_name = program.appliance().name,
                                                                .customer_key = [this] { return customer_key.get(); }},
                                          devices);
+    program.on_generation([this, &program](const backup::Generation& generation) -> std::function<void()> {
+      auto trust = std::make_shared<engine::FederationTrust>(engine::federation_trust_of(generation));
+      return [this, &program, trust] {
+        program.set_condition("collectors", trust->problem);
+        ingest->set_trust(std::move(*trust));
+      };
+    });
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       ingest->adopt(std::move(connection), endpoint);
     });
     engine::add_web_api(program, devices, administrator);
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
+    serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {
       do {
         keep_devices(program);
+        ingest->tell_news();
       } while (program.pause(std::chrono::seconds(1)));
     });
   }
@@ -46,6 +58,7 @@ struct Engine {
     }
   }
 
+  SignInLog sign_ins;
   Administrator administrator;
   engine::Devices devices;
   CustomerKey customer_key;

@@ -9,10 +9,16 @@
 
 #include "appliance/http/client.h"
 #include "appliance/membership/membership.h"
+#include "appliance/serving/audit_heads.h"
+#include "appliance/serving/member_proof.h"
 #include "appliance/settings/appliance.h"
 #include "appliance/storage/database.h"
 #include "appliance/trust/portal_store.h"
+#include "keystore/bytes/secret.h"
+#include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
+#include "portal/heartbeat_report.h"
+#include "portal/proven_anchors.h"
 
 namespace chancery::portal {
 
@@ -22,22 +28,22 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds poll_interval{5};
 
-const storage::Schema schema{.what = "the portal's engines",
-                             .migrations = {"CREATE TABLE engines ("
-                                            "  name TEXT PRIMARY KEY,"
-                                            "  internal_name TEXT NOT NULL,"
-                                            "  host TEXT NOT NULL,"
-                                            "  port INTEGER NOT NULL,"
-                                            "  version TEXT NOT NULL,"
-                                            "  last_seen INTEGER NOT NULL"
-                                            ") STRICT"}};
-
-Failure bad_heartbeat(const std::string& cause) {
-  return Failure({.code = "heartbeat-invalid",
-                  .subject = "heartbeat",
-                  .cause = cause,
-                  .hint = "engine and portal must be of the same major version"});
-}
+const storage::Schema schema{
+    .what = "the portal's engines",
+    .migrations = {"CREATE TABLE engines ("
+                   "  name TEXT PRIMARY KEY,"
+                   "  internal_name TEXT NOT NULL,"
+                   "  host TEXT NOT NULL,"
+                   "  port INTEGER NOT NULL,"
+                   "  version TEXT NOT NULL,"
+                   "  last_seen INTEGER NOT NULL"
+                   ") STRICT",
+                   // Seconds that its clock is ahead of ours, as far as it told.
+                   "ALTER TABLE engines ADD COLUMN clock_skew INTEGER NOT NULL DEFAULT 0",
+                   "ALTER TABLE engines ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+                   // JSON: [{"endpoint","identity","sha256","not_after"}]
+                   "ALTER TABLE engines ADD COLUMN served TEXT NOT NULL DEFAULT '[]'",
+                   "ALTER TABLE engines ADD COLUMN anchors_pending INTEGER NOT NULL DEFAULT 0", proven_anchors_table}};
 
 std::string host_of(const std::string& peer) {
   std::string host = peer.substr(0, peer.rfind(':'));
@@ -51,33 +57,15 @@ std::int64_t number_in(const json& object, const char* name) {
   return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
-EngineView parse_heartbeat(const http::Call& call, const Certificate& member) {
-  const json body = json::parse(call.body, nullptr, /*allow_exceptions=*/false);
-  if (!body.is_object()) throw bad_heartbeat("the body is not a JSON object");
-  EngineView view;
-  try {
-    view.name = body.at("name").get<std::string>();
-    view.internal_name = body.at("internal_name").get<std::string>();
-    view.version = body.at("version").get<std::string>();
-    view.port = body.at("port").get<int>();
-    view.devices = body.at("devices").get<std::int64_t>();
-    view.connected = body.at("connected").get<std::int64_t>();
-  } catch (const json::exception&) {
-    throw bad_heartbeat("a field is missing or of another type");
+std::string to_text(const std::vector<ServedCertificate>& served) {
+  json all = json::array();
+  for (const ServedCertificate& each : served) {
+    all.push_back({{"endpoint", each.endpoint},
+                   {"identity", each.identity},
+                   {"sha256", each.sha256},
+                   {"not_after", to_rfc3339(each.not_after)}});
   }
-  if (view.port < 1 || view.port > 65535) throw bad_heartbeat("the port is out of range");
-  if (view.version.size() > 64) throw bad_heartbeat("the version is too long");
-  // What the engine says of its names counts only as far as its member certificate says so too.
-  const auto bears = [&member](const std::string& name) { return answers_to(member.names(), name); };
-  if (!bears(view.name) || !bears(view.internal_name)) {
-    throw Failure(
-        {.code = "name-mismatch",
-         .subject = view.name,
-         .cause = "the member certificate does not bear the names that the heartbeat gives",
-         .hint = "names come from the join token: remove the member and join it again with --name and --san"});
-  }
-  view.host = host_of(call.connection.peer_address());
-  return view;
+  return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -103,32 +91,70 @@ struct Engines::State {
 
   void take_heartbeat(const http::Call& call) {
     const auto chain = call.connection.peer_chain();
-    if (chain.empty()) throw bad_heartbeat("it came without a member certificate");
-    if (const auto member = member_name(chain.front()); !member || member->role == to_text(Role::primary)) {
+    const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
+    if (!member || member->role == to_text(Role::primary)) {
       throw Failure({.code = "forbidden",
-                     .subject = chain.front().subject(),
+                     .subject = chain.empty() ? "heartbeat" : chain.front().subject(),
                      .cause = "a primary runs no engine, so it has no heartbeat to give",
                      .hint = "let the engine of a secondary or single appliance ask"});
     }
-    EngineView fresh = parse_heartbeat(call, chain.front());
-    fresh.last_seen = system_now();
+    const HeartbeatReport report = parse_heartbeat(call.body, chain.front());
+    const Instant now = system_now();
+    const std::string host = host_of(call.connection.peer_address());
     {
       const std::lock_guard lock(mutex);
-      EngineView& entry = engines[fresh.name];
-      if (entry.name.empty()) spdlog::info("engine {} says it lives at {}:{}", fresh.name, fresh.host, fresh.port);
-      fresh.was_asked = entry.was_asked;
-      fresh.reachable = entry.reachable;
-      fresh.verified = entry.verified;
-      fresh.certificate = entry.certificate;
-      fresh.problem = entry.name.empty() ? "not asked yet" : entry.problem;
-      entry = fresh;
+      EngineView& entry = engines[report.name];
+      if (entry.name.empty()) {
+        spdlog::info("engine {} says it lives at {}:{}", report.name, host, report.port);
+        entry.problem = "not asked yet";
+      }
+      entry.name = report.name;
+      entry.internal_name = report.internal_name;
+      entry.host = host;
+      entry.port = report.port;
+      entry.version = report.version;
+      entry.devices = report.devices;
+      entry.connected = report.connected;
+      entry.last_seen = now;
     }
+    database.write([&] { store(report, host, now); });
+  }
+
+  void store(const HeartbeatReport& report, const std::string& host, Instant now) {
+    const std::int64_t skew = report.clock ? (*report.clock - now).count() : 0;
     database.run(
-        "INSERT INTO engines (name, internal_name, host, port, version, last_seen) VALUES (?,?,?,?,?,?) "
+        "INSERT INTO engines (name, internal_name, host, port, version, last_seen, clock_skew, generation, served, "
+        "anchors_pending) VALUES (?,?,?,?,?,?,?,?,?,?) "
         "ON CONFLICT (name) DO UPDATE SET internal_name=excluded.internal_name, host=excluded.host, "
-        "port=excluded.port, version=excluded.version, last_seen=excluded.last_seen",
-        {fresh.name, fresh.internal_name, fresh.host, std::int64_t{fresh.port}, fresh.version,
-         std::int64_t{fresh.last_seen.time_since_epoch().count()}});
+        "port=excluded.port, version=excluded.version, last_seen=excluded.last_seen, clock_skew=excluded.clock_skew, "
+        "generation=excluded.generation, served=excluded.served, anchors_pending=excluded.anchors_pending",
+        {report.name, report.internal_name, host, std::int64_t{report.port}, report.version,
+         std::int64_t{now.time_since_epoch().count()}, skew, report.generation, to_text(report.served),
+         report.anchors_pending});
+    store_anchors(database, report.name, report.anchors);
+  }
+
+  // A primary runs no engine that could prove for it. With whom: an engine that answers, else its own authority.
+  void prove() {
+    if (program.appliance().role != Role::primary) return;
+    std::vector<tls::Target> servers;
+    for (const EngineView& view : list()) {
+      if (view.reachable) servers.push_back({view.host, view.port, view.internal_name});
+    }
+    if (const auto own = membership.get()) {
+      servers.push_back({own->authority_host, own->authority_port, own->portal_name});
+    }
+    proof.attempt(servers);
+    const serving::MemberProof::Report report = proof.report();
+    if (report.held.empty()) return;
+    const std::string& name = program.appliance().name;
+    AnchorReport own{
+        .who = name, .kind = "member", .name = name, .proven = {}, .held = {}, .needs = true, .seen = system_now()};
+    own.proven.assign(report.proven.begin(), report.proven.end());
+    for (const std::string& root : report.held) {
+      if (!report.proven.contains(root)) own.held.push_back(root);
+    }
+    store_anchors(database, name, {own});
   }
 
   std::vector<EngineView> list() const {
@@ -174,6 +200,11 @@ struct Engines::State {
   }
 
   void poll() {
+    ask_all();
+    prove();
+  }
+
+  void ask_all() {
     const auto context = contexts.get();
     if (!context) return;
     for (EngineView view : list()) {
@@ -202,26 +233,32 @@ struct Engines::State {
     }
   }
 
-  class ContextHolder {
+  template <typename Value>
+  class Holder {
    public:
-    std::shared_ptr<const tls::ClientContext> get() const {
+    std::shared_ptr<const Value> get() const {
       const std::lock_guard lock(mutex_);
-      return context_;
+      return value_;
     }
-    void set(std::shared_ptr<const tls::ClientContext> context) {
+    void set(std::shared_ptr<const Value> value) {
       const std::lock_guard lock(mutex_);
-      context_ = std::move(context);
+      value_ = std::move(value);
     }
 
    private:
     mutable std::mutex mutex_;
-    std::shared_ptr<const tls::ClientContext> context_;
+    std::shared_ptr<const Value> value_;
   };
 
   serving::Program& program;
+  serving::AuditHeads audit_heads{program, "portal"};
   PortalSettings settings;
   storage::Database database;
-  ContextHolder contexts;
+  Holder<tls::ClientContext> contexts;
+  Holder<Membership> membership;
+  serving::MemberProof proof;
+  const std::string epoch =
+      to_hex(view_of(random_secret(16)));  // of this process: who hears another one tells all again
   mutable std::mutex mutex;
   std::map<std::string, EngineView> engines;
 };
@@ -235,12 +272,22 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
       next = std::make_shared<const tls::ClientContext>(member_context(
           generation, trust::portal_trust_pem(generation), !state.settings.ignore_engine_certificate_problems));
     }
-    return [&state, next] { state.contexts.set(next); };
+    const auto membership = read_membership(generation);
+    const auto own = membership ? std::make_shared<const Membership>(*membership) : nullptr;
+    return [&state, next, own, proof = state.proof.prepare(generation)] {
+      state.contexts.set(next);
+      state.membership.set(own);
+      proof();
+    };
   });
-  program.routes().add_for_members("POST", "/api/v1/heartbeat", [&state](const http::Call& call) {
-    state.take_heartbeat(call);
-    return http::Answer::json("{}");
-  });
+  program.routes().add_for_members(
+      "POST", "/api/v1/heartbeat",
+      [&state](const http::Call& call) {
+        state.take_heartbeat(call);
+        state.audit_heads.take_from(member_name(call.connection.peer_chain().front())->name, call.body);
+        return http::Answer::json(state.audit_heads.shown_in(json({{"anchors", state.epoch}}).dump()));
+      },
+      heartbeat_limit);
   if (settings.ignore_engine_certificate_problems) {
     spdlog::warn("certificate problems of engines are ignored (engine-ssl-ignore-certificate-problems)");
   }

@@ -113,13 +113,14 @@ int run_list(Session& session) {
   }
   Table table({{.title = "NAME", .may_shrink = true},
                {.title = "ROLE"},
-               {.title = "STATE"},
-               {.title = "JOINED"},
+               {.title = "STATE", .may_shrink = true},
+               {.title = "VERSION"},
                {.title = "LAST SEEN"}});
   for (const Json& each : reply.value("members", Json::array())) {
     const std::string seen = text_at(each, "last_seen");
-    table.add({text_at(each, "name"), text_at(each, "role"), text_at(each, "state"),
-               relative(text_at(each, "joined"), session.now()), seen.empty() ? "-" : relative(seen, session.now())});
+    const std::string version = text_at(each, "version");
+    table.add({text_at(each, "name"), text_at(each, "role"), text_at(each, "state"), version.empty() ? "-" : version,
+               seen.empty() ? "-" : relative(seen, session.now())});
   }
   if (table.is_empty()) {
     session.terminal().note("no members yet");
@@ -263,7 +264,9 @@ constexpr Command kCommands[] = {
     {.path = "federation list",
      .doing = "list members",
      .summary = "the appliances of the federation",
-     .description = "Known in full on the primary.",
+     .description = "Known in full on the primary. STATE is ok, missing (nothing heard for five minutes), or what is "
+                    "off: its clock, a certificate that ends, its version. --json has all of it, and what each "
+                    "member serves.",
      .positionals = {},
      .options = {},
      .examples = kListExamples,

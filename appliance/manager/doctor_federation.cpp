@@ -5,13 +5,13 @@
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/renewal.h"
 #include "appliance/manager/revocations.h"
+#include "appliance/manager/standing.h"
 
 namespace chancery::manager {
 namespace {
 
 constexpr const char* customer_key_path = "customer-key/customer.key";
 constexpr std::size_t customer_key_size = 32;
-constexpr std::chrono::minutes silence{5};
 
 void examine_customer_key(Examination& examination, Bench& bench) {
   const std::string check = "customer-key";
@@ -68,18 +68,20 @@ void examine_revocations(Examination& examination, Bench& bench) {
 
 void examine_members(Examination& examination, Bench& bench) {
   AuthorityDesk desk(bench);
-  const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
+  const std::map<std::string, Heartbeat> heard = heartbeats(bench.appliance.state);
   std::size_t others = 0;
   bool said = false;
   for (const federation::Member& member : desk.admission.members()) {
+    // What concerns this appliance itself is said by the other checks.
     if (member.name == bench.appliance.name) continue;
     ++others;
-    Instant last = member.last_seen.value_or(member.joined);
-    if (const auto found = heard.find(member.name); found != heard.end()) last = std::max(last, found->second);
-    if (bench.now() - last <= silence) continue;
-    said = true;
-    examination.warning("member " + member.name, "was last heard of at " + to_rfc3339(last),
-                        "look at its engine (chancery status there), its network, and at the portal's log here");
+    const auto found = heard.find(member.name);
+    const Standing standing = standing_of(member, found == heard.end() ? nullptr : &found->second, bench.now());
+    for (const Standing::Problem& problem : standing.problems) {
+      said = true;
+      examination.warning("member " + member.name,
+                          problem.text + "; last heard of at " + to_rfc3339(standing.last_seen), problem.hint);
+    }
   }
   if (!said) examination.ok("members", std::to_string(others) + " members besides this appliance");
 }

@@ -6,6 +6,7 @@
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/root_access.h"
+#include "appliance/manager/standing.h"
 #include "appliance/manager/verbs.h"
 
 namespace chancery::manager {
@@ -38,6 +39,29 @@ std::chrono::seconds time_to_live(const Call& call) {
   const std::int64_t seconds = call.number("ttl_seconds").value_or(default_seconds);
   if (seconds >= 1 && seconds <= longest_seconds) return std::chrono::seconds(seconds);
   throw bad_argument("ttl_seconds", "is not between one second and one day", "give for example --ttl 10m");
+}
+
+json served_json(const Heartbeat& heartbeat) {
+  json all = json::array();
+  for (const Heartbeat::Served& served : heartbeat.served) {
+    all.push_back({{"endpoint", served.endpoint},
+                   {"identity", served.identity},
+                   {"sha256", served.sha256},
+                   {"not_after", to_rfc3339(served.not_after)}});
+  }
+  return all;
+}
+
+// Besides the contract's fields what the portal heard: absent fields were not told.
+void add_heard(json& entry, const Heartbeat* heartbeat, const Standing& standing) {
+  entry["state"] = standing.state();
+  entry["problems"] = json::array();
+  for (const Standing::Problem& problem : standing.problems) entry["problems"].push_back(problem.text);
+  if (heartbeat == nullptr) return;
+  entry["version"] = heartbeat->version;
+  entry["clock_ahead_seconds"] = heartbeat->clock_ahead.count();
+  entry["generation"] = heartbeat->generation;
+  entry["served"] = served_json(*heartbeat);
 }
 
 json member_json(const federation::Member& member) {
@@ -139,15 +163,19 @@ json federation_list(Bench& bench, Call&) {
   if (bench.appliance.role == Role::secondary) return {{"members", members_of_secondary(bench)}};
   AuthorityDesk desk(bench);
   json members = json::array();
-  const std::map<std::string, Instant> heard = heartbeats(bench.appliance.state);
+  const std::map<std::string, Heartbeat> heard = heartbeats(bench.appliance.state);
   for (federation::Member& member : desk.admission.members()) {
     const auto found = heard.find(member.name);
-    if (found != heard.end() && (!member.last_seen || *member.last_seen < found->second)) {
-      member.last_seen = found->second;
-    }
+    const Heartbeat* heartbeat = found == heard.end() ? nullptr : &found->second;
+    const bool is_self = member.name == bench.appliance.name;
     // Whoever answers this question is here.
-    if (member.name == bench.appliance.name) member.last_seen = bench.now();
-    members.push_back(member_json(member));
+    if (is_self) member.last_seen = bench.now();
+    const Standing standing = standing_of(member, heartbeat, bench.now());
+    if (heartbeat != nullptr) member.last_seen = standing.last_seen;
+    json entry = member_json(member);
+    add_heard(entry, heartbeat, standing);
+    if (is_self && heartbeat == nullptr) entry["version"] = CHANCERY_VERSION;
+    members.push_back(std::move(entry));
   }
   return {{"federation", bench.appliance.federation}, {"members", std::move(members)}};
 }

@@ -1,14 +1,29 @@
-// When the portal on this appliance last heard of each engine, read from its database (databases/portal.db).
+// What the portal on this appliance last heard of each engine, read from its database (databases/portal.db).
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "keystore/x509/instant.h"
 
 namespace chancery::manager {
 
+struct Heartbeat {
+  struct Served {
+    std::string endpoint;
+    std::string identity;
+    std::string sha256;
+    Instant not_after{};
+  };
+  Instant last_seen{};
+  std::string version;                  // "" before it has told
+  std::chrono::seconds clock_ahead{0};  // of ours; its heartbeat's way here counted in
+  std::int64_t generation = 0;          // 0: not told
+  std::vector<Served> served;
+};
+
 // By member name. Empty where there is no portal, or it has not written anything yet.
-[[nodiscard]] std::map<std::string, Instant> heartbeats(const std::string& state_path);
+[[nodiscard]] std::map<std::string, Heartbeat> heartbeats(const std::string& state_path);
 
 }  // namespace chancery::manager

@@ -1,7 +1,10 @@
 #include "appliance/membership/membership.h"
 
+#include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "appliance/membership/revocation_list.h"
 #include "keystore/fault.h"
 #include "keystore/x509/material.h"
 
@@ -16,6 +19,20 @@ Failure damaged(const std::string& cause) {
                   .subject = membership_path,
                   .cause = cause,
                   .hint = "run `chancery doctor`; go back with `chancery generation rollback N` or join again"});
+}
+
+std::function<bool(const Certificate&)> revoked_in(const backup::Generation& generation) {
+  if (!generation.has(RevocationList::path)) return {};
+  try {
+    const auto lists =
+        std::make_shared<const std::vector<RevocationList>>(revocation_lists(generation.read(RevocationList::path)));
+    return [lists](const Certificate& each) {
+      return std::ranges::any_of(*lists, [&](const RevocationList& list) { return list.lists(each); });
+    };
+  } catch (const Failure&) {
+    // The member rule of every program refuses members for the same reason, and says so in the log.
+    return [](const Certificate&) { return true; };
+  }
 }
 
 }  // namespace
@@ -33,6 +50,8 @@ std::optional<Membership> read_membership(const backup::Generation& generation) 
     membership.portal_host = file.at("portal").at("host").get<std::string>();
     membership.portal_port = file.at("portal").at("port").get<int>();
     membership.portal_name = file.at("portal").at("name").get<std::string>();
+    membership.authority_host = file.at("authority").at("host").get<std::string>();
+    membership.authority_port = file.at("authority").at("port").get<int>();
     return membership;
   } catch (const nlohmann::json::exception& error) {
     throw damaged(error.what());
@@ -45,6 +64,7 @@ tls::ClientContext member_context(const backup::Generation& generation, Bytes tr
   options.verify_chain = verify;
   options.verify_name = verify;
   options.alpn = {member_protocol};
+  if (verify) options.is_revoked = revoked_in(generation);
   const Bytes chain = generation.read("identities/member/fullchain.pem");
   options.chain = read_material(chain, {.source = "identities/member/fullchain.pem"}).certificates;
   const SecretBytes key = generation.read_secret("identities/member/key.pem");

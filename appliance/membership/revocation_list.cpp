@@ -96,11 +96,36 @@ bool RevocationList::is_signed_by(const Certificate& issuer) const {
   return fits;
 }
 
+bool RevocationList::covers(const Certificate& certificate) const {
+  if (certificate.issuer_der() != issuer_) return false;
+  const Bytes& key = certificate.authority_key_id();
+  return key.empty() || authority_key_id_.empty() || key == authority_key_id_;
+}
+
+bool RevocationList::is_of_the_issuer_of(const RevocationList& other) const {
+  return issuer_ == other.issuer_ && authority_key_id_ == other.authority_key_id_;
+}
+
 std::string RevocationList::to_pem() const {
   const std::string body = to_base64(der_);
   std::string text = std::string("-----BEGIN ") + pem_label + "-----\n";
   for (std::size_t at = 0; at < body.size(); at += 64) text += body.substr(at, 64) + "\n";
   return text + "-----END " + pem_label + "-----\n";
+}
+
+std::vector<RevocationList> revocation_lists(ByteView pem) {
+  if (pem.size() > 2 * largest) throw bad("the file is larger than 8 MiB");
+  std::vector<RevocationList> lists;
+  pem::Scanner scanner(pem);
+  while (const auto block = scanner.next()) {
+    Bytes der;
+    if (block->label != pem_label || !block->is_closed || !pem::decode_into(block->body, der)) {
+      throw bad("it is no PEM of revocation lists");
+    }
+    lists.push_back(RevocationList::from_der(der));
+  }
+  if (lists.empty()) throw bad("there is none in it");
+  return lists;
 }
 
 }  // namespace chancery

@@ -9,6 +9,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "keystore/x509/certificate.h"
 
@@ -24,6 +25,9 @@ class RevocationList {
 
   bool lists(const Certificate& certificate) const;
   bool is_signed_by(const Certificate& issuer) const;
+  // Whether it is for certificates of this one's issuer, by name and, where both tell it, by key; of another list's.
+  bool covers(const Certificate& certificate) const;
+  bool is_of_the_issuer_of(const RevocationList& other) const;
   std::string to_pem() const;
 
   const Bytes& der() const noexcept { return der_; }
@@ -42,5 +46,9 @@ class RevocationList {
   Instant this_update_{};
   Instant next_update_{};
 };
+
+// All lists of a PEM file: after a rotation, those of the issuing CAs before and after it. Failure("bad-crl"), also where
+// there is none.
+[[nodiscard]] std::vector<RevocationList> revocation_lists(ByteView pem);
 
 }  // namespace chancery

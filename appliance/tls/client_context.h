@@ -5,6 +5,7 @@
 // comparison with the peer's public key. Thread safety: may be shared.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct ClientOptions {
   std::optional<Sha256> pin;  // SHA-256 of the peer's SubjectPublicKeyInfo
   bool verify_chain = true;   // false: "ignore certificate problems" (P23); the log says so
   bool verify_name = true;    // false: T6; refused by callers where the trust is the public CAs
+  // Asked for each certificate that the peer sends, once the chain is good; called on any thread. Empty: none is.
+  std::function<bool(const Certificate& certificate)> is_revoked = {};
   std::string minimum_protocol = "TLSv1.2";
   std::vector<std::string> alpn;   // in order of preference
   std::vector<Certificate> chain;  // client certificate, leaf first; empty: none

@@ -61,6 +61,19 @@ std::optional<Fault> check_name(const PeerCheck& check, const Certificate& leaf)
                .hint = "connect by a name the certificate bears (DNS), or replace it by one that bears this name too"};
 }
 
+std::optional<Fault> check_revocation(const PeerCheck& check, const std::vector<Certificate>& sent) {
+  if (!check.options->is_revoked) return std::nullopt;
+  for (const Certificate& certificate : sent) {
+    if (!check.options->is_revoked(certificate)) continue;
+    return Fault{.code = "revoked",
+                 .subject = check.host,
+                 .cause = "the certificate " + certificate.subject() + " (serial " + certificate.serial() +
+                          ") was taken back by its CA",
+                 .hint = "that server must get a new certificate, or join the federation anew, before it is trusted"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Fault> judge(X509_STORE_CTX* store, const PeerCheck& check) {
   const std::vector<Certificate> sent = from_stack(X509_STORE_CTX_get0_untrusted(store));
   if (sent.empty()) return verification_fault(X509_V_ERR_UNSPECIFIED, 0, check.host);
@@ -76,6 +89,7 @@ std::optional<Fault> judge(X509_STORE_CTX* store, const PeerCheck& check) {
                      "authority's key was changed"};
   }
   if (std::optional<Fault> fault = check_chain(store, check, sent)) return fault;
+  if (std::optional<Fault> fault = check_revocation(check, sent)) return fault;
   return check_name(check, leaf);
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/wire/frames.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 
@@ -13,6 +14,11 @@ using nlohmann::json;
 
 constexpr std::size_t text_limit = 512;
 constexpr std::size_t list_limit = 256;
+constexpr std::size_t certificate_limit = 8192;  // in base64
+constexpr std::size_t most_roots = 8;
+constexpr std::size_t most_crosses = 16;
+constexpr std::size_t most_retired = 64;
+constexpr int longest_spread = 3600;
 
 Failure invalid(const std::string& cause) {
   return Failure({.code = "message-invalid",
@@ -37,6 +43,28 @@ Bytes binary(const json& object, const char* key) {
   return from_base64(encoded);
 }
 
+std::vector<Bytes> binaries(const json& object, const char* key, std::size_t most, std::size_t each) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array() || found->size() > most) {
+    throw invalid(std::string("\"") + key + "\" is no list, or too long");
+  }
+  std::vector<Bytes> values;
+  for (const json& item : *found) {
+    if (!item.is_string() || item.get_ref<const std::string&>().size() > each) {
+      throw invalid(std::string("\"") + key + "\" holds something that is no text, or too long");
+    }
+    values.push_back(from_base64(item.get_ref<const std::string&>()));
+  }
+  return values;
+}
+
+bool flag(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_boolean())
+    throw invalid(std::string("\"") + key + "\" is neither true nor false");
+  return found->get<bool>();
+}
+
 int number(const json& object, const char* key, int low, int high) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number_integer()) throw invalid(std::string("\"") + key + "\" is no number");
@@ -45,9 +73,9 @@ int number(const json& object, const char* key, int low, int high) {
   return static_cast<int>(value);
 }
 
-std::vector<std::string> texts(const json& object, const char* key) {
+std::vector<std::string> texts(const json& object, const char* key, std::size_t most = list_limit) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_array() || found->size() > list_limit) {
+  if (found == object.end() || !found->is_array() || found->size() > most) {
     throw invalid(std::string("\"") + key + "\" is no list, or too long");
   }
   std::vector<std::string> values;
@@ -58,6 +86,12 @@ std::vector<std::string> texts(const json& object, const char* key) {
     values.push_back(item.get<std::string>());
   }
   return values;
+}
+
+json encoded(const std::vector<Bytes>& values) {
+  json list = json::array();
+  for (const Bytes& value : values) list.push_back(to_base64(value));
+  return list;
 }
 
 struct ToJson {
@@ -82,6 +116,19 @@ struct ToJson {
         {"version", m.version}, {"trust", m.trust_mode}, {"trust_roots", m.trust_roots}, {"presented", m.presented}};
   }
   json operator()(const Refused& m) const { return {{"type", "refused"}, {"code", m.code}, {"message", m.message}}; }
+  json operator()(const Anchors& m) const {
+    return {{"type", "anchors"}, {"roots", encoded(m.roots)}, {"crosses", encoded(m.crosses)}, {"retired", m.retired}};
+  }
+  json operator()(const Holds& m) const {
+    return {{"type", "holds"}, {"needs", m.needs}, {"held", m.held}, {"proven", m.proven}, {"lists", m.lists}};
+  }
+  json operator()(const Prove& m) const {
+    return {{"type", "prove"}, {"roots", m.roots}, {"within", m.within_seconds}};
+  }
+  json operator()(const Proof& m) const { return {{"type", "proof"}, {"root", m.root}}; }
+  json operator()(const Revocations& m) const {
+    return {{"type", "revocations"}, {"issuers", encoded(m.issuers)}, {"lists", encoded(m.lists)}};
+  }
 };
 
 }  // namespace
@@ -116,6 +163,21 @@ Message parse_message(const std::string& text_json) {
     return Facts{text(object, "host"),     text(object, "system"), texts(object, "addresses"),
                  text(object, "version"),  text(object, "trust"),  texts(object, "trust_roots"),
                  text(object, "presented")};
+  }
+  if (type == "anchors") {
+    return Anchors{binaries(object, "roots", most_roots, certificate_limit),
+                   binaries(object, "crosses", most_crosses, certificate_limit),
+                   texts(object, "retired", most_retired)};
+  }
+  if (type == "holds") {
+    return Holds{flag(object, "needs"), texts(object, "held", most_roots), texts(object, "proven", most_roots),
+                 texts(object, "lists", most_roots)};
+  }
+  if (type == "prove") return Prove{texts(object, "roots", most_roots), number(object, "within", 0, longest_spread)};
+  if (type == "proof") return Proof{text(object, "root")};
+  if (type == "revocations") {
+    return Revocations{binaries(object, "issuers", most_roots, certificate_limit),
+                       binaries(object, "lists", most_roots, frame_limit)};
   }
   if (type == "refused") return Refused{text(object, "code"), text(object, "message")};
   throw invalid("a message of unknown type");

@@ -7,6 +7,11 @@
 //   server -> collector   assignment   (a portal) which engine to go to
 //   collector -> server   facts        what this endpoint is
 //   server -> collector   refused      code and message; the server closes
+//   server -> collector   anchors      the federation's roots, what vouches for the newer ones, which are retired
+//   collector -> server   holds        which of them it holds and has proven, and whether it depends on any
+//   server -> collector   prove        prove these: one connection each, verified with that root alone
+//   collector -> server   proof        on such a connection, after its welcome; the server says it back once it is noted
+//   server -> collector   revocations  CRLs of the federation's issuing CAs, with the CAs
 //
 // A collector's id is the hex SHA-256 of its public key (SubjectPublicKeyInfo). Every proof covers a label of its
 // speaker, the TLS exporter of the very session, and the id, so that nothing can be replayed, relayed or reflected.
@@ -59,7 +64,31 @@ struct Refused {
   std::string code;
   std::string message;
 };
-using Message = std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused>;
+// Certificates and lists are DER, roots otherwise named by their SHA-256. docs/state.md, "Proven anchors".
+struct Anchors {
+  std::vector<Bytes> roots;    // at most 8
+  std::vector<Bytes> crosses;  // at most 16: a newer root's name and key, signed by an older root
+  std::vector<std::string> retired;
+};
+struct Holds {
+  bool needs = false;  // some root of the federation, retired ones included, is among what it trusts
+  std::vector<std::string> held;
+  std::vector<std::string> proven;
+  std::vector<std::string> lists;  // SHA-256 of the CRLs that it has
+};
+struct Prove {
+  std::vector<std::string> roots;
+  int within_seconds = 0;  // a moment of its own choice, so that not all come at once
+};
+struct Proof {
+  std::string root;
+};
+struct Revocations {
+  std::vector<Bytes> issuers;  // at most 8
+  std::vector<Bytes> lists;    // at most 8; together they fit a frame
+};
+using Message =
+    std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused, Anchors, Holds, Prove, Proof, Revocations>;
 
 [[nodiscard]] std::string to_json(const Message& message);
 [[nodiscard]] Message parse_message(const std::string& json);

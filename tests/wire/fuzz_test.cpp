@@ -22,7 +22,12 @@ std::vector<std::string> messages() {
             .trust_mode = "pinned",
             .trust_roots = {std::string(64, 'b')},
             .presented = std::string(64, 'c')},
-      Refused{.code = "id-invalid", .message = "no"}};
+      Refused{.code = "id-invalid", .message = "no"},
+      Anchors{.roots = {Bytes(40, 6), Bytes(1, 7)}, .crosses = {Bytes(30, 8)}, .retired = {std::string(64, 'd')}},
+      Holds{.needs = true, .held = {std::string(64, 'b')}, .proven = {}, .lists = {std::string(64, 'e')}},
+      Prove{.roots = {std::string(64, 'b')}, .within_seconds = 75},
+      Proof{.root = std::string(64, 'b')},
+      Revocations{.issuers = {Bytes(40, 6)}, .lists = {Bytes(300, 9)}}};
   std::vector<std::string> out;
   for (const Message& each : all) out.push_back(to_json(each));
   return out;
