@@ -62,7 +62,8 @@ void check_framing(const HTTPServerRequestImpl& request) {
   }
 }
 
-void check_host(const HTTPServerRequestImpl& request, const Routes& routes, const tls::Connection& connection) {
+void check_host(const HTTPServerRequestImpl& request, const Routes& routes, const std::string& endpoint,
+                const tls::Connection& connection) {
   const std::size_t hosts = count_of(request, "Host");
   if (hosts > 1 || (hosts == 0 && request.getVersion() != Poco::Net::HTTPMessage::HTTP_1_0)) {
     reject(400, "bad-request", "the request must name one host");
@@ -70,6 +71,9 @@ void check_host(const HTTPServerRequestImpl& request, const Routes& routes, cons
   if (connection.alpn() == tls::member_protocol) {
     if (routes.is_member(connection)) return;
     reject(403, "forbidden", "this certificate is not that of a member of the federation");
+  }
+  if (const std::string code = routes.refusal_of_client(endpoint, connection); !code.empty()) {
+    reject(403, code, "this client certificate does not count any more");
   }
   if (!routes.answers_host(request.get("Host", ""), connection)) {
     reject(421, "misdirected", "this server does not answer for the host that was asked for");
@@ -188,7 +192,7 @@ class Exchange {
 
   Answer answer_of(HTTPServerRequestImpl& request, bool& keep) {
     check_framing(request);
-    check_host(request, routes_, arrival_.connection);
+    check_host(request, routes_, arrival_.endpoint, arrival_.connection);
     Call call{.method = request.getMethod(),
               .path = "",
               .query = {},

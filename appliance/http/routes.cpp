@@ -17,6 +17,7 @@ struct Routes::State {
   std::vector<Route> routes;
   HostRule host_rule;
   MemberRule member_rule;
+  ClientRule client_rule;
 
   void add(Route route) {
     if (route.path.ends_with("/*")) {
@@ -59,6 +60,12 @@ void Routes::set_member_rule(MemberRule rule) { state_->member_rule = std::move(
 
 bool Routes::is_member(const tls::Connection& connection) const {
   return !state_->member_rule || state_->member_rule(connection);
+}
+
+void Routes::set_client_rule(ClientRule rule) { state_->client_rule = std::move(rule); }
+
+std::string Routes::refusal_of_client(const std::string& endpoint, const tls::Connection& connection) const {
+  return state_->client_rule ? state_->client_rule(endpoint, connection) : std::string();
 }
 
 const Routes::Route* Routes::find(const std::string& method, const std::string& path, bool* path_known) const {

@@ -65,12 +65,17 @@ class Routes {
   // others get 403 whatever they ask. Without one every such peer is.
   using MemberRule = std::function<bool(const tls::Connection& connection)>;
   void set_member_rule(MemberRule rule);
+  // Asked for every request of any other peer: "" admits it, anything else is the code of a 403, so that a certificate
+  // that was revoked since its handshake ends there. Without one everybody is admitted.
+  using ClientRule = std::function<std::string(const std::string& endpoint, const tls::Connection& connection)>;
+  void set_client_rule(ClientRule rule);
 
   // For the server (exchange.h). HEAD finds the route of GET. `path_known`: some method has this path.
   struct Route;
   const Route* find(const std::string& method, const std::string& path, bool* path_known) const;
   bool answers_host(const std::string& host, const tls::Connection& connection) const;
   bool is_member(const tls::Connection& connection) const;
+  std::string refusal_of_client(const std::string& endpoint, const tls::Connection& connection) const;
   Routes();
   ~Routes();
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/http/fetch.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/settings/setting_file.h"
@@ -79,9 +80,30 @@ constexpr Kind profile{"profile", "profiles", canonical_profile, check_profile, 
 constexpr Kind endpoint{"endpoint", "endpoints", canonical_endpoint, check_endpoint, check_endpoint_removal};
 constexpr Kind consumer{"consumer", "consumers", canonical_consumer, nullptr, nullptr};
 
+// Whether it can be fetched now, and what is in it, is for the program that serves to find out and to say.
+void expect_usable_crl(Bench& bench, const SecurityProfile& wanted) {
+  if (wanted.crl.empty()) return;
+  const auto refuse = [&](const std::string& cause, const std::string& hint) {
+    return Failure({.code = "bad-profile", .subject = "profile " + wanted.name, .cause = cause, .hint = hint});
+  };
+  if (wanted.trusted.empty()) {
+    throw refuse("a CRL is checked under the profile's trusted CAs, and it has none",
+                 "name them as well, for example trusted=trust/federation/roots.pem");
+  }
+  if (wanted.crl.find("://") != std::string::npos) {
+    static_cast<void>(http::parse_url(wanted.crl));
+  } else if (wanted.crl.front() != '/' && !bench.current().has(wanted.crl)) {
+    throw refuse("there is no file \"" + wanted.crl + "\" in the generation in force",
+                 "name a file by its whole path, one of the generation (trust/federation/crl.pem), or an address "
+                 "(http://HOST/PATH, https://HOST/PATH)");
+  }
+}
+
 // Also where no endpoint uses it yet: whoever gives it to one later should not meet its faults then.
 void check_profile(Bench& bench, const std::string& name, ByteView toml) {
-  tls::expect_servable(parse_profile(name, toml), bench.current());
+  const SecurityProfile wanted = parse_profile(name, toml);
+  tls::expect_servable(wanted, bench.current());
+  expect_usable_crl(bench, wanted);
 }
 
 void check_endpoint(Bench& bench, const std::string& name, ByteView toml) {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -12,17 +13,20 @@
 #include "appliance/membership/membership.h"
 #include "appliance/membership/revocation_list.h"
 #include "appliance/serving/changeover.h"
+#include "appliance/serving/client_revocations.h"
 #include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
 #include "appliance/settings/guarded.h"
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
 #include "keystore/files/lock.h"
+#include "keystore/x509/material.h"
 
 namespace chancery::serving {
 namespace {
 
 constexpr char collector_protocol[] = "chancery-collector/1";
+constexpr char retired_path[] = "trust/federation/retired.pem";
 constexpr auto grace = std::chrono::seconds(5);
 constexpr auto background_pause = std::chrono::seconds(5);
 
@@ -79,11 +83,13 @@ struct HostedProgram::State {
   std::vector<std::thread> threads;
   std::map<std::string, Command> commands;
   std::string federation;                       // of the generation in force; under the mutex
-  std::optional<RevocationList> revocations;    // of the same
+  std::vector<RevocationList> revocations;      // of the same
+  std::vector<Certificate> retired;             // of the same: roots and issuing CAs that count no more
   std::map<std::string, Condition> conditions;  // under the mutex
   mutable std::mutex mutex;
   mutable std::condition_variable stopped;
   std::atomic<bool> stopping = false;
+  std::optional<ClientRevocations> client_revocations;
   // In the order they are made; what takes from another one is destroyed first.
   std::unique_ptr<HandoverSender> sender;
   std::unique_ptr<http::WebServer> web;
@@ -93,6 +99,7 @@ struct HostedProgram::State {
 
   void make_listener();
   void admit_members();
+  void check_clients(ClientRevocations::Report report);
   control::Message answer(const control::Message& request, const control::Caller& caller);
   nlohmann::json status() const;
   void keep_running(const Background& task);
@@ -126,18 +133,23 @@ void HostedProgram::State::make_listener() {
 void HostedProgram::State::admit_members() {
   changeover.add([this](const backup::Generation& generation) {
     std::string id;
-    std::optional<RevocationList> list;
+    std::vector<RevocationList> lists;
+    std::vector<Certificate> former;
     try {
       const auto membership = read_membership(generation);
-      if (generation.has(RevocationList::path)) list = RevocationList::from_pem(generation.read(RevocationList::path));
+      if (generation.has(RevocationList::path)) lists = revocation_lists(generation.read(RevocationList::path));
+      if (generation.has(retired_path)) {
+        former = read_material(generation.read(retired_path), {.source = retired_path}).certificates;
+      }
       if (membership) id = membership->federation;
     } catch (const Failure& failure) {
       spdlog::warn("no member is admitted: {}", failure.what());
     }
-    return [this, id, list] {
+    return [this, id, lists, former] {
       const std::lock_guard guard(mutex);
       federation = id;
-      revocations = list;
+      revocations = lists;
+      retired = former;
     };
   });
   routes.set_member_rule([this](const tls::Connection& connection) {
@@ -145,8 +157,27 @@ void HostedProgram::State::admit_members() {
     const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
     const std::lock_guard guard(mutex);
     if (!member || federation.empty() || member->federation != federation) return false;
-    // Asked for every request: a connection or a ticket from before the revocation is worth no more than a new one.
-    return !revocations || !revocations->lists(chain.front());
+    // Asked for every request: a connection or a ticket from before the revocation, or from before the retirement of the
+    // root, is worth no more than a new one.
+    const Certificate& leaf = chain.front();
+    const auto is_revoked = [&](const RevocationList& list) { return list.lists(leaf); };
+    const auto is_its_issuer = [&](const Certificate& former) {
+      return former.subject_der() == leaf.issuer_der() && former.subject_key_id() == leaf.authority_key_id();
+    };
+    return std::ranges::none_of(revocations, is_revoked) && std::ranges::none_of(retired, is_its_issuer);
+  });
+}
+
+// The CRLs of profiles (A6), in the handshake and for each request after it.
+void HostedProgram::State::check_clients(ClientRevocations::Report report) {
+  ClientRevocations& rule = client_revocations.emplace(run, name, system_now, std::move(report));
+  changeover.add([&rule](const backup::Generation& generation) { return rule.prepare(generation); });
+  changeover.live().set_client_rule([&rule](const std::string& endpoint, const std::vector<Certificate>& chain) {
+    return rule.refusal(endpoint, chain);
+  });
+  routes.set_client_rule([&rule](const std::string& endpoint, const tls::Connection& connection) {
+    if (!rule.concerns(endpoint)) return std::string();
+    return rule.refusal(endpoint, connection.peer_chain()).value_or("");
   });
 }
 
@@ -230,6 +261,14 @@ void HostedProgram::State::keep_running(const Background& task) {
 HostedProgram::HostedProgram(const std::string& state_path, const std::string& name)
     : state_(std::make_unique<State>(state_path, name)) {
   state_->admit_members();
+  state_->check_clients([this](const std::string& subject, std::optional<Condition> condition) {
+    set_condition(subject, std::move(condition));
+  });
+  run_in_background("client certificates", [this] {
+    do {
+      state_->client_revocations->look();
+    } while (pause(std::chrono::seconds(1)));
+  });
   state_->routes.set_host_rule([state = state_.get()](const std::string& host, const tls::Connection& connection) {
     return answers_host(host, tls::local_address(connection.descriptor()).address(), state->appliance.all_names(),
                         *state->changeover.live().get());

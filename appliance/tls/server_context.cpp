@@ -34,12 +34,19 @@ std::string choose(const std::vector<std::string>& offered, const Handshake& han
   return "";
 }
 
-// The profile's allow-list sees the CN and every SAN of a client certificate.
+// The profile's revocation lists, then its allow-list, which sees the CN and every SAN of a client certificate.
 int check_allowed(int good, X509_STORE_CTX* store) {
   if (good != 1 || X509_STORE_CTX_get_error_depth(store) != 0) return good;
   const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const Handshake* handshake = handshake_of(ssl);
   try {
+    if (const auto& rule = handshake->live->client_rule()) {
+      const auto refusal = rule(handshake->endpoint, from_stack(X509_STORE_CTX_get0_chain(store)));
+      if (refusal) {
+        X509_STORE_CTX_set_error(store, *refusal == "revoked" ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_UNABLE_TO_GET_CRL);
+        return 0;
+      }
+    }
     const std::vector<std::string>& allowed = handshake->snapshot->endpoints.at(handshake->endpoint).profile.allow;
     if (allowed.empty()) return 1;
     const Certificate leaf = from_native(X509_STORE_CTX_get0_cert(store));

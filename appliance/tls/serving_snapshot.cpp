@@ -182,6 +182,7 @@ std::shared_ptr<const TicketKey> Live::Tickets::to_open(const std::uint8_t* name
 struct Live::State {
   mutable std::mutex mutex;
   std::shared_ptr<const ServingSnapshot> current;
+  ClientRule client_rule;
   Tickets tickets;
 };
 
@@ -203,6 +204,9 @@ void Live::set(std::shared_ptr<const ServingSnapshot> next) {
     if (last->native->trust_and_policy != state_->current->native->trust_and_policy) state_->tickets.renew();
   }
 }
+
+void Live::set_client_rule(ClientRule rule) { state_->client_rule = std::move(rule); }
+const Live::ClientRule& Live::client_rule() const { return state_->client_rule; }
 
 Live::Tickets& Live::tickets() const { return state_->tickets; }
 

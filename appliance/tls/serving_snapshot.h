@@ -8,8 +8,10 @@
 // renewed when a swap changes trust or client policy. Thread safety: snapshots are immutable; Live is synchronised.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,13 @@ class Live {
   ~Live();
   std::shared_ptr<const ServingSnapshot> get() const;
   void set(std::shared_ptr<const ServingSnapshot> next);
+
+  // Asked in the handshake about each client certificate that has passed every other check, with its whole chain: why it
+  // does not count ("revoked", anything else: nobody can say), or nullopt. Set before anything is served; it must not wait.
+  using ClientRule =
+      std::function<std::optional<std::string>(const std::string& endpoint, const std::vector<Certificate>& chain)>;
+  void set_client_rule(ClientRule rule);
+  const ClientRule& client_rule() const;
 
   struct Tickets;  // session-ticket keys, shared by all listeners of a program
   Tickets& tickets() const;
