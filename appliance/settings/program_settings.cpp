@@ -78,6 +78,15 @@ EngineSettings EngineSettings::load(const std::string& state, const Environment&
   return settings;
 }
 
+AuthoritySettings AuthoritySettings::load(const std::string& state, const Environment& env) {
+  SettingFile file = open_settings(state, "authority", env);
+  AuthoritySettings settings;
+  settings.storage =
+      read_storage_setting(file, keys("authority", "storage"), keys("authority", "storage-password-file"));
+  file.finish();
+  return settings;
+}
+
 ConsoleSettings ConsoleSettings::load(const std::string& state, const Environment& env) {
   SettingFile file = open_settings(state, "console", env);
   ConsoleSettings settings;

@@ -37,6 +37,12 @@ struct EngineSettings {
   [[nodiscard]] static EngineSettings load(const std::string& state, const Environment& env = process_environment());
 };
 
+struct AuthoritySettings {
+  StorageSetting storage;  // where the register is kept; written by `chancery storage migrate`
+
+  [[nodiscard]] static AuthoritySettings load(const std::string& state, const Environment& env = process_environment());
+};
+
 struct ConsoleSettings {
   int session_idle_minutes = 15;  // console.session-idle: an unused sign-in ends after this
 

@@ -39,6 +39,20 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
+std::string encoded(const std::string& text) {
+  static constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+      continue;
+    }
+    out += {'%', digits[byte / 16], digits[byte % 16]};
+  }
+  return out;
+}
+
 struct Problem {
   std::string cause;
   std::string hint;
@@ -115,6 +129,24 @@ std::optional<Problem> parse_postgresql(std::string_view text, StorageSetting& s
 
 }  // namespace
 
+std::string to_text(const StorageSetting& setting) {
+  if (setting.kind == StorageSetting::Kind::sqlite) return "sqlite";
+  const std::string host = setting.host.find(':') == std::string::npos ? setting.host : "[" + setting.host + "]";
+  return std::string(scheme) + encoded(setting.user) + "@" + host + ":" + std::to_string(setting.port) + "/" +
+         encoded(setting.database);
+}
+
+StorageSetting parse_storage(const std::string& text) {
+  StorageSetting setting;
+  if (text == "sqlite") return setting;
+  const auto problem = text.starts_with(scheme)
+                           ? parse_postgresql(text, setting)
+                           : std::optional(Problem{"storage cannot be " + text.substr(0, text.find(':')),
+                                                   "it may be sqlite or postgresql://user@host/db"});
+  if (!problem) return setting;
+  throw Failure({.code = "bad-storage", .subject = "storage", .cause = problem->cause, .hint = problem->hint});
+}
+
 StorageSetting read_storage_setting(SettingFile& file, const SettingFile::Keys& storage,
                                     const SettingFile::Keys& password_file) {
   StorageSetting setting;
@@ -135,12 +167,12 @@ StorageSetting read_storage_setting(SettingFile& file, const SettingFile::Keys& 
   return setting;
 }
 
-SecretBytes read_password_file(const std::string& path) {
+SecretBytes read_password_file(const std::string& path, const SecretReader& reader) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw system_failure(errno, "look at", path);
-  const bool is_ours = status.st_uid == ::geteuid() || status.st_uid == 0;
+  const bool is_ours = status.st_uid == reader.user || status.st_uid == 0;
   // root:chancery-engine 0640 is how the appliance's own keys stand; a group of one's own is as good as oneself.
-  const bool group_is_ours = status.st_uid == 0 && ::geteuid() != 0 && status.st_gid == ::getegid();
+  const bool group_is_ours = status.st_uid == 0 && reader.user != 0 && status.st_gid == reader.group;
   const mode_t forbidden = group_is_ours ? 037 : 077;
   if (!is_ours || (status.st_mode & forbidden) != 0) {
     throw Failure({.code = "key-permissions",

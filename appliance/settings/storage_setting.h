@@ -9,6 +9,9 @@
 // settings would see. Thread safety: values.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <string>
 
 #include "appliance/settings/setting_file.h"
@@ -24,13 +27,22 @@ struct StorageSetting {
   std::string database;
   std::string password_file;  // "": none
 };
+// "sqlite", or the address without sslmode: "postgresql://engine@db.example.com:5432/engine".
+[[nodiscard]] std::string to_text(const StorageSetting& setting);
+// As a person gives it in a command. Failure("bad-storage").
+[[nodiscard]] StorageSetting parse_storage(const std::string& text);
 
 // Failure("bad-setting") at the line of `storage` or `password_file`.
 [[nodiscard]] StorageSetting read_storage_setting(SettingFile& file, const SettingFile::Keys& storage,
                                                   const SettingFile::Keys& password_file);
 
-// A secret that stands in a file of its own, as its first line. Refused where others than this process's user could
-// read it: Failure("key-permissions") with the command that puts it right; "not-found" and the like.
-[[nodiscard]] SecretBytes read_password_file(const std::string& path);
+// Whose the secret is; this process's own user where nothing is said.
+struct SecretReader {
+  uid_t user = ::geteuid();
+  gid_t group = ::getegid();
+};
+// A secret that stands in a file of its own, as its first line. Refused where others than its reader could read it:
+// Failure("key-permissions") with the command that puts it right; "not-found" and the like.
+[[nodiscard]] SecretBytes read_password_file(const std::string& path, const SecretReader& reader = {});
 
 }  // namespace chancery

@@ -7,6 +7,9 @@
 namespace chancery::storage {
 namespace {
 
+// A word of PostgreSQL's own; SQLite's tables of one row have a column of this name.
+constexpr const char* reserved_only = "\"only\"";
+
 // Calls `outside` with each run of text that stands in no quotes, and puts the whole together again.
 std::string outside_quotes(const std::string& sql, const std::function<std::string(std::string)>& outside) {
   std::string out;
@@ -46,7 +49,8 @@ std::string with_word(const std::string& text, std::string_view word, std::strin
 
 std::string to_postgres(const std::string& statement) {
   int number = 0;
-  return outside_quotes(statement, [&number](const std::string& text) {
+  return outside_quotes(statement, [&number](const std::string& given) {
+    const std::string text = with_word(given, "only", reserved_only);
     std::string out;
     for (const char c : text) {
       out += c == '?' ? "$" + std::to_string(++number) : std::string(1, c);
@@ -62,7 +66,7 @@ std::string schema_to_postgres(const std::string& migration) {
     text = with_word(text, "INTEGER", "BIGINT");
     text = with_word(text, "BLOB", "BYTEA");
     text = with_word(text, "instr", "strpos");
-    text = with_word(text, "only", "\"only\"");  // a word of PostgreSQL's own
+    text = with_word(text, "only", reserved_only);
     return with_word(text, "STRICT", "");
   });
 }
