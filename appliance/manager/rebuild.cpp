@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/audit/trail.h"
+#include "appliance/authority/authority.h"
 #include "appliance/authority/rebuild.h"
 #include "appliance/authority/register.h"
 #include "appliance/manager/state_draft.h"
@@ -157,12 +158,13 @@ FileAttributes attributes_of(const Folder& folder, const std::string& name) {
   return {.mode = status->mode, .owner = status->owner, .group = status->group};
 }
 
-int skip_numbers(const Folder& state, Role role, Instant now) {
+int skip_numbers(const Folder& state, Role role, const Clock& clock) {
   skip_generations(state, attributes_of(state, "generations/last"));
   if (role == Role::secondary || !state.status("authority/authority.db")) return 0;
   const Folder authority = state.open_folder("authority");
+  static_cast<void>(authority::Authority::open(authority, clock).revocation_list());
   const auto store = authority::open_register(authority, attributes_of(authority, "authority.db"));
-  return authority::after_rebuild(*store, now).tokens_revoked;
+  return authority::after_rebuild(*store, clock()).tokens_revoked;
 }
 
 std::int64_t tell_audit(const Folder& state, const WholeBackup& told, const std::string& who, Instant now) {
@@ -207,7 +209,7 @@ Rebuilt rebuild_appliance(const RebuildOptions& options, const SecretBytes& pass
     const Folder target = Folder::open(draft.path());
     Unpacking unpacking(target, owners);
     file.read(unpacking, passphrase);
-    rebuilt.tokens_revoked = skip_numbers(target, role_from_name(rebuilt.backup.role), clock());
+    rebuilt.tokens_revoked = skip_numbers(target, role_from_name(rebuilt.backup.role), clock);
     rebuilt.audit_number = tell_audit(target, rebuilt.backup, who, clock());
     if (::syncfs(target.descriptor()) != 0) throw system_failure(errno, "sync", draft.path());
   }
