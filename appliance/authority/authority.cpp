@@ -66,6 +66,8 @@ const char* kind_of(LeafPurpose purpose) {
       return "server";
     case LeafPurpose::client:
       return "client";
+    case LeafPurpose::orders:
+      return "orders";
     case LeafPurpose::member:
       break;
   }
@@ -148,8 +150,9 @@ struct Authority::State {
 
 LeafNames Authority::State::checked_names(const LeafRequest& request) const {
   LeafNames names{exact_names(request.names), request.member_uri};
-  const bool is_member = request.purpose == LeafPurpose::member;
-  const bool uri_fits = is_member ? names.uri.starts_with("chancery://" + federation + "/member/") : names.uri.empty();
+  const bool has_uri = request.purpose == LeafPurpose::member || request.purpose == LeafPurpose::orders;
+  const char* kind = request.purpose == LeafPurpose::orders ? "/orders/" : "/member/";
+  const bool uri_fits = has_uri ? names.uri.starts_with("chancery://" + federation + kind) : names.uri.empty();
   if (uri_fits && !(names.names.empty() && names.uri.empty())) return names;
   throw Failure({.code = "bad-name",
                  .subject = request.issued_for,
@@ -186,7 +189,8 @@ Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
                                          .public_key_der = request.public_key_der,
                                          .extensions = leaf_extensions(
                                              key_identifier(request.public_key_der), issuer.key_id, names,
-                                             request.purpose != LeafPurpose::client,
+                                             request.purpose == LeafPurpose::server ||
+                                                 request.purpose == LeafPurpose::member,
                                              request.purpose != LeafPurpose::server, key_kind == PublicKeyKind::rsa)});
 }
 

@@ -28,12 +28,14 @@
 
 namespace chancery::authority {
 
-enum class LeafPurpose { server, client, member };  // server: serverAuth; client: clientAuth; member: both
+// server: serverAuth; client: clientAuth; member: both. orders: clientAuth, for whoever signs orders to members
+// (federation/order.h); never a member, by its URI.
+enum class LeafPurpose { server, client, member, orders };
 
 struct LeafRequest {
   LeafPurpose purpose = LeafPurpose::server;
   std::vector<std::string> names = {};  // DNS names and addresses
-  std::string member_uri = {};          // "chancery://<federation>/member/<role>/<name>"; member only
+  std::string member_uri = {};          // "chancery://<federation>/member/<role>/<name>"; of orders: "…/orders/…"
   Bytes public_key_der = {};
   std::string issued_for = {};  // for the register: "token 3f2a…, identity portal"
   std::string member = {};      // for the register: the member whose it is, and as which identity; "" for nobody's
