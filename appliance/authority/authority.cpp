@@ -1,7 +1,9 @@
 #include "appliance/authority/authority.h"
 
 #include <algorithm>
+#include <array>
 
+#include "appliance/authority/ca_certificates.h"
 #include "appliance/authority/certificate_writer.h"
 #include "appliance/authority/permitted_names.h"
 #include "appliance/authority/public_key_rules.h"
@@ -14,18 +16,10 @@ namespace chancery::authority {
 namespace {
 
 constexpr std::chrono::hours backdating{1};
-constexpr std::chrono::hours authority_validity{24 * 3652};
 constexpr std::chrono::hours default_leaf_validity{24 * 397};
 constexpr std::chrono::hours revocation_list_validity{24 * 30};
 constexpr std::size_t longest_common_name = 64;  // RFC 5280, ub-common-name
 constexpr std::size_t key_file_limit = 64 * 1024;
-
-Bytes subject_bytes(const Certificate& certificate) {
-  const auto outline = chancery::der::outline_of(certificate.der());
-  return {outline->subject.begin(), outline->subject.end()};
-}
-
-std::string organisation_of(const std::string& federation) { return "Chancery federation " + federation; }
 
 // A CN that looks like a host name is compared with name constraints by OpenSSL, so only a DNS name may stand there.
 std::string common_name_for(const std::vector<AlternativeName>& names) {
@@ -56,9 +50,39 @@ void check_federation(const std::string& id) {
                  .hint = "restore STATE/authority from a backup of the appliance"});
 }
 
+[[noreturn]] void no_authority(const Folder& folder) {
+  throw Failure({.code = "no-authority",
+                 .subject = folder.path(),
+                 .cause = "there is no authority in this folder",
+                 .hint = "ask on the primary; `chancery init --role primary` makes one"});
+}
+
 PrivateKey read_key(const Folder& folder, const std::string& name) {
   return PrivateKey::from_pem(view_of(folder.read_secret(name, key_file_limit)));
 }
+
+}  // namespace
+
+// A rotation renames the files after the register has changed; what it was cut short in, or does at this moment, is
+// found under the other name.
+PrivateKey issuing_key_of(const Folder& folder, const Certificate& issuing) {
+  constexpr std::array names{"issuing.key", "next-issuing.key", "fresh-issuing.key", "former-issuing.key"};
+  constexpr int turns = 2;
+  for (int turn = 0; turn < turns; ++turn) {
+    for (const char* name : names) {
+      if (!folder.status(name)) continue;
+      try {
+        PrivateKey key = read_key(folder, name);
+        if (key.belongs_to(issuing)) return key;
+      } catch (const Failure& failure) {
+        if (failure.code() != "not-found") throw;
+      }
+    }
+  }
+  damaged(folder.path() + "/issuing.key", "does not belong to the issuing CA in the register");
+}
+
+namespace {
 
 const char* kind_of(LeafPurpose purpose) {
   switch (purpose) {
@@ -100,40 +124,18 @@ struct Validity {
   Instant not_after{};
 };
 
-Certificate signed_issuing(const PrivateKey& root_key, const Certificate& root, const PrivateKey& issuing_key,
-                           const std::string& federation, const NameConstraints& constraints, Instant now) {
-  const Bytes public_key = issuing_key.public_key_der();
-  return Certificate::from_der(write_certificate(
-      root_key,
-      {.serial = new_serial(),
-       .issuer = subject_bytes(root),
-       .not_before = std::max(now - backdating, root.not_before()),
-       .not_after = root.not_after(),
-       .subject = subject_name(organisation_of(federation), "Chancery issuing CA " + federation.substr(0, 12)),
-       .public_key_der = public_key,
-       .extensions = issuing_extensions(key_identifier(public_key), root.subject_key_id(), constraints)}));
-}
-
-Certificate signed_root(const PrivateKey& key, const std::string& federation, Instant now) {
-  const Bytes public_key = key.public_key_der();
-  const Bytes name = subject_name(organisation_of(federation), "Chancery root " + federation.substr(0, 12));
-  return Certificate::from_der(write_certificate(key, {.serial = new_serial(),
-                                                       .issuer = name,
-                                                       .not_before = now - backdating,
-                                                       .not_after = now + authority_validity,
-                                                       .subject = name,
-                                                       .public_key_der = public_key,
-                                                       .extensions = root_extensions(key_identifier(public_key))}));
-}
-
 }  // namespace
 
 struct Authority::State {
-  // Reads again when another process (the CLI, adding names) has entered a newer issuing certificate.
+  // Reads again when another process has entered a newer issuing certificate: the CLI, adding names or rotating.
   void refresh() {
     if (in_force_id(store, "issuing") == issuer.register_id) return;
-    issuer = issuer_from(*in_force(store, "issuing"));
+    const Registered present = *in_force(store, "issuing");
+    if (!issuing_key.belongs_to(present.certificate)) issuing_key = issuing_key_of(folder, present.certificate);
+    issuer = issuer_from(present);
+    root = in_force(store, "root")->certificate;
   }
+  Bytes list_of(const Issuer& signer, const PrivateKey& key, const std::string& kind);
   LeafNames checked_names(const LeafRequest& request) const;
   Validity validity_of(const LeafRequest& request, Instant now) const;
   Bytes leaf(const LeafRequest& request, Instant now) const;
@@ -181,17 +183,17 @@ Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
   }
   const Validity validity = validity_of(request, now);
   const Bytes subject = subject_name(organisation_of(federation), common_name_for(names.names));
-  return write_certificate(issuing_key, {.serial = new_serial(),
-                                         .issuer = issuer.name,
-                                         .not_before = validity.not_before,
-                                         .not_after = validity.not_after,
-                                         .subject = subject,
-                                         .public_key_der = request.public_key_der,
-                                         .extensions = leaf_extensions(
-                                             key_identifier(request.public_key_der), issuer.key_id, names,
-                                             request.purpose == LeafPurpose::server ||
-                                                 request.purpose == LeafPurpose::member,
-                                             request.purpose != LeafPurpose::server, key_kind == PublicKeyKind::rsa)});
+  return write_certificate(
+      issuing_key,
+      {.serial = new_serial(),
+       .issuer = issuer.name,
+       .not_before = validity.not_before,
+       .not_after = validity.not_after,
+       .subject = subject,
+       .public_key_der = request.public_key_der,
+       .extensions = leaf_extensions(key_identifier(request.public_key_der), issuer.key_id, names,
+                                     request.purpose == LeafPurpose::server || request.purpose == LeafPurpose::member,
+                                     request.purpose != LeafPurpose::server, key_kind == PublicKeyKind::rsa)});
 }
 
 Authority::Authority(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -215,7 +217,7 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
   keeping.key_type = founding.key_type;
   const RootKey root_key = RootKey::create(keeping);
   const PrivateKey issuing_key = PrivateKey::generate(founding.key_type);
-  const Certificate root = signed_root(root_key.signer(), founding.federation, now);
+  const Certificate root = signed_root(root_key.signer(), founding.federation, 1, now);
   const Certificate issuing =
       signed_issuing(root_key.signer(), root, issuing_key, founding.federation, constraints, now);
 
@@ -227,7 +229,8 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
     const auto opened = open_register(folder, secret);
     storage::Store& store = *opened;
     store.write([&] {
-      store.run("INSERT OR REPLACE INTO founding (only, federation) VALUES (1, ?)", {founding.federation});
+      store.run("INSERT INTO founding (only, federation) VALUES (1, ?) "
+                "ON CONFLICT (only) DO UPDATE SET federation = excluded.federation", {founding.federation});
       put_in_force(store, root, {.kind = "root", .issued_for = "founding", .issued_at = now});
       put_in_force(store, issuing, {.kind = "issuing", .issued_for = "founding", .issued_at = now});
     });
@@ -238,22 +241,18 @@ Authority Authority::create(const Folder& folder, const FileAttributes& attribut
 }
 
 Authority Authority::open(const Folder& folder, const Clock& clock) {
-  if (!folder.status("issuing.pem") || !folder.status("authority.db")) {
-    throw Failure({.code = "no-authority",
-                   .subject = folder.path(),
-                   .cause = "there is no authority in this folder",
-                   .hint = "ask on the primary; `chancery init --role primary` makes one"});
-  }
-  auto opened = open_register(folder);
+  if (!folder.status("authority.db")) no_authority(folder);
+  return open(folder, open_register(folder), clock);
+}
+
+Authority Authority::open(const Folder& folder, std::unique_ptr<storage::Store> opened, const Clock& clock) {
+  if (!folder.status("issuing.pem")) no_authority(folder);
   storage::Store& store = *opened;
   const auto founding = store.rows("SELECT federation FROM founding");
   auto root = in_force(store, "root");
   auto issuing = in_force(store, "issuing");
-  if (founding.empty() || !root || !issuing) damaged(folder.path() + "/authority.db", "has no root or issuing CA");
-  PrivateKey issuing_key = read_key(folder, "issuing.key");
-  if (!issuing_key.belongs_to(issuing->certificate)) {
-    damaged(folder.path() + "/issuing.key", "does not belong to the issuing CA in the register");
-  }
+  if (founding.empty() || !root || !issuing) damaged("the register", "has no root or issuing CA");
+  PrivateKey issuing_key = issuing_key_of(folder, issuing->certificate);
   return Authority(std::unique_ptr<State>(new State{.folder = Folder::open(folder.path()),
                                                     .clock = clock,
                                                     .register_store = std::move(opened),
@@ -265,7 +264,24 @@ Authority Authority::open(const Folder& folder, const Clock& clock) {
 
 const std::string& Authority::federation() const { return state_->federation; }
 storage::Store& Authority::store() { return state_->store; }
-Certificate Authority::root() const { return state_->root; }
+const Folder& Authority::folder() const { return state_->folder; }
+Instant Authority::now() const { return state_->clock(); }
+
+Certificate Authority::root() const {
+  const auto lock = state_->store.hold();
+  state_->refresh();
+  return state_->root;
+}
+
+std::vector<Certificate> Authority::intermediates() const {
+  const auto lock = state_->store.hold();
+  state_->refresh();
+  std::vector<Certificate> above{state_->issuer.certificate};
+  // Only while leaves are issued under the new root and others may know the former one alone.
+  if (!in_force(state_->store, "former-root")) return above;
+  if (auto cross = in_force(state_->store, "cross")) above.push_back(std::move(cross->certificate));
+  return above;
+}
 
 Certificate Authority::issuing() const {
   const auto lock = state_->store.hold();
@@ -337,41 +353,69 @@ void Authority::permit_names(const std::vector<std::string>& names, const RootAc
   });
 }
 
-Bytes Authority::revocation_list() {
-  State& state = *state_;
+Bytes Authority::State::list_of(const Issuer& signer, const PrivateKey& key, const std::string& kind) {
   const auto present = [&]() -> std::optional<Bytes> {
-    const auto rows = state.store.rows("SELECT der, renew_at FROM revocation_list");
-    if (rows.empty() || seconds_of(state.clock()) >= rows.front().integer(1)) return std::nullopt;
+    const auto rows = store.rows("SELECT der, renew_at FROM revocation_lists WHERE issuer = ?", {kind});
+    if (rows.empty() || seconds_of(clock()) >= rows.front().integer(1)) return std::nullopt;
     return rows.front().blob(0);
   };
   if (auto list = present()) return std::move(*list);
   Bytes made;
-  state.store.write([&] {
+  const auto sign = [&] {
     // Another process may have made it meanwhile.
     if (auto list = present()) {
       made = std::move(*list);
       return;
     }
-    state.refresh();
-    const Instant now = state.clock();
-    const auto last = state.store.rows("SELECT number FROM revocation_list");
+    const Instant now = clock();
+    const auto last = store.rows("SELECT number FROM revocation_lists WHERE issuer = ?", {kind});
     const std::int64_t number = last.empty() ? 1 : last.front().integer(0) + 1;
-    RevocationListParts parts{.issuer = state.issuer.name,
-                              .authority_key_id = state.issuer.key_id,
+    RevocationListParts parts{.issuer = signer.name,
+                              .authority_key_id = signer.key_id,
                               .number = static_cast<std::uint32_t>(number),
                               .this_update = now - backdating,
                               .next_update = now + revocation_list_validity,
                               .revoked = {}};
-    for (const auto& row : state.store.rows(
-             "SELECT serial, revoked FROM certificates WHERE revoked IS NOT NULL AND not_after > ? ORDER BY id",
+    for (const auto& row : store.rows(
+             "SELECT serial, revoked, der FROM certificates WHERE revoked IS NOT NULL AND not_after > ? ORDER BY id",
              {seconds_of(now - revocation_list_validity)})) {
+      const Bytes der = row.blob(2);
+      const auto outline = chancery::der::outline_of(der);
+      if (!outline || !std::ranges::equal(outline->issuer, signer.name)) continue;
       parts.revoked.push_back({.serial = row.blob(0), .when = instant_of(row.integer(1))});
     }
-    made = write_revocation_list(state.issuing_key, parts);
-    state.store.run("INSERT OR REPLACE INTO revocation_list (only, number, der, renew_at) VALUES (1, ?, ?, ?)",
-                    {number, made, seconds_of(now + revocation_list_validity * 2 / 3)});
-  });
+    made = write_revocation_list(key, parts);
+    store.run("DELETE FROM revocation_lists WHERE issuer = ?", {kind});
+    store.run("INSERT INTO revocation_lists (issuer, number, der, renew_at) VALUES (?, ?, ?, ?)",
+              {kind, number, made, seconds_of(now + revocation_list_validity * 2 / 3)});
+  };
+  try {
+    store.write(sign);
+  } catch (const Failure& failure) {
+    // Where another primary issues, this one hands out what was signed last.
+    const auto last = failure.code() == "not-the-issuer"
+                          ? store.rows("SELECT der FROM revocation_lists WHERE issuer = ?", {kind})
+                          : std::vector<storage::Row>{};
+    if (last.empty()) throw;
+    made = last.front().blob(0);
+  }
   return made;
+}
+
+Bytes Authority::revocation_list() {
+  const auto lock = state_->store.hold();
+  state_->refresh();
+  return state_->list_of(state_->issuer, state_->issuing_key, "issuing");
+}
+
+std::vector<Bytes> Authority::revocation_lists() {
+  std::vector<Bytes> lists{revocation_list()};
+  const auto lock = state_->store.hold();
+  if (const auto former = in_force(state_->store, "former-issuing")) {
+    const PrivateKey key = issuing_key_of(state_->folder, former->certificate);
+    lists.push_back(state_->list_of(issuer_from(*former), key, "former-issuing"));
+  }
+  return lists;
 }
 
 Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now) {

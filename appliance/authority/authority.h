@@ -54,13 +54,18 @@ class Authority {
  public:
   [[nodiscard]] static Authority create(const Folder& folder, const FileAttributes& attributes,
                                         const Founding& founding, const Clock& clock);
-  [[nodiscard]] static Authority open(const Folder& folder, const Clock& clock);  // Failure("no-authority")
+  // Failure("no-authority"). The register of an appliance lies where its settings say (register_place.h); without a
+  // store it is the file in the folder.
+  [[nodiscard]] static Authority open(const Folder& folder, std::unique_ptr<storage::Store> store, const Clock& clock);
+  [[nodiscard]] static Authority open(const Folder& folder, const Clock& clock);
   Authority(Authority&&) noexcept;
   ~Authority();
 
   const std::string& federation() const;
-  Certificate root() const;
-  Certificate issuing() const;  // the current one: leaf chains are {leaf, issuing}
+  Certificate root() const;     // the one that leaves are issued under at present
+  Certificate issuing() const;  // the current one
+  // What stands above a leaf in its chain: the issuing CA, and in the middle of a rotation the cross certificate.
+  std::vector<Certificate> intermediates() const;
   Certificate issue(const LeafRequest& request);
   // What permit_names and issue would do for it, with every refusal of theirs; signs and writes nothing.
   struct Forecast {
@@ -83,15 +88,22 @@ class Authority {
   // The CRL of the issuing CA, DER: good for 30 days, made anew after two thirds of them and after each revocation,
   // with a number that only grows. Certificates that ended more than a month ago are no longer in it.
   [[nodiscard]] Bytes revocation_list();
+  // The same, and the former issuing CA's while its leaves still count (rotation.h).
+  [[nodiscard]] std::vector<Bytes> revocation_lists();
   // The register's database. Certificates issued inside store().write() are kept or lost together with what else is
   // written there.
   storage::Store& store();
+  const Folder& folder() const;
+  Instant now() const;
 
  private:
   struct State;
   explicit Authority(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+// The key of this issuing CA of ours, under whatever name a rotation left it. Failure("authority-damaged").
+[[nodiscard]] PrivateKey issuing_key_of(const Folder& folder, const Certificate& issuing);
 
 // A self-signed leaf for an appliance that has no PKI yet (a secondary before it joins).
 [[nodiscard]] Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& names, Instant now);

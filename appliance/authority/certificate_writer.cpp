@@ -168,6 +168,11 @@ Bytes issuing_extensions(ByteView key_id, ByteView authority_key_id, const NameC
                       name_constraints(constraints)});
 }
 
+Bytes cross_extensions(ByteView key_id, ByteView authority_key_id) {
+  return der::joined({basic_constraints(true, 1), key_usage(bit_key_cert_sign | bit_crl_sign),
+                      subject_key_identifier(key_id), authority_key_identifier(authority_key_id)});
+}
+
 Bytes leaf_extensions(ByteView key_id, ByteView authority_key_id, const LeafNames& names, bool server, bool client,
                       bool rsa_key) {
   const auto usage = static_cast<std::uint8_t>(bit_digital_signature | (rsa_key ? bit_key_encipherment : 0));

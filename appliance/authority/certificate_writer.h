@@ -1,4 +1,5 @@
-// Puts together and signs X.509 v3 certificates (RFC 5280) of exactly three kinds: a root, an issuing CA, a leaf.
+// Puts together and signs X.509 v3 certificates (RFC 5280) of exactly four kinds: a root, a cross certificate,
+// an issuing CA, a leaf.
 // There is no way to ask for other extensions, so nobody's input can smuggle one in.
 //
 //   Bytes der = write_certificate(signing_key, {.serial = serial, .issuer = subject_of(ca), .subject = …, …});
@@ -33,6 +34,8 @@ Bytes key_identifier(ByteView public_key_der);
 // Extensions, one list of DER elements for each kind. `key_id` is the subject's, `authority_key_id` the issuer's.
 Bytes root_extensions(ByteView key_id);
 Bytes issuing_extensions(ByteView key_id, ByteView authority_key_id, const NameConstraints& constraints);
+// A root's name and key under another root: one CA may follow, the issuing one.
+Bytes cross_extensions(ByteView key_id, ByteView authority_key_id);
 Bytes leaf_extensions(ByteView key_id, ByteView authority_key_id, const LeafNames& names, bool server, bool client,
                       bool rsa_key);
 

@@ -96,6 +96,82 @@ CREATE TABLE revocation_list (
 ) STRICT;
 )sql";
 
+// Rotations (rotation.h), and a list of revocations for each issuing CA that counts.
+constexpr const char* rotations = R"sql(
+CREATE TABLE rotation (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  number INTEGER NOT NULL,
+  phase TEXT NOT NULL,
+  since INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE retired_anchors (
+  certificate INTEGER PRIMARY KEY REFERENCES certificates (id),
+  retired INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE proofs (
+  member TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  who TEXT NOT NULL,
+  root BLOB NOT NULL,
+  proven INTEGER,
+  why TEXT NOT NULL,
+  seen INTEGER NOT NULL,
+  PRIMARY KEY (member, kind, who)
+) STRICT;
+
+CREATE TABLE lost (
+  number INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  who TEXT NOT NULL,
+  why TEXT NOT NULL,
+  since INTEGER,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (number, kind, who)
+) STRICT;
+
+CREATE TABLE revocation_lists (
+  issuer TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  der BLOB NOT NULL,
+  renew_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO revocation_lists (issuer, number, der, renew_at)
+  SELECT 'issuing', number, der, renew_at FROM revocation_list;
+DROP TABLE revocation_list;
+)sql";
+
+// Which place of the register counts, and which primary issues (issuance.h).
+constexpr const char* issuers = R"sql(
+CREATE TABLE issuer (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  epoch INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  address TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  moved_to TEXT NOT NULL
+) STRICT;
+INSERT INTO issuer (only, epoch, state, holder, address, since, moved_to) VALUES (1, 0, 'in-force', '', '', 0, '');
+)sql";
+
+constexpr const char* no_rotations = R"sql(
+CREATE TABLE revocation_list (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  number INTEGER NOT NULL,
+  der BLOB NOT NULL,
+  renew_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO revocation_list (only, number, der, renew_at)
+  SELECT 1, number, der, renew_at FROM revocation_lists WHERE issuer = 'issuing';
+DROP TABLE revocation_lists;
+DROP TABLE lost;
+DROP TABLE proofs;
+DROP TABLE retired_anchors;
+DROP TABLE rotation;
+)sql";
+
 std::string lines_of(const std::vector<AlternativeName>& names) {
   std::string lines;
   for (const AlternativeName& name : names) lines += to_text(name) + "\n";
@@ -104,10 +180,16 @@ std::string lines_of(const std::vector<AlternativeName>& names) {
 
 }  // namespace
 
+const storage::Schema& register_schema() {
+  static const storage::Schema schema{
+      .what = "the authority's register",
+      .migrations = {first_tables, owners, lists, {rotations, no_rotations}, {issuers, "DROP TABLE issuer;"}}};
+  return schema;
+}
+
 std::unique_ptr<storage::Store> open_register(const Folder& folder, const FileAttributes& attributes) {
-  return std::make_unique<storage::Database>(storage::Database::open(
-      folder, "authority.db", {.what = "the authority's register", .migrations = {first_tables, owners, lists}},
-      attributes));
+  return std::make_unique<storage::Database>(
+      storage::Database::open(folder, "authority.db", register_schema(), attributes));
 }
 
 void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
@@ -126,8 +208,10 @@ void enter(storage::Store& store, const Certificate& certificate, const Register
 
 void put_in_force(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
   enter(store, certificate, entry);
-  store.run("INSERT OR REPLACE INTO in_force (kind, certificate) SELECT kind, id FROM certificates WHERE sha256 = ?",
-            {from_hex(certificate.fingerprint())});
+  store.run(
+      "INSERT INTO in_force (kind, certificate) SELECT kind, id FROM certificates WHERE sha256 = ? "
+      "ON CONFLICT (kind) DO UPDATE SET certificate = excluded.certificate",
+      {from_hex(certificate.fingerprint())});
 }
 
 std::optional<Registered> in_force(const storage::Store& store, const std::string& kind) {
@@ -169,7 +253,7 @@ int revoke_all(storage::Store& store, const std::string& member, Instant when) {
   const int count =
       store.run("UPDATE certificates SET revoked = ? WHERE member = ? AND revoked IS NULL", {seconds_of(when), member});
   // The next one who asks for the list makes it anew.
-  if (count > 0) store.run("UPDATE revocation_list SET renew_at = 0");
+  if (count > 0) store.run("UPDATE revocation_lists SET renew_at = 0");
   return count;
 }
 

@@ -4,8 +4,15 @@
 //
 //   certificates        id, serial, sha256, der, kind ("root", "issuing", "server", "client", "member"), names (one a
 //                       line), issued_for, issued_at, not_after; of members' also member, identity, key_sha256; revoked
-//   revocation_list     the CRL as last signed, its number, and when the next is to be made (0: now)
-//   in_force            which root and which issuing CA sign now
+//   revocation_lists    by standing of its issuer ("issuing", "former-issuing"): the CRL as last signed, its number, and
+//                       when the next is to be made (0: now)
+//   in_force            which root and which issuing CA sign now ("root", "issuing"); in a rotation also "next-root",
+//                       "next-issuing", "cross", "former-root", "former-issuing"
+//   rotation            number and phase of the last step of a rotation, and when it was
+//   retired_anchors     roots that were retired, and their issuing CAs
+//   proofs              what each member told of the root that comes (proofs.h): itself and its trust stores
+//   lost                who was forgotten when a root was retired, by number of that step
+//   issuer              which primary issues, and whether this place of the register counts (issuance.h)
 //   founding            the federation's id
 //   tokens              id, public key, role, names, created, expires, revoked, used_digest (of the CSR keys), used_at
 //   token_certificates  what a token's one join was given, by identity
@@ -26,6 +33,8 @@
 
 namespace chancery::authority {
 
+[[nodiscard]] const storage::Schema& register_schema();
+// The file of it. Where an appliance keeps its register: register_place.h.
 [[nodiscard]] std::unique_ptr<storage::Store> open_register(const Folder& folder,
                                                             const FileAttributes& attributes = {.mode = 0600});
 

@@ -38,6 +38,10 @@ struct Plan {
 
 [[nodiscard]] nlohmann::json describe(const Plan& plan, const backup::Generation& base, const Appliance& appliance);
 
+// Leaves out edits that would change nothing (same bytes and mode), fills `components` from what is left, and adds the
+// finding `consumer-config` for each line that a consumer of the plan's identities lacks. Every plan ends with it.
+void finish_plan(Plan& plan, const backup::Generation& base);
+
 // Bytes of identities/<identity>/ (certificate.pem, key.pem, intermediate.crt, fullchain.pem, combined.pem, keystore.p12,
 // keystore.password) as edits. The keystore's password is kept from `base` where there is one, else made.
 void put_identity(backup::Edits& edits, const backup::Generation* base, const Appliance& appliance,
@@ -58,9 +62,11 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
 [[nodiscard]] Plan plan_reset(const backup::Generation& base, const Appliance& appliance, const std::string& identity,
                               const preflight::Knowledge& knowledge, Instant now);
 // New defaults for these identities, from the federation's authority. An identity that presents its default presents the
-// new one; a custom certificate stays in force, and only the default beside it is renewed.
+// new one; a custom certificate stays in force, and only the default beside it is renewed. An earlier default, from the
+// issuing CA of the new ones or from one of `former_issuers`, is no custom certificate.
 [[nodiscard]] Plan plan_renew(const backup::Generation& base, const Appliance& appliance,
-                              const std::map<std::string, preflight::Identity>& renewed);
+                              const std::map<std::string, preflight::Identity>& renewed,
+                              const std::vector<Certificate>& former_issuers = {});
 // The engine's CA bundle; Java keystores are plan_stores.h's.
 [[nodiscard]] Plan plan_trust_append(const backup::Generation& base, const Appliance& appliance,
                                      const preflight::BundleAnswer& answer);

@@ -9,10 +9,6 @@
 
 namespace chancery::change {
 
-// Leaves out edits that would change nothing (same bytes and mode), fills `components` from what is left, and adds the
-// finding `consumer-config` for each line that a consumer of the plan's identities lacks. Every plan ends with it.
-void finish_plan(Plan& plan, const backup::Generation& base);
-
 // "identities/portal/key.pem" -> "portal"; "trust/engine/ca-bundle.crt" -> "trust/engine"; "defaults/portal/…" ->
 // "defaults/portal"; "profiles/default.toml" -> "profiles".
 [[nodiscard]] std::string component_of(const std::string& path);

@@ -15,22 +15,25 @@ std::vector<std::string> names_of(const Certificate& certificate) {
 }
 
 // An earlier default, brought back from a backup set, is no custom certificate: it would never be renewed again.
-bool is_earlier_default(const backup::Generation& base, const std::string& identity,
-                        const preflight::Identity& renewed) {
+bool is_earlier_default(const backup::Generation& base, const std::string& identity, const preflight::Identity& renewed,
+                        const std::vector<Certificate>& former_issuers) {
   const auto present = read_identity(base, "identities/" + identity);
   if (!present || renewed.intermediates.empty()) return false;
-  return present->leaf.is_signed_by(renewed.intermediates.front()) && names_of(present->leaf) == names_of(renewed.leaf);
+  const auto is_issuer = [&](const Certificate& issuer) { return present->leaf.is_signed_by(issuer); };
+  const bool is_ours = is_issuer(renewed.intermediates.front()) || std::ranges::any_of(former_issuers, is_issuer);
+  return is_ours && names_of(present->leaf) == names_of(renewed.leaf);
 }
 
 }  // namespace
 
 Plan plan_renew(const backup::Generation& base, const Appliance& appliance,
-                const std::map<std::string, preflight::Identity>& renewed) {
+                const std::map<std::string, preflight::Identity>& renewed,
+                const std::vector<Certificate>& former_issuers) {
   Plan plan;
   plan.reason = "renew";
   for (const auto& [identity, material] : renewed) {
     put_default(plan.edits, appliance, identity, material);
-    if (!is_default(base, identity) && !is_earlier_default(base, identity, material)) continue;
+    if (!is_default(base, identity) && !is_earlier_default(base, identity, material, former_issuers)) continue;
     put_identity(plan.edits, &base, appliance, identity, material);
     plan.identities.push_back(identity);
   }

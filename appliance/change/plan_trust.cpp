@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "appliance/change/bundle_edits.h"
 #include "appliance/change/plan_parts.h"
-#include "keystore/x509/pem.h"
 
 namespace chancery::change {
 namespace {
 
 constexpr const char* bundle_path = "trust/engine/ca-bundle.crt";
-
-bool is_certificate(const pem::Block& block, const std::string& fingerprint) {
-  if (!block.is_closed || !block.label.ends_with("CERTIFICATE")) return false;
-  const auto der = pem::decode(block.body);
-  return der && sha256_hex(view_of(*der)) == fingerprint;
-}
 
 }  // namespace
 
@@ -53,29 +47,16 @@ Plan plan_trust_append(const backup::Generation& base, const Appliance& applianc
 Plan plan_trust_remove(const backup::Generation& base, const Appliance& appliance, const std::string& fingerprint) {
   const std::string wanted = normal_fingerprint(fingerprint);
   const Bytes bytes = base.read(bundle_path);
-  const std::string_view text = text_of(bytes);
-  std::string kept;
-  std::size_t kept_to = 0;
-  bool removed = false;
-  pem::Scanner scanner(bytes);
-  for (auto block = scanner.next(); block; block = scanner.next()) {
-    if (!is_certificate(*block, wanted)) continue;
-    removed = true;
-    kept += text.substr(kept_to, block->offset - kept_to);
-    // To the end of the END line.
-    const std::size_t body_end = static_cast<std::size_t>(block->body.data() + block->body.size() - text.data());
-    kept_to = std::min(text.find('\n', text.find("-----END", body_end)), text.size() - 1) + 1;
-  }
-  if (!removed) {
+  const Bytes kept = bundle_without(bytes, {wanted});
+  if (kept == bytes) {
     throw Failure({.code = "unknown-certificate",
                    .subject = wanted,
                    .cause = "no certificate in this store has this fingerprint",
                    .hint = "chancery trust list shows what is in it"});
   }
-  kept += text.substr(kept_to);
   Plan plan;
   plan.reason = "trust remove";
-  put_file(plan.edits, appliance, bundle_path, view_of(kept));
+  put_file(plan.edits, appliance, bundle_path, kept);
   finish_plan(plan, base);
   return plan;
 }

@@ -35,7 +35,9 @@ int show_refusal(Session& session, const Json& reply, const Json& report) {
     Json document = {{"error", {{"code", text_at(error, "code")}, {"message", message}, {"hint", hint}}},
                      {"outcome", "refused"},
                      {"report", report}};
-    if (reply.contains("generation")) document["generation"] = reply["generation"];
+    for (const char* name : {"generation", "blockers"}) {
+      if (reply.contains(name)) document[name] = reply[name];
+    }
     terminal.document(document);
     return 1;
   }

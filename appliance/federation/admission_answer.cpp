@@ -1,6 +1,8 @@
 // Joins: what is asked of a joiner, and the answer.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/member_uri.h"
 #include "appliance/federation/refusal.h"
@@ -87,6 +89,13 @@ std::map<std::string, Certificate> Admission::State::admit(const JoinStatement& 
     if (present->used_digest) {
       if (!secret_equal(*present->used_digest, digest)) refuse("the token was used with other keys");
       leaves = given(store(), token.id);
+      const Certificate issuing = authority.issuing();
+      const bool is_current =
+          std::ranges::all_of(leaves, [&](const auto& each) { return each.second.is_signed_by(issuing); });
+      if (is_current) return;
+      // A rotation came between the two attempts: the same keys get their certificates from the new issuing CA.
+      forget_given(store(), token.id);
+      leaves = issue_all(statement, token, now);
       return;
     }
     bind_token(store(), token.id, digest, now);
@@ -112,8 +121,8 @@ Admission::WireAnswer Admission::State::reply(const JoinStatement& statement,
   for (std::size_t at = 0; at < customer_key.size(); ++at) {
     text.masked_customer_key[at] = static_cast<std::uint8_t>(customer_key[at] ^ mask[at]);
   }
-  const std::string issuing = authority.issuing().to_pem();
-  for (const auto& [identity, leaf] : leaves) text.chains_pem[identity] = {leaf.to_pem(), issuing};
+  const std::vector<Certificate> above = authority.intermediates();
+  for (const auto& [identity, leaf] : leaves) text.chains_pem[identity] = pems_of(leaf, above);
   SignedReply signed_reply{write_reply_text(text), {}};
   signed_reply.signature = tls_key.sign(view_of(authority_transcript(statement, session_secret, signed_reply.text)));
   return {200, write_signed_reply(signed_reply)};
@@ -159,7 +168,7 @@ Admission::WireAnswer Admission::answer(const std::string& body, const tls::Conn
   } catch (const Failure& failure) {
     // Ours, not the joiner's: everything was rolled back, and the token is as it was.
     spdlog::error("join from {} failed: {}; {}", address, failure.what(), failure.hint());
-    return wire(503, "join-failed", "the authority could not do it", "see the authority's log, then join again", now);
+    return Admission::unavailable(failure, "join-failed", now);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "appliance/federation/authority_link.h"
 
+#include <algorithm>
 #include <array>
 
 #include "appliance/federation/join_wire.h"
@@ -20,6 +21,12 @@ std::string span_text(std::chrono::seconds span) {
   const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(total - days - hours);
   return std::to_string(days.count()) + " days " + std::to_string(hours.count()) + " h " +
          std::to_string(minutes.count()) + " min";
+}
+
+// Text of the other side that may stand in a message to people.
+bool is_plain(const std::string& text) {
+  constexpr std::size_t longest = 300;
+  return text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
 }  // namespace
@@ -81,6 +88,13 @@ void refused(const http::Reply& reply, Instant now, const std::string& peer) {
     reply_invalid(peer, "it answers with HTTP status " + std::to_string(reply.status) + " and no reason");
   }
   if (refusal.code == "clock-skew") check_skew(refusal.server_time, now, peer);
+  if (refusal.code == "not-the-issuer") {
+    throw Failure({.code = refusal.code,
+                   .subject = peer,
+                   .cause = is_plain(refusal.message) ? refusal.message : "another primary issues at present",
+                   .hint = "ask that one with the same token; or try again in a few seconds: if it is gone, this one "
+                           "takes its place"});
+  }
   struct Known {
     const char* code;
     const char* cause;

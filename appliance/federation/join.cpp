@@ -110,7 +110,7 @@ class Attempt {
     const std::string uri =
         is_member ? member_uri(text.federation, statement_.role, statement_.names.front()) : std::string();
     prove_chain({.identity = wanted.identity, .names = statement_.names, .uri = uri, .client = is_member}, certificates,
-                root, wanted.key, clock_());
+                {root}, wanted.key, clock_());
     return certificates;
   }
 

@@ -23,6 +23,10 @@
 #include "appliance/settings/appliance.h"
 #include "appliance/tls/connection.h"
 
+namespace chancery {
+class Failure;
+}
+
 namespace chancery::federation {
 
 struct JoinIdentity {
@@ -127,6 +131,14 @@ class Admission {
   // The same for POST /renew (renewal.h).
   [[nodiscard]] WireAnswer answer_renewal(const std::string& body, const tls::Connection& session,
                                           const std::string& peer);
+  // The same for POST /proof (anchor_proof.h), and the body of GET /bulletin (bulletin.h).
+  [[nodiscard]] WireAnswer answer_proof(const std::string& body, const tls::Connection& session,
+                                        const std::string& peer);
+  [[nodiscard]] std::string news();
+
+  // What a joiner or member is told when the authority cannot do it at present: 503, and whom else to ask where another
+  // primary issues ("not-the-issuer"); `code` for everything else.
+  [[nodiscard]] static WireAnswer unavailable(const Failure& failure, const char* code, Instant now);
 
   struct State;  // admission_state.h
 

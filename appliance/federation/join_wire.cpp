@@ -207,6 +207,12 @@ SignedReply read_signed_reply(std::string_view body) {
   return reply;
 }
 
+std::vector<std::string> pems_of(const Certificate& leaf, const std::vector<Certificate>& above) {
+  std::vector<std::string> pems{leaf.to_pem()};
+  for (const Certificate& each : above) pems.push_back(each.to_pem());
+  return pems;
+}
+
 std::string write_reply_text(const ReplyText& reply) {
   return json{{"nonce", to_base64(reply.nonce)},
               {"federation", reply.federation},

@@ -3,14 +3,14 @@
 //   request  {"token":hex16,"role":…,"names":[…],"nonce":base64,"time":unix,"requests":[{"identity":…,"csr":PEM},…],
 //             "signature":base64}
 //   reply    {"reply":TEXT,"signature":base64}       TEXT is JSON again, signed exactly as it stands:
-//     TEXT   {"nonce":base64,"federation":id,"root":PEM,"chains":{identity:[PEM,PEM],…},"customer_key":base64 (masked),
+//     TEXT   {"nonce":base64,"federation":id,"root":PEM,"chains":{identity:[PEM,PEM(,PEM)],…},"customer_key":base64 (masked),
 //             "portal":{"host","port","name"},"time":unix}
 //   refusal  {"error":{"code":…,"message":…,"hint":…,"server_time":unix}}
 //
 // A renewal (POST /renew) is a shorter join: who asks is told by the certificate, and what it may have by the register.
 //
 //   request  {"certificate":hex32,"nonce":base64,"time":unix,"requests":[{"identity":…,"csr":PEM},…],"signature":base64}
-//   TEXT     {"nonce":base64,"federation":id,"chains":{identity:[PEM,PEM],…},"time":unix}
+//   TEXT     {"nonce":base64,"federation":id,"chains":{identity:[PEM,PEM(,PEM)],…},"time":unix}
 //
 // Readers take exactly this shape: an unknown, missing, repeated or wrongly typed member, more than 32 names or 16
 // requests, or nesting deeper than 4 is Failure("join-malformed"). Not checked: whether anything said is true.
@@ -19,7 +19,7 @@
 #include <map>
 
 #include "appliance/federation/transcript.h"
-#include "keystore/x509/instant.h"
+#include "keystore/x509/certificate.h"
 
 namespace chancery::federation {
 
@@ -53,6 +53,9 @@ struct ReplyText {
   std::string portal_name;
   std::int64_t time = 0;
 };
+// A chain as it stands there: the leaf, then what is above it.
+[[nodiscard]] std::vector<std::string> pems_of(const Certificate& leaf, const std::vector<Certificate>& above);
+
 [[nodiscard]] std::string write_reply_text(const ReplyText& reply);
 [[nodiscard]] ReplyText read_reply_text(std::string_view text);
 

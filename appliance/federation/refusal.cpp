@@ -40,6 +40,13 @@ Admission::WireAnswer wire(int status, const char* code, const char* message, co
   return {status, write_refusal({code, message, hint, now.time_since_epoch().count()})};
 }
 
+Admission::WireAnswer Admission::unavailable(const Failure& failure, const char* code, Instant now) {
+  if (failure.code() != "not-the-issuer") {
+    return wire(503, code, "the authority could not do it", "see the authority's log, then try again", now);
+  }
+  return {503, write_refusal({failure.code(), failure.cause(), failure.hint(), now.time_since_epoch().count()})};
+}
+
 void refuse(const std::string& reason, Exchange exchange) {
   if (exchange == Exchange::join) {
     throw Refusal{{403, write_refusal({"join-refused", "this join is refused",

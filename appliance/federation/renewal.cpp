@@ -95,7 +95,7 @@ class Attempt {
                  .names = borne_.names,
                  .uri = is_member ? borne_.uri : std::string(),
                  .client = is_member},
-                certificates, request_.root, wanted.key, clock_());
+                certificates, request_.roots, wanted.key, clock_());
     return certificates;
   }
 

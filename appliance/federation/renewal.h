@@ -30,13 +30,13 @@ struct RenewalRequest {
   std::string federation;
   Certificate member;  // the present certificate, and its key
   PrivateKey member_key;
-  Certificate root;  // anchors what is answered
+  std::vector<Certificate> roots;  // anchor what is answered: those in force, several in the middle of a rotation
   std::vector<JoinIdentity> identities;
   std::chrono::milliseconds deadline{10000};
 };
 
 struct Renewed {
-  std::map<std::string, std::vector<Certificate>> chains;  // by identity: leaf, issuing
+  std::map<std::string, std::vector<Certificate>> chains;  // by identity: leaf, issuing, in a rotation the cross certificate
 };
 
 [[nodiscard]] Renewed renew(const RenewalRequest& request, const Clock& clock);

@@ -61,11 +61,12 @@ Given give(Admission::State& state, const JoinStatement& statement, const Certif
            Instant now) {
   Given given;
   const std::vector<Issued> earlier = authority::issued_to(state.store(), member.name);
+  const Certificate issuing = state.authority.issuing();
   for (const IdentityRequest& wanted : statement.requests) {
     const auto purpose = purpose_of(wanted.identity);
     const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const Issued& each) {
       return !each.revoked && each.identity == wanted.identity && now - each.issued_at < retry_span &&
-             each.certificate.key_digest() == wanted.request.key_digest();
+             each.certificate.key_digest() == wanted.request.key_digest() && each.certificate.is_signed_by(issuing);
     });
     if (same != earlier.end()) {
       given.leaves.emplace(wanted.identity, same->certificate);
@@ -127,8 +128,8 @@ Admission::WireAnswer Admission::State::accept_renewal(const std::string& body, 
                    .federation = facts.federation,
                    .chains_pem = {},
                    .time = now.time_since_epoch().count()};
-  const std::string issuing = authority.issuing().to_pem();
-  for (const auto& [identity, leaf] : given.leaves) text.chains_pem[identity] = {leaf.to_pem(), issuing};
+  const std::vector<Certificate> above = authority.intermediates();
+  for (const auto& [identity, leaf] : given.leaves) text.chains_pem[identity] = pems_of(leaf, above);
   SignedReply signed_reply{write_renewal_text(text), {}};
   signed_reply.signature = tls_key.sign(
       view_of(authority_transcript(statement, view_of(session_secret), signed_reply.text, Exchange::renewal)));
@@ -153,7 +154,7 @@ Admission::WireAnswer Admission::answer_renewal(const std::string& body, const t
   } catch (const Failure& failure) {
     // Ours, not the member's: everything was rolled back, and it may try again.
     spdlog::error("renewal from {} failed: {}; {}", address, failure.what(), failure.hint());
-    return wire(503, "renew-failed", "the authority could not do it", "see the authority's log, then try again", now);
+    return Admission::unavailable(failure, "renew-failed", now);
   }
 }
 

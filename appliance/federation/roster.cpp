@@ -80,6 +80,10 @@ void enter_given(storage::Store& store, const Bytes& token, const std::string& i
             {token, identity, from_hex(leaf.fingerprint())});
 }
 
+void forget_given(storage::Store& store, const Bytes& token) {
+  store.run("DELETE FROM token_certificates WHERE token = ?", {token});
+}
+
 std::map<std::string, Certificate> given(const storage::Store& store, const Bytes& token) {
   std::map<std::string, Certificate> found;
   for (const Row& row :
@@ -166,7 +170,8 @@ void renew_member(storage::Store& store, const Member& member, const std::map<st
 }
 
 void member_seen(storage::Store& store, const std::string& name, Instant when) {
-  store.run("UPDATE members SET last_seen = max(coalesce(last_seen, 0), ?) WHERE name = ?", {seconds_of(when), name});
+  store.run("UPDATE members SET last_seen = ? WHERE name = ? AND coalesce(last_seen, 0) < ?",
+            {seconds_of(when), name, seconds_of(when)});
 }
 
 }  // namespace chancery::federation

@@ -31,6 +31,7 @@ void bind_token(storage::Store& store, const Bytes& id, ByteView digest, Instant
 
 // What the join with this token was given, by identity.
 void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
+void forget_given(storage::Store& store, const Bytes& token);
 [[nodiscard]] std::map<std::string, Certificate> given(const storage::Store& store, const Bytes& token);
 
 void revoke_tokens_of(storage::Store& store, const std::string& member, Instant when);

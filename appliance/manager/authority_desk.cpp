@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/authority/issuance.h"
 #include "appliance/manager/federation_facts.h"
 
 namespace chancery::manager {
@@ -17,6 +18,15 @@ Folder authority_folder(Bench& bench) {
                    .hint = "run this on the primary of the federation"});
   }
   return bench.state.open_folder("authority");
+}
+
+authority::Authority open_authority(Bench& bench) {
+  const Folder folder = authority_folder(bench);
+  const authority::RegisterPlace place = authority::RegisterPlace::of(bench.state.path());
+  auto store = place.open();
+  const std::string address = authority::address_of(bench.appliance.name, bench.current().read("endpoints/join.toml"));
+  authority::guard_for_request(*store, place, authority::claimant_of(bench.state.path(), address), bench.clock());
+  return authority::Authority::open(folder, std::move(store), bench.clock());
 }
 
 federation::PrimaryFacts primary_facts(Bench& bench) {
@@ -42,7 +52,7 @@ nlohmann::json authority_files(const std::vector<std::string>& new_names) {
 }
 
 AuthorityDesk::AuthorityDesk(Bench& bench)
-    : authority(authority::Authority::open(authority_folder(bench), bench.clock())),
+    : authority(open_authority(bench)),
       admission(
           authority, PrivateKey::from_pem(view_of(bench.current().read_secret("identities/authority-tls/key.pem"))),
           bench.state.read_secret("authority/customer.key", customer_key_limit), primary_facts(bench), bench.clock()) {}

@@ -31,8 +31,11 @@
 // federation-tokens-list/-revoke, federation-list                id; revoke: dry_run
 // federation-join    primary "HOST:PORT", token {attachment}, dry_run   dry: looks at the authority and asks it nothing
 // federation-renew   due_only, dry_run                           reply also {"renewed":[identity…]}; due_only: nothing before its time
+// federation-rotate-prepare/-activate/-retire/-status             root_key, root_passphrase, root_pin, dry_run; retire: forget[],
+//                                                                emergency; status: show_blockers    (rotation.cpp)
 // federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
 // authority-root, authority-sign                                 file, purpose, sans[], root access, dry_run
+// authority-list, authority-revoke                               revoke: sha256, dry_run; reply also {"revoked":[certificate…]}
 // authority-root-export/-remove      root access; export: passphrase; dry_run    export's reply attachment 0: the encrypted key
 //                                    (root access: root_key {name, attachment}, root_passphrase, root_pin; root_access.h)
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}

@@ -54,16 +54,21 @@ void examine_renewal(Examination& examination, Bench& bench) {
 }
 
 void examine_revocations(Examination& examination, Bench& bench) {
-  const auto list = list_in_force(bench.current());
-  if (!list) return examination.ok("revocations", "none are known here");
-  if (bench.now() >= list->next_update()) {
-    return examination.warning("revocations", "the list ended at " + to_rfc3339(list->next_update()),
+  const RevocationLists lists = lists_in_force(bench.current());
+  if (lists.empty()) return examination.ok("revocations", "none are known here");
+  Instant end = lists.front().next_update();
+  std::size_t count = 0;
+  for (const RevocationList& list : lists) {
+    end = std::min(end, list.next_update());
+    count += list.serials().size();
+  }
+  if (bench.now() >= end) {
+    return examination.warning("revocations", "the list ended at " + to_rfc3339(end),
                                "chancery-manager fetches it from the primary's authority: does it run, and is the "
                                "primary reachable?");
   }
-  examination.ok("revocations", std::to_string(list->serials().size()) +
-                                    " certificates are revoked; the list is good until " +
-                                    to_rfc3339(list->next_update()));
+  examination.ok("revocations",
+                 std::to_string(count) + " certificates are revoked; the list is good until " + to_rfc3339(end));
 }
 
 void examine_members(Examination& examination, Bench& bench) {

@@ -87,11 +87,14 @@ preflight::Knowledge know(Bench& bench) {
   preflight::Knowledge knowledge;
   for (const Certificate& retired : certificates_in(generation, "trust/federation/retired.pem")) {
     knowledge.retired_anchors.insert(retired.fingerprint());
+    // Whatever certificate that CA has or gets: an issuing CA's is made anew with every name.
+    knowledge.retired_keys.insert(retired.key_digest());
   }
   if (generation.has(RevocationList::path)) {
-    const RevocationList list = RevocationList::from_pem(generation.read(RevocationList::path));
-    for (const std::string& serial : list.serials()) {
-      knowledge.revoked.insert(to_hex(list.authority_key_id()) + ":" + serial);
+    for (const RevocationList& list : revocation_lists(generation.read(RevocationList::path))) {
+      for (const std::string& serial : list.serials()) {
+        knowledge.revoked.insert(to_hex(list.authority_key_id()) + ":" + serial);
+      }
     }
   }
   knowledge.anchors = std::move(anchors);

@@ -21,8 +21,8 @@
 #include "appliance/manager/bench.h"
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/door.h"
+#include "appliance/manager/news_timer.h"
 #include "appliance/manager/renewal_timer.h"
-#include "appliance/manager/revocation_timer.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
 #include "appliance/manager/witness.h"
@@ -117,7 +117,7 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revocations,
+void wait_for_the_end(Watch& watch, RenewalTimer& renewal, NewsTimer& news,
                       const std::function<void()>& each_tick, const sigset_t& signals) {
   for (auto next = std::chrono::steady_clock::now();;) {
     if (const auto now = std::chrono::steady_clock::now(); now >= next) {
@@ -125,7 +125,7 @@ void wait_for_the_end(Watch& watch, RenewalTimer& renewal, RevocationTimer& revo
       watch.look();
       renewal.look();
     }
-    revocations.look();
+    news.look();
     each_tick();
     const timespec interval{.tv_sec = tick.count(), .tv_nsec = 0};
     if (sigtimedwait(&signals, nullptr, &interval) > 0) return;
@@ -169,9 +169,9 @@ int serve(const Options& options) {
     notify_service("READY=1");
     Watch watch(appliance.state, system_now);
     RenewalTimer renewal(appliance.state, system_now);
-    RevocationTimer revocations(appliance.state, system_now);
+    NewsTimer news(appliance.state, system_now);
     wait_for_the_end(
-        watch, renewal, revocations, [&] { write_denied(options, denied.due(system_now())); }, signals);
+        watch, renewal, news, [&] { write_denied(options, denied.due(system_now())); }, signals);
     write_denied(options, denied.all());
     notify_service("STOPPING=1");
     spdlog::info("ends");

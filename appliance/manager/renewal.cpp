@@ -22,7 +22,8 @@ namespace {
 
 using federation::JoinIdentity;
 using nlohmann::json;
-using Material = std::map<std::string, preflight::Identity>;
+
+constexpr const char* roots_path = "trust/federation/roots.pem";
 
 Failure not_joined(const Appliance& appliance) {
   return Failure({.code = "not-joined",
@@ -48,16 +49,16 @@ tls::Target authority_of(const FederationFacts& facts) {
   return {.host = facts.authority_host, .port = facts.authority_port, .name = {}};
 }
 
-Material from_primary(Bench& bench, const FederationFacts& facts, const std::vector<std::string>& wanted) {
+Material from_primary(Bench& bench, const FederationFacts& facts, const std::vector<std::string>& wanted,
+                      const std::vector<Certificate>& roots) {
   const auto member = change::read_identity(bench.current(), "identities/member");
-  const std::vector<Certificate> roots = certificates_in(bench.current(), "trust/federation/roots.pem");
   if (!member || !member->key || roots.empty()) throw not_joined(bench.appliance);
   const federation::RenewalRequest request{.authority = authority_of(facts),
                                            .authority_pin = pin_of(facts),
                                            .federation = facts.federation,
                                            .member = member->leaf,
                                            .member_key = *member->key,
-                                           .root = roots.front(),
+                                           .roots = roots,
                                            .identities = kept_keys(bench.state, renewal_keys_folder, wanted)};
   const federation::Renewed renewed = federation::renew(request, bench.clock());
   Material material;
@@ -70,13 +71,13 @@ Material from_primary(Bench& bench, const FederationFacts& facts, const std::vec
   return material;
 }
 
-Material from_own_authority(Bench& bench, AuthorityDesk& desk, const FederationFacts& facts, const RenewalNeed& need,
+Material from_own_authority(Bench& bench, AuthorityDesk& desk, const FederationFacts& facts, const Material& defaults,
                             const std::vector<std::string>& wanted) {
   Material material;
   // All of them are in the register, or none.
   desk.authority.store().write([&] {
     for (const std::string& identity : wanted) {
-      const preflight::Identity& present = need.defaults.at(identity);
+      const preflight::Identity& present = defaults.at(identity);
       const bool is_member = identity == "member";
       const PrivateKey key =
           identity == "authority-tls" ? present.key.value() : PrivateKey::generate(KeyType::ecdsa_p256);
@@ -89,7 +90,7 @@ Material from_own_authority(Bench& bench, AuthorityDesk& desk, const FederationF
                                 .member = bench.appliance.name,
                                 .identity = identity});
       material.emplace(identity,
-                       preflight::Identity{.leaf = leaf, .intermediates = {desk.authority.issuing()}, .key = key});
+                       preflight::Identity{.leaf = leaf, .intermediates = desk.authority.intermediates(), .key = key});
     }
   });
   return material;
@@ -155,8 +156,8 @@ std::vector<std::string> RenewalNeed::renewable(Instant now) const {
   return found;
 }
 
-RenewalNeed renewal_need(const backup::Generation& generation, const Appliance& appliance) {
-  RenewalNeed need;
+Material issued_defaults(const backup::Generation& generation, const Appliance& appliance) {
+  Material defaults;
   for (const std::string& identity : identities_of(appliance.role)) {
     std::optional<preflight::Identity> present;
     try {
@@ -166,12 +167,34 @@ RenewalNeed renewal_need(const backup::Generation& generation, const Appliance& 
       continue;  // the doctor tells
     }
     if (!present || !present->key || present->intermediates.empty() || present->leaf.is_self_issued()) continue;
-    if (present->leaf.not_after() >= present->intermediates.front().not_after()) continue;
-    const Instant due = federation::renew_at(present->leaf);
+    defaults.emplace(identity, std::move(*present));
+  }
+  return defaults;
+}
+
+RenewalNeed renewal_need(const backup::Generation& generation, const Appliance& appliance) {
+  RenewalNeed need{.defaults = issued_defaults(generation, appliance), .next = {}};
+  std::erase_if(need.defaults, [](const auto& each) {
+    return each.second.leaf.not_after() >= each.second.intermediates.front().not_after();
+  });
+  for (const auto& [identity, material] : need.defaults) {
+    const Instant due = federation::renew_at(material.leaf);
     need.next = std::min(need.next.value_or(due), due);
-    need.defaults.emplace(identity, std::move(*present));
   }
   return need;
+}
+
+Material obtain(Bench& bench, AuthorityDesk* desk, const Material& defaults, const std::vector<std::string>& wanted,
+                const std::vector<Certificate>& roots) {
+  const auto facts = FederationFacts::read(bench.current());
+  if (!facts) throw not_joined(bench.appliance);
+  return desk == nullptr ? from_primary(bench, *facts, wanted, roots)
+                         : from_own_authority(bench, *desk, *facts, defaults, wanted);
+}
+
+void after_renewal(Bench& bench, AuthorityDesk* desk, const Material& material) {
+  if (desk == nullptr) return bench.state.remove_tree(renewal_keys_folder);
+  tell_roster(bench, *desk, material);
 }
 
 json federation_renew(Bench& bench, Call& call) {
@@ -186,15 +209,11 @@ json federation_renew(Bench& bench, Call& call) {
   std::optional<AuthorityDesk> desk;
   if (bench.appliance.role != Role::secondary) desk.emplace(bench);
   const Material material =
-      desk ? from_own_authority(bench, *desk, *facts, need, wanted) : from_primary(bench, *facts, wanted);
+      obtain(bench, desk ? &*desk : nullptr, need.defaults, wanted, certificates_in(bench.current(), roots_path));
   json reply = finish(bench, change::plan_renew(bench.current(), bench.appliance, material), call);
   reply["renewed"] = wanted;
   if (reply["outcome"] != "done") return reply;
-  if (desk) {
-    tell_roster(bench, *desk, material);
-  } else {
-    bench.state.remove_tree(renewal_keys_folder);
-  }
+  after_renewal(bench, desk ? &*desk : nullptr, material);
   return reply;
 }
 

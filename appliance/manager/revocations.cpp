@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "appliance/federation/renewal.h"
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/knowledge.h"
@@ -15,29 +14,53 @@ namespace {
 
 using nlohmann::json;
 
-Bytes der_of_authority(Bench& bench, const FederationFacts& facts) {
-  if (bench.appliance.role != Role::secondary) return AuthorityDesk(bench).authority.revocation_list();
-  Sha256 pin{};
-  const Bytes known = from_hex(facts.authority_pin);
-  std::copy_n(known.begin(), std::min(known.size(), pin.size()), pin.begin());
-  return federation::fetch_revocation_list({.host = facts.authority_host, .port = facts.authority_port, .name = {}},
-                                           pin);
-}
-
-void expect_signed(Bench& bench, const RevocationList& list) {
+// Who may have signed: what this appliance knows of its federation, and what the authority has signed for.
+void expect_signed(Bench& bench, const RevocationLists& lists, const std::optional<federation::Bulletin>& bulletin) {
   std::vector<Certificate> issuers = certificates_in(bench.current(), "trust/appliance/known.pem");
+  std::vector<Certificate> roots = certificates_in(bench.current(), "trust/federation/roots.pem");
   if (const auto member = change::read_identity(bench.current(), "identities/member")) {
     issuers.insert(issuers.end(), member->intermediates.begin(), member->intermediates.end());
   }
-  const auto roots = certificates_in(bench.current(), "trust/federation/roots.pem");
-  for (const Certificate& issuer : issuers) {
-    const bool is_ours = std::ranges::any_of(roots, [&](const Certificate& root) { return issuer.is_signed_by(root); });
-    if (is_ours && list.is_signed_by(issuer)) return;
+  if (bulletin) {
+    issuers.push_back(bulletin->issuing);
+    if (bulletin->former_issuing) issuers.push_back(*bulletin->former_issuing);
+    roots.insert(roots.end(), bulletin->roots.begin(), bulletin->roots.end());
   }
-  throw Failure({.code = "bad-crl",
-                 .subject = "revocation list",
-                 .cause = "no issuing CA of this federation has signed it",
-                 .hint = "look at the primary's authority: chancery doctor there"});
+  const auto is_ours = [&](const Certificate& issuer) {
+    return std::ranges::any_of(roots, [&](const Certificate& root) { return issuer.is_signed_by(root); });
+  };
+  for (const RevocationList& list : lists) {
+    const bool is_signed = std::ranges::any_of(
+        issuers, [&](const Certificate& issuer) { return list.is_signed_by(issuer) && is_ours(issuer); });
+    if (is_signed) continue;
+    throw Failure({.code = "bad-crl",
+                   .subject = "revocation list",
+                   .cause = "no issuing CA of this federation has signed it",
+                   .hint = "look at the primary's authority: chancery doctor there"});
+  }
+}
+
+const RevocationList* of_same_issuer(const RevocationLists& lists, const RevocationList& one) {
+  const auto found = std::ranges::find_if(
+      lists, [&](const RevocationList& each) { return each.authority_key_id() == one.authority_key_id(); });
+  return found == lists.end() ? nullptr : &*found;
+}
+
+RevocationLists read_all(const std::vector<Bytes>& lists) {
+  RevocationLists read;
+  for (const Bytes& der : lists) read.push_back(RevocationList::from_der(der));
+  return read;
+}
+
+// What is worth keeping of `candidate`.
+RevocationLists kept(const RevocationLists& present, const RevocationLists& candidate) {
+  RevocationLists lists;
+  for (const RevocationList& list : candidate) {
+    const RevocationList* before = of_same_issuer(present, list);
+    if (before == nullptr && list.serials().empty()) continue;
+    lists.push_back(before != nullptr && before->number() > list.number() ? *before : list);
+  }
+  return lists;
 }
 
 json certificates_json(const std::vector<Certificate>& certificates) {
@@ -48,33 +71,48 @@ json certificates_json(const std::vector<Certificate>& certificates) {
 
 }  // namespace
 
-std::optional<RevocationList> list_in_force(const backup::Generation& generation) {
-  if (!generation.has(RevocationList::path)) return std::nullopt;
-  return RevocationList::from_pem(generation.read(RevocationList::path));
+RevocationLists lists_in_force(const backup::Generation& generation) {
+  if (!generation.has(RevocationList::path)) return {};
+  return revocation_lists(generation.read(RevocationList::path));
 }
 
-std::optional<RevocationList> list_of_authority(Bench& bench) {
-  const auto facts = FederationFacts::read(bench.current());
-  if (!facts) return std::nullopt;
-  RevocationList list = RevocationList::from_der(der_of_authority(bench, *facts));
-  expect_signed(bench, list);
-  return list;
+RevocationLists lists_of_authority(Bench& bench) {
+  AuthorityDesk desk(bench);
+  RevocationLists lists = read_all(desk.authority.revocation_lists());
+  expect_signed(bench, lists, federation::bulletin_of(desk.authority));
+  return lists;
 }
 
-bool is_newer(const std::optional<RevocationList>& present, const RevocationList& candidate, Instant now) {
-  // Where nothing was ever revoked there is no list to keep fresh.
-  if (!present) return !candidate.serials().empty();
-  if (candidate.number() <= present->number()) return false;
-  const auto life = present->next_update() - present->this_update();
-  return candidate.serials() != present->serials() || now >= present->this_update() + life * 2 / 3;
+RevocationLists lists_in(Bench& bench, const federation::News& news) {
+  RevocationLists lists = read_all(news.lists);
+  expect_signed(bench, lists, news.bulletin);
+  return lists;
 }
 
-change::Plan plan_revocations(Bench& bench, const RevocationList& list) {
+bool lists_differ(const RevocationLists& present, const RevocationLists& candidate, Instant now) {
+  const RevocationLists wanted = kept(present, candidate);
+  if (wanted.size() != present.size()) return true;
+  return std::ranges::any_of(wanted, [&](const RevocationList& list) {
+    const RevocationList* before = of_same_issuer(present, list);
+    if (before == nullptr) return true;
+    if (list.number() <= before->number()) return false;
+    const auto life = before->next_update() - before->this_update();
+    return list.serials() != before->serials() || now >= before->this_update() + life * 2 / 3;
+  });
+}
+
+change::Plan plan_revocations(Bench& bench, const RevocationLists& lists) {
   change::Plan plan;
   plan.reason = "revocations";
   plan.base = bench.current().number();
   plan.components = {"trust/federation"};
-  change::put_file(plan.edits, bench.appliance, RevocationList::path, view_of(list.to_pem()));
+  std::string pem;
+  for (const RevocationList& list : kept(lists_in_force(bench.current()), lists)) pem += list.to_pem();
+  if (pem.empty()) {
+    plan.edits[RevocationList::path] = std::nullopt;
+  } else {
+    change::put_file(plan.edits, bench.appliance, RevocationList::path, view_of(pem));
+  }
   return plan;
 }
 
@@ -91,12 +129,12 @@ json federation_remove(Bench& bench, Call& call) {
             {"plan", {{"member", name}, {"revokes", certificates_json(revoked)}, {"files", std::move(files)}}}};
   }
   const int count = desk.admission.remove(name);
-  const auto list = list_of_authority(bench);
+  const RevocationLists lists = lists_of_authority(bench);
   // Nothing is left to revoke where an earlier attempt was cut short after the register: the programs learn it now.
   json reply{{"outcome", "unchanged"}, {"generation", bench.current().number()}};
   try {
-    if (list && is_newer(list_in_force(bench.current()), *list, bench.now())) {
-      reply = finish(bench, plan_revocations(bench, *list), call);
+    if (lists_differ(lists_in_force(bench.current()), lists, bench.now())) {
+      reply = finish(bench, plan_revocations(bench, lists), call);
     }
   } catch (const Failure& failure) {
     // What the register says is not taken back: the next look of the manager, or the same command, tells the programs.

@@ -1,26 +1,32 @@
-// The federation's revocation list on this appliance: trust/federation/crl.pem of the generation in force.
+// What the federation's authority has taken back, as this appliance knows it (trust/federation/crl.pem).
 //
-//   const RevocationList list = list_of_authority(bench);        // own register, or GET /crl of the primary's authority
-//   json reply = finish(bench, plan_of(bench, list), call);
+//   const auto lists = lists_of_authority(bench);                // own register; a secondary has them from the bulletin
+//   if (lists_differ(lists_in_force(bench.current()), lists, now)) … finish(bench, plan_revocations(bench, lists), call);
 //
-// A list counts only when an issuing CA that this appliance knows has signed it. Programs and preflight read it from the
-// generation; being a change like any other, it is probed and goes back when a program does not take it.
+// One list for each issuing CA that counts: two in the middle of a rotation. They are put in force by the transaction,
+// as every change is; the serving programs ask them for every request of a member. Absent while nothing was ever
+// revoked. Failure("bad-crl") for lists that no issuing CA of this federation has signed.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-#include <optional>
+#include <vector>
 
+#include "appliance/change/plan.h"
+#include "appliance/federation/bulletin.h"
 #include "appliance/manager/bench.h"
 #include "appliance/membership/revocation_list.h"
 
 namespace chancery::manager {
 
-[[nodiscard]] std::optional<RevocationList> list_in_force(const backup::Generation& generation);
-// nullopt: in no federation. Failure("bad-crl") for a list that nobody of this federation has signed, and those of
-// tls/connection.h where the primary is away. On a primary the caller holds the writer's lock.
-[[nodiscard]] std::optional<RevocationList> list_of_authority(Bench& bench);
-// Other entries, or two thirds of the present list's life are over; never a list older than the present one.
-[[nodiscard]] bool is_newer(const std::optional<RevocationList>& present, const RevocationList& candidate, Instant now);
-[[nodiscard]] change::Plan plan_revocations(Bench& bench, const RevocationList& list);
+using RevocationLists = std::vector<RevocationList>;
+
+[[nodiscard]] RevocationLists lists_in_force(const backup::Generation& generation);  // none: never anything
+// A primary's own.
+[[nodiscard]] RevocationLists lists_of_authority(Bench& bench);
+// Those that came with a bulletin, each signed by an issuing CA under a root that counts.
+[[nodiscard]] RevocationLists lists_in(Bench& bench, const federation::News& news);
+// Whether `candidate` says something else than `present`, or has to take its place because that ends. A list never
+// goes back, and one of a CA that never revoked anything is not kept.
+[[nodiscard]] bool lists_differ(const RevocationLists& present, const RevocationLists& candidate, Instant now);
+[[nodiscard]] change::Plan plan_revocations(Bench& bench, const RevocationLists& lists);
 
 }  // namespace chancery::manager

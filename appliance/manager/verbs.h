@@ -73,12 +73,32 @@ nlohmann::json federation_join(Bench&, Call&);
 nlohmann::json federation_renew(Bench&, Call&);
 // revocations.cpp
 nlohmann::json federation_remove(Bench&, Call&);
+// rotation.cpp
+nlohmann::json federation_rotate_prepare(Bench&, Call&);
+nlohmann::json federation_rotate_activate(Bench&, Call&);
+nlohmann::json federation_rotate_retire(Bench&, Call&);
+nlohmann::json federation_rotate_status(Bench&, Call&);
+// orders.cpp
+nlohmann::json member_order(Bench&, Call&);
+nlohmann::json order_undo(Bench&, Call&);
+// rollout.cpp
+nlohmann::json rollout_begin(Bench&, Call&);
+nlohmann::json rollout_step(Bench&, Call&);
+nlohmann::json rollout_stop(Bench&, Call&);
+nlohmann::json rollout_status(Bench&, Call&);
+// storage.cpp
+nlohmann::json storage_status(Bench&, Call&);
+nlohmann::json storage_migrate(Bench&, Call&);
+nlohmann::json storage_downgrade(Bench&, Call&);
 // authority.cpp
 nlohmann::json authority_root(Bench&, Call&);
 nlohmann::json authority_sign(Bench&, Call&);
 // root_key.cpp
 nlohmann::json authority_root_export(Bench&, Call&);
 nlohmann::json authority_root_remove(Bench&, Call&);
+// signed_certificates.cpp
+nlohmann::json authority_list(Bench&, Call&);
+nlohmann::json authority_revoke(Bench&, Call&);
 // audit.cpp
 nlohmann::json audit_show(Bench&, Call&);
 nlohmann::json audit_verify(Bench&, Call&);

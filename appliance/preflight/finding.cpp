@@ -59,6 +59,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"bad-signature", Severity::error, never},
     {"revoked", Severity::error, never},
     {"retired-anchor", Severity::error, never},
+    {"rotation-blocked", Severity::error, never},
     {"refused-by-openssl", Severity::error, on_request},
     // What stands around it
     {"consumer-config", Severity::error, never},

@@ -76,6 +76,7 @@ Judged judge(const Member& leaf, Setting setting) {
   const ChainSearch search = find_chains(leaf, setting.pile, setting.knowledge);
   setting.pinned = setting.pinned || is_anchor(leaf.certificate, setting.pile, setting.knowledge);
   setting.retired_keys = keys_of_retired(setting.pile, search, setting.knowledge.retired_anchors);
+  setting.retired_keys.insert(setting.knowledge.retired_keys.begin(), setting.knowledge.retired_keys.end());
   Judged judged = judge_best(search, setting);
   Report report;
   judge_leaf(leaf, setting, report);

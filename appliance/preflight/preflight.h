@@ -67,6 +67,7 @@ struct Knowledge {
   std::shared_ptr<const CertificatePool> anchors;        // roots: appliance trust + federation + OS
   std::shared_ptr<const CertificatePool> intermediates;  // known to the appliance
   std::set<std::string> retired_anchors;                 // fingerprints
+  std::set<Sha256> retired_keys = {};                    // the same by their keys, whatever certificate bears them
   std::set<std::string> revoked;                         // fingerprints, or "issuer-key-id:serial"
   bool federated = true;                                 // false: not-federated warning
   std::vector<PinnedCollector> pinned_collectors;        // those that the identity would be served to

@@ -46,6 +46,12 @@ class Primary {
     open();
   }
 
+  // The primary's own renewal: authority-tls keeps its key, and its chain is of the CA in force.
+  void present_anew() {
+    stage();
+    live_->set(tls::ServingSnapshot::build(generations_->current(), "authority"));
+  }
+
   SecretBytes token(const std::vector<std::string>& names = {"engine.example.com", "127.0.0.1"}) {
     return admission_->make_token({.role = Role::secondary, .names = names, .time_to_live = std::chrono::minutes(10)});
   }
@@ -89,7 +95,9 @@ class Primary {
     };
     put("identities/authority-tls/certificate.pem", view_of(leaf.to_pem()));
     put("identities/authority-tls/key.pem", view_of(tls_key.to_pem()));
-    put("identities/authority-tls/intermediate.crt", view_of(authority_->issuing().to_pem()));
+    std::string above;
+    for (const Certificate& each : authority_->intermediates()) above += each.to_pem();
+    put("identities/authority-tls/intermediate.crt", view_of(above));
     put("trust/federation/roots.pem", view_of(authority_->root().to_pem()));
     SecurityProfile profile;
     profile.name = "join";
@@ -104,9 +112,10 @@ class Primary {
     put("federation/federation.json",
         view_of(R"({"federation":"3fa2b5c6d7e8f901","member":{},"authority":{},)"
                 R"("portal":{"host":"127.0.0.1","port":443,"name":"primary.example.com"}})"));
-    backup::Generations generations(Folder::open(folder.path()), random_secret(32));
-    generations.switch_to(generations.stage(0, edits, {.reason = "init", .who = "test", .when = *time.now}));
-    live_.emplace(tls::ServingSnapshot::build(generations.current(), "authority"));
+    if (!generations_) generations_.emplace(Folder::open(folder.path()), random_secret(32));
+    const backup::GenerationNumber base = live_ ? generations_->current().number() : 0;
+    generations_->switch_to(generations_->stage(base, edits, {.reason = "test", .who = "test", .when = *time.now}));
+    if (!live_) live_.emplace(tls::ServingSnapshot::build(generations_->current(), "authority"));
   }
 
   void serve() {
@@ -125,6 +134,14 @@ class Primary {
           return http::Answer::json(answer.body, answer.status);
         },
         256 * 1024);
+    routes_.add(
+        "POST", "/proof",
+        [this](const http::Call& call) {
+          const auto answer = admission_->answer_proof(call.body, call.connection, call.connection.peer_address());
+          return http::Answer::json(answer.body, answer.status);
+        },
+        256 * 1024);
+    routes_.add("GET", "/bulletin", [this](const http::Call&) { return http::Answer::json(admission_->news()); });
     http::WebServerOptions options;
     options.resume = [this](tls::Arrival arrival) { listener_->resume(std::move(arrival)); };
     options.drain = [this](tls::Connection connection) { listener_->drain(std::move(connection)); };
@@ -140,6 +157,7 @@ class Primary {
   int endpoint_port_;
   std::optional<authority::Authority> authority_;
   std::optional<federation::Admission> admission_;
+  std::optional<backup::Generations> generations_;
   std::optional<tls::Live> live_;
   std::ostringstream log_;
   http::Routes routes_;

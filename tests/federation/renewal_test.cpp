@@ -28,7 +28,7 @@ struct MemberSide {
                              .federation = primary.federation,
                              .member = joined->chains.at("member").front(),
                              .member_key = joiner.request.identities.front().key,
-                             .root = joined->root,
+                             .roots = {joined->root},
                              .identities = {}};
     new_keys();
   }
@@ -141,7 +141,9 @@ TEST(Renewal, WhatWasIssuedBeforeTheRegisterKnewOwnersIsRenewedToo) {
   // The register as an earlier version left it, brought to this one when it is opened.
   auto& store = primary.authority().store();
   store.write([&] {
-    store.run("DROP TABLE revocation_list");
+    for (const char* table : {"rotation", "retired_anchors", "proofs", "lost", "revocation_lists", "issuer"}) {
+      store.run(std::string("DROP TABLE ") + table);
+    }
     store.run("DROP INDEX certificates_by_member");
     store.run("DROP INDEX certificates_revoked");
     for (const char* column : {"member", "identity", "key_sha256", "revoked"}) {

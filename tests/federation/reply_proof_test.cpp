@@ -35,7 +35,7 @@ class ReplyProof : public ::testing::Test {
   std::string judged(const std::vector<Certificate>& offered, bool as_member = true) {
     ExpectedChain expected{.identity = "member", .names = names_, .uri = "", .client = as_member};
     if (as_member) expected.uri = member_uri("f1", "secondary", "engine.example.com");
-    return failure_code([&] { prove_chain(expected, offered, ours_.root(), key_, *time_.now); });
+    return failure_code([&] { prove_chain(expected, offered, {ours_.root()}, key_, *time_.now); });
   }
 
   testing::TemporaryFolder folder_;

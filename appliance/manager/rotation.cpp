@@ -1,0 +1,246 @@
+// chancery federation rotate …: the steps of a CA rotation on the primary, and how far it is.
+//
+// Each step is entered in the register first, in one transaction, and then followed on this appliance by the one
+// transaction of every change (rotation_follow.h). Where the second is cut short, the same command again, or
+// chancery-manager within a minute, ends it; the other members follow the bulletin (federation/bulletin.h).
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "appliance/manager/authority_desk.h"
+#include "appliance/manager/authority_news.h"
+#include "appliance/manager/root_access.h"
+#include "appliance/manager/rotation_blockers.h"
+#include "appliance/manager/rotation_follow.h"
+#include "appliance/manager/rotation_proof.h"
+#include "appliance/manager/verbs.h"
+
+namespace chancery::manager {
+namespace {
+
+using authority::Anchors;
+using authority::Phase;
+using nlohmann::json;
+
+json certificate_or_null(const std::optional<Certificate>& certificate) {
+  return certificate ? preflight::to_json(*certificate) : json(nullptr);
+}
+
+json anchors_json(const Anchors& anchors) {
+  return {{"phase", authority::to_text(anchors.phase)},
+          {"number", anchors.number},
+          {"since", anchors.number == 0 ? json(nullptr) : json(to_rfc3339(anchors.since))},
+          {"root", preflight::to_json(anchors.root)},
+          {"coming_root", certificate_or_null(anchors.coming_root())},
+          {"going_root", certificate_or_null(anchors.going_root())},
+          {"cross", certificate_or_null(anchors.cross)}};
+}
+
+json files_of(const std::string& step) {
+  json files = {{{"path", "authority/authority.db"}, {"change", "change"}}};
+  const auto add = [&](const char* path, const char* change) { files.push_back({{"path", path}, {"change", change}}); };
+  if (step == "prepare") {
+    add("authority/next-root.key", "add");
+    add("authority/next-issuing.key", "add");
+    add("trust/federation/cross.pem", "add");
+    add("trust/federation/roots.pem", "change");
+  } else if (step == "activate") {
+    add("authority/root.pem", "change");
+    add("authority/issuing.pem", "change");
+  } else {
+    add("trust/federation/roots.pem", "change");
+    add("trust/federation/retired.pem", "change");
+    add("trust/federation/cross.pem", "remove");
+  }
+  return files;
+}
+
+// What the register says now, on this appliance. What is there already changes nothing, and says so.
+json followed(Bench& bench, AuthorityDesk& desk, const Call& call, bool has_stepped) {
+  const federation::Bulletin bulletin = federation::bulletin_of(desk.authority);
+  json reply{{"outcome", "unchanged"}, {"generation", bench.current().number()}};
+  try {
+    if (needs_following(bench.current(), bench.appliance, bulletin)) {
+      reply = follow_rotation(bench, &desk, bulletin, call);
+    }
+  } catch (const Failure& failure) {
+    if (!has_stepped) throw;
+    throw Failure({.code = failure.code(),
+                   .subject = failure.subject(),
+                   .cause = failure.cause() + " (the step is entered in the register, and this appliance has not "
+                                              "followed it yet)",
+                   .hint = failure.hint() + "; then run the same command again, or wait for chancery-manager to do it",
+                   .needs_person = failure.needs_person()});
+  }
+  if (has_stepped) reply["outcome"] = "done";
+  reply["rotation"] = anchors_json(authority::anchors_of(desk.authority.store()));
+  return reply;
+}
+
+json planned(const Anchors& anchors, const std::string& step, const char* next_phase, json more) {
+  json plan{{"step", step},
+            {"phase", authority::to_text(anchors.phase)},
+            {"next_phase", next_phase},
+            {"files", files_of(step)}};
+  plan.update(more);
+  return {{"outcome", "planned"}, {"plan", std::move(plan)}, {"rotation", anchors_json(anchors)}};
+}
+
+json unchanged(Bench& bench, AuthorityDesk& desk, const Call& call, const std::string& message) {
+  json reply = followed(bench, desk, call, false);
+  if (reply["outcome"] == "unchanged") reply["message"] = message;
+  return reply;
+}
+
+// Those of `found` that `ids` name. A name that is none of them is a mistake, not a wish.
+std::vector<Blocker> taken(std::vector<Blocker>& found, const std::vector<std::string>& ids) {
+  std::vector<Blocker> named;
+  for (const std::string& id : ids) {
+    const auto is_named = [&](const Blocker& each) { return each.who == id; };
+    if (std::ranges::none_of(found, is_named) && std::ranges::none_of(named, is_named)) {
+      throw Failure({.code = "unknown-blocker",
+                     .subject = id.substr(0, 300),
+                     .cause = "nobody of this name keeps the former root from being retired",
+                     .hint = "see chancery federation rotate status --show-blockers"});
+    }
+    std::ranges::copy_if(found, std::back_inserter(named), is_named);
+    std::erase_if(found, is_named);
+  }
+  return named;
+}
+
+preflight::Report report_of(const std::vector<Blocker>& found) {
+  constexpr std::size_t most = 100;
+  preflight::Report report;
+  for (std::size_t at = 0; at < found.size() && at < most; ++at) {
+    report.add("rotation-blocked", found[at].kind + " " + found[at].who, found[at].why, found[at].hint);
+  }
+  return report;
+}
+
+json refused(const Anchors& anchors, Bench& bench, const std::vector<Blocker>& found) {
+  return {{"outcome", "refused"},
+          {"generation", bench.current().number()},
+          {"report", preflight::to_json(report_of(found))},
+          {"blockers", to_json(found)},
+          {"rotation", anchors_json(anchors)}};
+}
+
+// This appliance is one of those that have to. What it meets stands among the blockers.
+void prove_own(const Bench& bench, AuthorityDesk& desk) {
+  try {
+    Bench present(bench.appliance.state, bench.clock());  // what is in force by now
+    prove_anchor(present, federation::bulletin_of(desk.authority));
+  } catch (const Failure&) {
+    return;
+  }
+}
+
+json emergency(Bench& bench, AuthorityDesk& desk, const Call& call, const authority::RootAccess& access) {
+  const Anchors before = authority::anchors_of(desk.authority.store());
+  const std::vector<Blocker> lost = lost_at_once(bench, desk, before);
+  if (call.flag("dry_run")) {
+    return planned(before, "retire", "steady", {{"emergency", true}, {"lost", to_json(lost)}});
+  }
+  authority::Rotation(desk.authority).replace_at_once({.access = access, .keeping = {}}, [&](std::uint64_t number) {
+    enter_lost(desk.authority.store(), number, lost, bench.now());
+  });
+  json reply = followed(bench, desk, call, true);
+  reply["lost"] = to_json(lost);
+  return reply;
+}
+
+}  // namespace
+
+json federation_rotate_prepare(Bench& bench, Call& call) {
+  const authority::RootAccess access = root_access(call);
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation rotate prepare");
+  AuthorityDesk desk(bench);
+  const Anchors before = authority::anchors_of(desk.authority.store());
+  if (before.phase == Phase::prepared) return unchanged(bench, desk, call, "the next root is prepared already");
+  authority::Rotation rotation(desk.authority);
+  if (call.flag("dry_run")) {
+    rotation.expect_preparable({.access = access, .keeping = {}});
+    return planned(before, "prepare", "prepared", json::object());
+  }
+  rotation.prepare({.access = access, .keeping = {}});
+  return followed(bench, desk, call, true);
+}
+
+json federation_rotate_activate(Bench& bench, Call& call) {
+  const authority::RootAccess access = root_access(call);
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation rotate activate");
+  AuthorityDesk desk(bench);
+  const Anchors before = authority::anchors_of(desk.authority.store());
+  if (before.phase == Phase::activated) {
+    json reply = unchanged(bench, desk, call, "leaves are issued under the next root already");
+    prove_own(bench, desk);
+    return reply;
+  }
+  authority::Rotation rotation(desk.authority);
+  if (call.flag("dry_run")) {
+    rotation.expect_activatable(access);
+    return planned(before, "activate", "activated",
+                   {{"renews", outdated_identities(bench.current(), bench.appliance, [&] {
+                       federation::Bulletin next = federation::bulletin_of(desk.authority);
+                       if (before.next_issuing) next.issuing = *before.next_issuing;
+                       return next;
+                     }())}});
+  }
+  rotation.activate(access);
+  json reply = followed(bench, desk, call, true);
+  prove_own(bench, desk);
+  return reply;
+}
+
+json federation_rotate_retire(Bench& bench, Call& call) {
+  const authority::RootAccess access = root_access(call);
+  const std::vector<std::string> forgotten = call.list("forget");
+  const bool is_emergency = call.flag("emergency");
+  if (is_emergency && !forgotten.empty()) {
+    throw bad_argument("forget", "is of no use in an emergency, which waits for nobody", "leave one of the two out");
+  }
+  const Bench::Writer writer = bench.begin_change(call.who() + ", federation rotate retire");
+  AuthorityDesk desk(bench);
+  if (is_emergency) return emergency(bench, desk, call, access);
+  const Anchors before = authority::anchors_of(desk.authority.store());
+  if (before.phase == Phase::steady) return unchanged(bench, desk, call, "there is no former root to retire");
+  authority::Rotation rotation(desk.authority);
+  rotation.expect_retirable();
+  if (!call.flag("dry_run")) prove_own(bench, desk);
+  std::vector<Blocker> found = blockers(bench, desk, before);
+  const std::vector<Blocker> lost = taken(found, forgotten);
+  if (!found.empty()) return refused(before, bench, found);
+  if (call.flag("dry_run")) return planned(before, "retire", "steady", {{"lost", to_json(lost)}});
+  rotation.retire([&](std::uint64_t number) { enter_lost(desk.authority.store(), number, lost, bench.now()); });
+  json reply = followed(bench, desk, call, true);
+  reply["lost"] = to_json(lost);
+  return reply;
+}
+
+json federation_rotate_status(Bench& bench, Call& call) {
+  if (bench.appliance.role == Role::secondary) {
+    const auto bulletin = followed_bulletin(bench.current());
+    json reply{{"phase", bulletin ? authority::to_text(bulletin->phase) : "steady"},
+               {"number", bulletin ? json(bulletin->number) : json(0)},
+               {"since", bulletin ? json(to_rfc3339(bulletin->since)) : json(nullptr)}};
+    if (bulletin) {
+      reply["root"] = preflight::to_json(bulletin->root);
+      reply["renewed"] = outdated_identities(bench.current(), bench.appliance, *bulletin).empty();
+    }
+    return reply;
+  }
+  AuthorityDesk desk(bench);
+  const Anchors anchors = authority::anchors_of(desk.authority.store());
+  json reply = anchors_json(anchors);
+  const std::vector<Blocker> found = blockers(bench, desk, anchors);
+  reply["blocked_by"] = found.size();
+  if (call.flag("show_blockers")) reply["blockers"] = to_json(found);
+  reply["lost"] = lost_json(desk.authority.store());
+  json retired = json::array();
+  for (const Certificate& each : anchors.retired) retired.push_back(preflight::to_json(each));
+  reply["retired"] = std::move(retired);
+  return reply;
+}
+
+}  // namespace chancery::manager
