@@ -67,6 +67,22 @@ std::string own_place() {
   return home == nullptr || *home != '/' ? "" : std::string(home) + "/.local/state/chancery";
 }
 
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// mkdir -p, and safe against power loss when it returns: a set in a folder that is lost was never made.
+Folder made_folder(const std::string& path) {
+  std::vector<std::string> changed;
+  for (std::string at = path; ::access(at.c_str(), F_OK) != 0 && at != "/"; at = parent_of(at)) {
+    changed.push_back(parent_of(at));
+  }
+  Folder folder = Folder::create(path, {.mode = 0700});
+  for (const std::string& each : changed) Folder::open(each).sync();
+  return folder;
+}
+
 Failure impossible(const std::string& place, const std::string& cause) {
   return Failure(
       {.code = "backup-impossible",
@@ -123,7 +139,7 @@ SecretBytes StoreSets::key() const {
 std::string StoreSets::create(const StoreView& store, const Cause& cause) {
   std::string last_step = folder_;
   try {
-    const Folder folder = Folder::create(folder_, {.mode = 0700});
+    const Folder folder = made_folder(folder_);
     const FileLock lock = FileLock::take(folder_ + "/lock", "backup of " + printable(view_of(store.path)), kPatience);
     if (makes_key_ && ::access(key_.c_str(), F_OK) != 0) {
       const std::size_t slash = key_.rfind('/');
@@ -205,6 +221,11 @@ StoreSet StoreSets::open(const std::string& id) const {
     fault.subject = id;
     throw Failure(std::move(fault));
   }
+}
+
+void StoreSets::remove(const std::string& id) const {
+  if (!is_store_set_id(id)) throw unknown_backup(id);
+  Folder::open(folder_).remove(id + std::string(kSuffix));
 }
 
 BackupSummary StoreSets::summary(const std::string& id) const {

@@ -53,6 +53,7 @@ class StoreSets {
   [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] StoreSet open(const std::string& id) const;
+  void remove(const std::string& id) const;                          // synced; not there is fine
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
 
  private:

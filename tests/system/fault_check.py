@@ -72,6 +72,20 @@ class Check:
         if tuple(found) not in self.sets:
             sys.exit(f"{when}: console and portal present neither the old set, nor the new, nor the first default: {found}")
 
+    def expect_portal_store(self, when):
+        """The portal's keystore opens under the password that lies beside it; asked once for each file there is."""
+        store = os.path.join(self.state, "current", "trust", "portal", "cacerts")
+        with open(store, "rb") as file:
+            opens = os.path.join(self.folder, "passed", "store-" + hashlib.sha256(file.read()).hexdigest())
+        if os.path.exists(opens):
+            return
+        done = subprocess.run([os.path.join(BIN, "chancery"), "--state", self.state, "--json", "keystore", "list", "--keystore", store, "--storepass-file",
+                               store + ".password"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode or json.loads(done.stdout)["integrity"] != "verified":
+            sys.exit(f"{when}: the portal's keystore does not open: {done.stdout.decode()[-300:]}")
+        os.makedirs(os.path.dirname(opens), exist_ok=True)
+        open(opens, "w").close()
+
     def expect_resolved(self):
         """The next start: whoever takes the lock first resolves the change in doubt, and then nothing is in doubt."""
         done = subprocess.run([os.path.join(BIN, "chancery-manager"), "--state", self.state, "--resolve"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -95,6 +109,7 @@ def check(folder, state, passed_over=""):
         return
     asked = Check(folder, state)
     asked.expect_pairs("as left")
+    asked.expect_portal_store("as left")
     asked.expect_resolved()
     asked.expect_pairs("after the next start")
     asked.expect_healthy(passed_over)

@@ -44,6 +44,10 @@ case $verb in
     case $3 in
       replace) echo "$base cert replace --certificate $dir/new.crt --key $dir/new.key --also-trust $dir/root.crt" ;;
       append) echo "$base trust append $dir/another.crt --store portal" ;;
+      import)
+        printf 'changeit' >"$dir/changeit"
+        echo "$base keystore import --keystore $dir/state/current/trust/portal/cacerts --storepass-file $dir/changeit --alias another --file $dir/another.crt"
+        ;;
       restore) echo "$base backup restore $(cat "$dir/set-id")" ;;
       rollback) echo "$base generation rollback 1" ;;
     esac

@@ -21,6 +21,9 @@ class Faults(FaultStage):
     def test_rollback_killed(self):
         self.spread_faults("rollback", "kill")
 
+    def test_import_into_the_portals_keystore_killed(self):
+        self.spread_faults("import", "kill")
+
     def test_replace_on_a_full_disk(self):
         self.spread_faults("replace", "ENOSPC")
 
@@ -40,7 +43,7 @@ class Faults(FaultStage):
 
     def test_every_operation_of_the_stage_changes_something(self):
         """Faults during a change that changes nothing would prove nothing."""
-        for name in ("replace", "append", "restore", "rollback"):
+        for name in ("replace", "append", "restore", "rollback", "import"):
             with self.subTest(name):
                 self.stage("set-up")
                 before = os.readlink(os.path.join(self.folder, "state", "current"))
