@@ -10,6 +10,7 @@
 #include "appliance/cli/session.h"
 #include "appliance/keytool/keytool.h"
 #include "appliance/stores/edited_store.h"
+#include "appliance/tls/probe.h"
 #include "keystore/fault.h"
 
 namespace chancery::cli {
@@ -51,6 +52,14 @@ class EditedSaver : public keytool::StoreSaver {
  private:
   std::string state_;
 };
+
+std::vector<Bytes> chain_of_server(const std::string& server) {
+  const ProbeAddress address = parse_address(server, 443);
+  const tls::ProbeResult result = tls::probe(address, address.host, std::chrono::seconds(30));
+  std::vector<Bytes> chain;
+  for (const Certificate& each : result.chain) chain.push_back(each.der());
+  return chain;
+}
 
 const char* last_part(const char* path) {
   const char* slash = std::strrchr(path, '/');
@@ -104,7 +113,7 @@ std::optional<int> run_keytool(int argc, char** argv) {
     ++first;
   }
   EditedSaver saver(std::move(state));
-  return keytool::run(saver, argc - first, argv + first);
+  return keytool::run({.saver = saver, .ask_server = chain_of_server}, argc - first, argv + first);
 }
 
 }  // namespace chancery::cli

@@ -116,13 +116,13 @@ void expect_store(const Options& given) {
   if (!bytes) fail_plain("Keystore file does not exist: " + path);
 }
 
-int work_on(Options& given, Console& console, StoreSaver& saver, std::vector<std::string> warnings) {
+int work_on(Options& given, Console& console, const Surroundings& surroundings, std::vector<std::string> warnings) {
   if (given.command == Command::list && given.verbose && given.rfc) {
     console.err("Must not specify both -v and -rfc with 'list' command\n" + usage_text(given.command));
     return 1;
   }
   check_lengths(given);
-  Work work{.given = given, .console = console, .saver = saver};
+  Work work{.given = given, .console = console, .surroundings = surroundings};
   work.warnings = std::move(warnings);
   if (given.command == Command::importkeystore) {
     import_keystore(work);
@@ -159,7 +159,7 @@ int show(Console& console, const Failure& failure, bool verbose) {
   return failure.needs_person() ? 3 : 1;
 }
 
-int attempt(Console& console, StoreSaver& saver, int argc, char** argv) {
+int attempt(Console& console, const Surroundings& surroundings, int argc, char** argv) {
   bool verbose = false;
   try {
     Reading reading = read_options(argc, argv, console);
@@ -167,7 +167,7 @@ int attempt(Console& console, StoreSaver& saver, int argc, char** argv) {
     if (reading.exit) return *reading.exit;
     warn_of_cacerts(reading.options, console);
     check_together(reading.options);
-    return work_on(reading.options, console, saver, std::move(reading.warnings));
+    return work_on(reading.options, console, surroundings, std::move(reading.warnings));
   } catch (const Failure& failure) {
     return show(console, failure, verbose);
   } catch (const std::bad_alloc&) {
@@ -180,10 +180,10 @@ int attempt(Console& console, StoreSaver& saver, int argc, char** argv) {
 
 }  // namespace
 
-int run(StoreSaver& saver, int argc, char** argv) noexcept {
+int run(const Surroundings& surroundings, int argc, char** argv) noexcept {
   try {
     Console console;
-    const int exit = attempt(console, saver, argc, argv);
+    const int exit = attempt(console, surroundings, argc, argv);
     return console.flush() || exit != 0 ? exit : 1;
   } catch (...) {
     return 1;

@@ -5,6 +5,7 @@
 #include "appliance/keytool/extension_text.h"
 #include "appliance/keytool/files.h"
 #include "appliance/keytool/java_ways.h"
+#include "keystore/fault.h"
 #include "keystore/x509/der.h"
 #include "keystore/x509/pem.h"
 
@@ -82,12 +83,43 @@ std::optional<RequestView> view_request(ByteView der) {
 
 }  // namespace
 
-void print_certificate(Work& work) {
-  if (work.given.jar) fail_as("java.lang.UnsupportedOperationException", "-jarfile is not known here");
-  if (work.given.server) {
-    fail_as("java.lang.UnsupportedOperationException",
-            "-sslserver is not known here: use chancery probe " + *work.given.server);
+namespace {
+
+void print_server(Work& work) {
+  std::vector<Bytes> sent;
+  try {
+    sent = work.surroundings.ask_server(*work.given.server);
+  } catch (const Failure&) {
+    sent.clear();  // Java does not say why either
   }
+  if (sent.empty()) fail_plain("No certificate from the SSL server");
+  TrustedSet trusted(work);
+  std::vector<CertificateView> chain;
+  for (const Bytes& der : sent) {
+    const auto view = view_certificate(der);
+    if (!view) fail_plain("No certificate from the SSL server");
+    chain.push_back(*view);
+  }
+  for (std::size_t at = 0; at < chain.size(); ++at) {
+    if (work.given.rfc) {
+      work.console.out(certificate_pem(chain[at].der));
+    } else {
+      work.console.out("Certificate #" + std::to_string(at) + "\n====================================\n" +
+                       certificate_text(chain[at], trusted) + "\n");
+    }
+    warn_of(work, trusted, one_of_many("The certificate", at, chain.size()), chain[at], chain);
+  }
+}
+
+}  // namespace
+
+void print_certificate(Work& work) {
+  if (work.given.jar) {
+    fail_as("java.lang.UnsupportedOperationException",
+            "-jarfile is not known here: unzip -p " + *work.given.jar +
+                " 'META-INF/*.RSA' gives its signature block, of which -printcert shows the certificates");
+  }
+  if (work.given.server) return print_server(work);
   const auto certificates = certificates_in(read_input(work));
   if (!certificates) fail_plain("Failed to parse input");
   if (certificates->empty()) fail_plain("Empty input");

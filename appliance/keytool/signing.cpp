@@ -1,6 +1,7 @@
 #include "appliance/keytool/signing.h"
 
 #include <openssl/core_names.h>
+#include <openssl/dsa.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
@@ -19,6 +20,7 @@ namespace {
 constexpr int smallest_rsa = 512;
 constexpr int largest_rsa = 16384;
 constexpr int default_rsa = 2048;
+constexpr int default_dsa = 2048;
 constexpr int default_ec = 256;
 
 struct Group {
@@ -55,6 +57,32 @@ evp_pkey_st* generate_ec(const KeyWish& wish) {
     return key;
   }
   fail_as("java.lang.IllegalArgumentException", "Unsupported curve: " + group);
+}
+
+// With parameters of its own (FIPS 186-4), where Java takes the same ones for everybody.
+evp_pkey_st* generate_dsa(int bits) {
+  if (bits == -1) bits = default_dsa;
+  if (bits != 1024 && bits != 2048 && bits != 3072) {
+    fail_as("java.security.InvalidParameterException",
+            "Modulus size " + std::to_string(bits) + " not supported: it must be 1024, 2048, or 3072");
+  }
+  const int subprime = bits == 1024 ? 160 : bits == 2048 ? 224 : 256;
+  const auto context_for = [](EVP_PKEY_CTX* made) {
+    return std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>(made, EVP_PKEY_CTX_free);
+  };
+  const auto making = context_for(EVP_PKEY_CTX_new_from_name(nullptr, "DSA", nullptr));
+  EVP_PKEY* parameters = nullptr;
+  check(making && EVP_PKEY_paramgen_init(making.get()) == 1 &&
+            EVP_PKEY_CTX_set_dsa_paramgen_bits(making.get(), bits) == 1 &&
+            EVP_PKEY_CTX_set_dsa_paramgen_q_bits(making.get(), subprime) == 1 &&
+            EVP_PKEY_paramgen(making.get(), &parameters) == 1,
+        "the parameters of the key could not be made");
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> kept(parameters, EVP_PKEY_free);
+  const auto drawing = context_for(EVP_PKEY_CTX_new_from_pkey(nullptr, parameters, nullptr));
+  EVP_PKEY* key = nullptr;
+  check(drawing && EVP_PKEY_keygen_init(drawing.get()) == 1 && EVP_PKEY_keygen(drawing.get(), &key) == 1,
+        "the key could not be made");
+  return key;
 }
 
 const EVP_MD* digest_of(const std::string& signature) {
@@ -109,6 +137,7 @@ SigningKey SigningKey::generate(const KeyWish& wish) {
   }
   if (kind == "rsa") return SigningKey(generate_rsa(wish.size));
   if (kind == "ec") return SigningKey(generate_ec(wish));
+  if (kind == "dsa") return SigningKey(generate_dsa(wish.size));
   const bool is_448 = kind == "ed448" || (kind == "eddsa" && wish.size == 448);
   if (kind == "eddsa" || kind == "ed25519" || kind == "ed448") {
     EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, is_448 ? "ED448" : "ED25519");

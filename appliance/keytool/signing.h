@@ -19,7 +19,7 @@ struct evp_pkey_st;
 namespace chancery::keytool {
 
 struct KeyWish {
-  std::string algorithm;             // -keyalg: RSA, EC, EdDSA, Ed25519, Ed448
+  std::string algorithm;             // -keyalg: RSA, DSA, EC, EdDSA, Ed25519, Ed448
   int size = -1;                     // -keysize; -1: Java's default
   std::optional<std::string> group;  // -groupname
 };

@@ -215,7 +215,7 @@ void save_store(Work& work, const std::optional<SecretBytes>& new_password) {
   const OpenStore& store = work.store;
   if (work.given.verbose) work.say("[Storing " + store.path + "]");
   const SecretBytes* password = new_password ? &*new_password : store.password_pointer();
-  work.saver.save({.path = store.path,
+  work.surroundings.saver.save({.path = store.path,
                    .before = view_of(store.before),
                    .store = store.keystore,
                    .password = store.passwordless ? nullptr : password,

@@ -1,6 +1,6 @@
 // One run of keytool: what was asked, what was opened, and what has to be said at the end.
 //
-//   Work work{.given = options, .console = console};
+//   Work work{.given = options, .console = console, .surroundings = surroundings};
 //   if (!open_store(work)) return 0;                 // three wrong tries; Java leaves quietly
 //   …edit work.store…
 //   save_store(work);
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "appliance/keytool/console.h"
+#include "appliance/keytool/keytool.h"
 #include "appliance/keytool/options.h"
-#include "appliance/keytool/saving.h"
 #include "keystore/java/java_keystore.h"
 
 namespace chancery::keytool {
@@ -39,7 +39,7 @@ struct OpenStore {
 struct Work {
   const Options& given;
   Console& console;
-  StoreSaver& saver;
+  const Surroundings& surroundings;
   OpenStore store = {};
   std::optional<java::Keystore> system = {};  // the JDK's cacerts, with -trustcacerts
   std::vector<std::string> warnings = {};

@@ -8,8 +8,11 @@ import pty
 import random
 import re
 import shutil
+import socketserver
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -77,6 +80,39 @@ def masked(text):
     return text
 
 
+class Server:
+    """Sends a chain of two to whoever comes, at once: Java keeps its connections."""
+
+    def __init__(self, zoo, folder):
+        chain = os.path.join(folder, "chain.of-server")
+        with open(chain, "w") as file:
+            for name in ("leaf.crt", "root.crt"):
+                with open(zoo.path(name)) as part:
+                    file.write(part.read())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, zoo.path("leaf.key"))
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                try:
+                    with context.wrap_socket(self.request, server_side=True) as connection:
+                        connection.recv(1)
+                except OSError:
+                    pass
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Table(unittest.TestCase):
     maxDiff = None
 
@@ -115,7 +151,7 @@ class Table(unittest.TestCase):
 
     def test_printcert(self):
         for name in zoo_files():
-            if name.endswith(".key") or name == "dsa.pem":
+            if name.endswith(".key"):
                 continue
             self.same("-printcert", "-file", name)
         self.same("-printcert", "-rfc", "-file", "root.crt")
@@ -125,6 +161,20 @@ class Table(unittest.TestCase):
         self.same("-printcert", stdin="", exit=1)
         self.same("-printcert", "-file", "sha1.crt", "-nowarn")
         self.same("-printcert", "-file", "sha1.crt", "-keystore", "keys.jks", *P)
+
+    def test_printcert_of_a_server(self):
+        with Server(ZOO, ROOT) as server:
+            for more in ([], ["-rfc"], ["-v"]):
+                self.same("-printcert", "-sslserver", server.address, *more, exit=0)
+            code, out, _ = PEERS.ours("-printcert", "-sslserver", server.address)
+            self.assertIn("Certificate #1\n====================================\n", out, "the whole chain")
+        for nobody in (server.address, "nosuch.invalid", "127.0.0.1:x", "127.0.0.1:0"):
+            self.same("-printcert", "-sslserver", nobody, exit=1)
+
+    def test_printcert_of_a_jar_names_the_way_out(self):
+        code, out, _ = PEERS.ours("-printcert", "-jarfile", "x.jar")
+        self.assertEqual(1, code)
+        self.assertIn("unzip -p x.jar 'META-INF/*.RSA'", out)
 
     def test_list(self):
         for kind in ("jks", "jceks", "pkcs12"):
@@ -389,14 +439,22 @@ class Table(unittest.TestCase):
             make("-alias", "bc", "-keyalg", "EC", "-dname", "CN=x", "-keypass", "changeit", "-ext", "bc", "-ext", "SIA=caRepository:URI:http://r", exit=0)
             make("-alias", "bc0", "-keyalg", "EC", "-dname", "CN=x", "-keypass", "changeit", "-ext", "bc=0", exit=0)
             make("-alias", "bcno", "-keyalg", "EC", "-dname", "CN=x", "-keypass", "changeit", "-ext", "bc=ca:false", exit=0)
+            make("-alias", "dsa", "-keyalg", "DSA", "-dname", "CN=dsa", "-keypass", "changeit", exit=0)
+            make("-alias", "dsa1", "-keyalg", "DSA", "-keysize", "1024", "-sigalg", "SHA1withDSA", "-dname", "CN=dsa", "-keypass", "changeit", exit=0)
             make("-alias", "issued", "-keyalg", "EC", "-dname", "CN=issued", "-keypass", "changeit", "-signer", "ec", exit=0)
             make("-alias", "asked", "-keyalg", "EC", "-keypass", "changeit", stdin="A\nB, C\n\n\n\nDE\nno\n\n\n\n\n\n\nyes\n", exit=0)
             make("-alias", "none", "-keyalg", "RSA", "-dname", "CN=x", stdin="abc\nsecret99\nother\nsecret99\nsecret99\n")
             make("-alias", "retries", "-keyalg", "RSA", "-dname", "CN=x", stdin="a\nb\nc\n")
+            modes = {os.stat(os.path.join(folder, "made." + kind)).st_mode for folder in (PEERS.theirs, PEERS.mine)}
+            self.assertEqual(1, len(modes), "a new store has the mode that Java gives it, by the umask: scripts rely on it")
             self.same("-list", "-v", *store, mask=True, exit=0)
             self.same("-list", *store, mask=True, exit=0)
             aliases = [line.split(" ")[0] for line in PEERS.dump(os.path.join(PEERS.mine, "made." + kind), "changeit", "secret99").splitlines()]
             self.assertIn("issued", aliases, "Java reads what we made")
+            self.assertIn("dsa", aliases)
+            code, request, _ = PEERS.ours("-certreq", "-alias", "dsa", *store)
+            checked = subprocess.run(["openssl", "req", "-verify", "-noout"], input=request.encode(), stderr=subprocess.PIPE, check=True)
+            self.assertIn(b"OK", checked.stderr)
 
     def test_genkeypair_refusals(self):
         make = lambda *more: self.same("-genkeypair", *more, "-keystore", "made.p12", *P, exit=1)
