@@ -101,6 +101,30 @@ constexpr Example kSignExamples[] = {
     {"chancery authority sign api.csr --purpose client --san robot.example.com > api.crt", "a client certificate"},
     {"chancery authority sign web.csr --purpose server --san web.lan --san 192.0.2.7 > web.crt",
      "a server of your own"}};
+constexpr Example kListExamples[] = {{"chancery authority list", "names, purpose, state, and who had it signed"}};
+constexpr Positional kSha256[] = {
+    {.name = "SHA256", .help = "of the certificate, as `openssl x509 -fingerprint` has it"}};
+constexpr Option kRevokeOptions[] = {
+    {.name = "--dry-run", .value = "", .help = "print what would be revoked; revoke nothing"}};
+constexpr Example kRevokeExamples[] = {
+    {"chancery authority revoke 3fa2b5…", "this certificate, and every one that was renewed from it"}};
+constexpr Option kRenewOptions[] = {
+    {.name = "--certificate", .value = "FILE", .help = "the present one; replaced", .kind = "file", .required = true},
+    {.name = "--key",
+     .value = "FILE",
+     .help = "its key; replaced (may be the same file)",
+     .kind = "file",
+     .required = true},
+    {.name = "--primary", .value = "HOST:PORT", .help = "the authority's port (8444)", .required = true},
+    {.name = "--name", .value = "DNS", .help = "what the authority's certificate must bear, if not HOST"},
+    {.name = "--trust", .value = "FILE", .help = "the federation's root", .kind = "file", .required = true},
+    {.name = "--keep-key", .value = "", .help = "renew under the same key"},
+    {.name = "--due-only", .value = "", .help = "do nothing before two thirds of its life are over: for cron"},
+    {.name = "--dry-run", .value = "", .help = "look at the files; ask for nothing, write nothing"}};
+constexpr Example kRenewExamples[] = {
+    {"chancery authority renew --certificate robot.crt --key robot.key --primary primary.example.com --trust root.crt "
+     "--due-only",
+     "once a day from cron, as the user who owns the files"}};
 
 constexpr Command kCommands[] = {
     {.path = "authority root",
@@ -142,6 +166,35 @@ constexpr Command kCommands[] = {
      .options = kSignOptions,
      .examples = kSignExamples,
      .run = run_sign},
+    {.path = "authority list",
+     .doing = "list what was signed",
+     .summary = "what was signed by hand, and renewed since",
+     .description = "On the primary. Members' certificates are in `federation list`.",
+     .positionals = {},
+     .options = {},
+     .examples = kListExamples,
+     .run = run_list_signed},
+    {.path = "authority revoke",
+     .doing = "revoke the certificate",
+     .summary = "take back what was signed by hand",
+     .description = "On the primary. Takes back the certificate and all that were renewed from the same signature, and "
+                    "signs the revocation list anew.",
+     .positionals = kSha256,
+     .options = kRevokeOptions,
+     .examples = kRevokeExamples,
+     .run = run_revoke_signed},
+    {.path = "authority renew",
+     .doing = "renew the certificate",
+     .summary = "renew a signed certificate from where its key is",
+     .description =
+         "Anywhere, without an appliance. The present key signs the request, bound to a TLS session with the "
+         "authority; a new key is made here and takes its place together with the new certificate. Names "
+         "and purpose stay. After a kill at any moment the next run finishes. A certificate that has ended "
+         "is signed anew by hand.",
+     .positionals = {},
+     .options = kRenewOptions,
+     .examples = kRenewExamples,
+     .run = run_renew_signed},
 };
 
 }  // namespace

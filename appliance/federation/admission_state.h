@@ -20,6 +20,8 @@ struct Admission::State {
                    const tls::Connection& session, ByteView session_secret, Instant now) const;
   WireAnswer accept_renewal(const std::string& body, const tls::Connection& session, const std::string& peer,
                             Instant now);
+  WireAnswer accept_signed_renewal(const JoinStatement& statement, ByteView session_secret, const std::string& peer,
+                                   Instant now);
   WireAnswer accept_proof(const std::string& body, const tls::Connection& session, const std::string& peer,
                           Instant now);
   WireAnswer accept(const std::string& body, const tls::Connection& session, const std::string& peer, Instant now);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "appliance/authority/register.h"
+#include "appliance/authority/signed_by_hand.h"
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/member_uri.h"
 #include "appliance/federation/refusal.h"
@@ -111,6 +112,9 @@ Admission::WireAnswer Admission::State::accept_renewal(const std::string& body, 
   }
   // From here on it has proven that it holds the key and may be told what is wrong with clock and life.
   check_clock(statement.time, now);
+  if (authority::is_signed_by_hand(issued->member)) {
+    return accept_signed_renewal(statement, view_of(session_secret), peer, now);
+  }
   Given given;
   std::string name;
   store().write([&] {

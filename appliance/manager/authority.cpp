@@ -1,9 +1,11 @@
 // The ad-hoc PKI by hand: its root for browsers and collectors, and leaves for CSRs of others.
 #include <nlohmann/json.hpp>
 
+#include "appliance/authority/signed_by_hand.h"
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/root_access.h"
+#include "appliance/manager/rotation_follow.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
 
@@ -61,9 +63,17 @@ json authority_root(Bench& bench, Call& call) {
                    .cause = "this appliance is in no federation and knows no root",
                    .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
   }
-  const std::string pem = roots.front().to_pem();
+  // In the middle of a rotation whoever is given the root is given both; leaves are issued under the one named.
+  const auto bulletin = followed_bulletin(bench.current());
+  const Certificate root = bulletin ? bulletin->root : roots.front();
+  const std::string pem = pem_of(roots);
   call.reply_attachments.push_back(secret_copy(pem));
-  return {{"certificate", preflight::to_json(roots.front())}, {"sha256", roots.front().fingerprint()}, {"pem", pem}};
+  json all = json::array();
+  for (const Certificate& each : roots) all.push_back(preflight::to_json(each));
+  return {{"certificate", preflight::to_json(root)},
+          {"sha256", root.fingerprint()},
+          {"roots", std::move(all)},
+          {"pem", pem}};
 }
 
 json authority_sign(Bench& bench, Call& call) {
@@ -83,16 +93,19 @@ json authority_sign(Bench& bench, Call& call) {
       .names = names,
       .member_uri = {},
       .public_key_der = request.public_key_der(),
-      .issued_for = "authority sign, " + call.who()};
+      .issued_for = "authority sign, " + call.who(),
+      .member = authority::owner_of_key(request.public_key_der()),
+      .identity = purpose};
   if (call.flag("dry_run")) return plan_of(desk, order, purpose, access);
   desk.authority.permit_names(names, access);
   const Certificate leaf = desk.authority.issue(order);
-  const std::string pem = pem_of({leaf, desk.authority.issuing()});
+  std::vector<Certificate> chain{leaf};
+  for (const Certificate& above : desk.authority.intermediates()) chain.push_back(above);
+  const std::string pem = pem_of(chain);
   call.reply_attachments.push_back(secret_copy(pem));
-  return {{"outcome", "done"},
-          {"certificate", preflight::to_json(leaf)},
-          {"chain", {preflight::to_json(leaf), preflight::to_json(desk.authority.issuing())}},
-          {"pem", pem}};
+  json shown = json::array();
+  for (const Certificate& each : chain) shown.push_back(preflight::to_json(each));
+  return {{"outcome", "done"}, {"certificate", preflight::to_json(leaf)}, {"chain", std::move(shown)}, {"pem", pem}};
 }
 
 }  // namespace chancery::manager

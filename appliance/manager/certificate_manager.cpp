@@ -93,6 +93,8 @@ constexpr std::array verbs{
     Entry{"authority-root", Access::reads, authority_root, ""},
     Entry{"authority-sign", Access::changes, authority_sign,
           "file purpose sans root_key root_passphrase root_pin dry_run"},
+    Entry{"authority-list", Access::reads, authority_list, ""},
+    Entry{"authority-revoke", Access::changes, authority_revoke, "sha256 dry_run"},
     Entry{"authority-root-export", Access::changes, authority_root_export,
           "passphrase root_key root_passphrase dry_run"},
     Entry{"authority-root-remove", Access::changes, authority_root_remove, "root_key root_passphrase dry_run"},
