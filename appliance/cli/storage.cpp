@@ -58,7 +58,7 @@ int run_migrate(Session& session) {
       .put_text("password_file", arguments.value("--password-file"))
       .put_flag("dry_run", arguments.has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
-  const int code = show_outcome(session, reply, "the register lies at " + text_at(reply, "to"));
+  const int code = show_outcome(session, reply, "the register was moved");
   if (session.json() || code != 0) return code;
   Terminal& terminal = session.terminal();
   const Json planned = reply.value("plan", Json::object());
@@ -66,7 +66,8 @@ int run_migrate(Session& session) {
       arguments.has("--dry-run") ? planned.value("tables", Json::array()) : reply.value("tables", Json::array());
   if (!tables.empty()) print_tables(terminal, tables);
   if (arguments.has("--dry-run")) return code;
-  terminal.note("what was at " + text_at(reply, "from") + " is kept there and takes no more changes");
+  terminal.note("it lies at " + text_at(reply, "to"));
+  terminal.note("the rows at " + text_at(reply, "from") + " are kept and take no more changes");
   return code;
 }
 
@@ -85,9 +86,12 @@ int run_downgrade(Session& session) {
   }
   ask.put_flag("dry_run", arguments.has("--dry-run"));
   const Json reply = session.ask(std::move(ask));
-  return show_outcome(session, reply,
-                      "the register has version " + std::to_string(reply.value("version", 0)) +
-                          "; install the older programs before these are started again");
+  const int code =
+      show_outcome(session, reply, "the register has version " + std::to_string(reply.value("version", 0)));
+  if (code == 0 && !arguments.has("--dry-run")) {
+    session.terminal().hint("install the older programs before any of these is started again");
+  }
+  return code;
 }
 
 constexpr Option kDryRun{.name = "--dry-run", .value = "", .help = "print the plan; change nothing"};

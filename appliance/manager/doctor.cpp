@@ -78,6 +78,7 @@ void examine(Examination& examination, const std::string& state_path, const Cloc
   examine_stores(examination, *bench);
   examine_programs(examination, *bench);
   examine_policy(examination, *bench);
+  examine_register(examination, *bench);
   examine_federation(examination, *bench);
 }
 

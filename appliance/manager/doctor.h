@@ -52,6 +52,7 @@ void examine_trust(Examination& examination, Bench& bench);        // doctor_ide
 void examine_stores(Examination& examination, Bench& bench);       // doctor_stores.cpp
 void examine_programs(Examination& examination, Bench& bench);     // doctor_programs.cpp
 void examine_policy(Examination& examination, Bench& bench);       // doctor_programs.cpp
+void examine_register(Examination& examination, Bench& bench);     // doctor_register.cpp
 void examine_federation(Examination& examination, Bench& bench);   // doctor_federation.cpp
 
 }  // namespace chancery::manager

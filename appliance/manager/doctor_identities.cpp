@@ -1,7 +1,7 @@
 // The doctor on identities, the authority's own certificates and trust: do they fit, do they verify, when do they end.
 #include <algorithm>
 
-#include "appliance/authority/authority.h"
+#include "appliance/manager/authority_desk.h"
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/trust/portal_store.h"
@@ -116,8 +116,8 @@ void examine_default(Examination& examination, Bench& bench, const std::string& 
 
 void examine_authority(Examination& examination, Bench& bench) {
   if (bench.appliance.role == Role::secondary) return;
-  const authority::Authority authority =
-      authority::Authority::open(bench.state.open_folder("authority"), bench.clock());
+  const AuthorityDesk desk(bench);
+  const authority::Authority& authority = desk.authority;
   const std::string hint = "renew the authority before it ends: everything it issued ends with it";
   bool said = examine_dates(examination, "authority", authority.root(), bench.now(), hint);
   said |= examine_dates(examination, "authority", authority.issuing(), bench.now(), hint);

@@ -3,6 +3,10 @@
 #include "appliance/authority/register.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
 
 #include "appliance/authority/issuance.h"
 #include "appliance/authority/register_move.h"
@@ -86,9 +90,10 @@ class RegisterTest : public ::testing::Test {
     (void)authority.revocation_list();
   }
   static std::vector<storage::TableDigest> digests(storage::Store& store,
-                                                   const storage::Schema& schema = register_schema()) {
+                                                   const storage::Schema& schema = register_schema(),
+                                                   const std::vector<std::string>& without = own_tables) {
     std::vector<storage::TableDigest> all;
-    store.write([&] { all = storage::digests(store, schema, own_tables); });
+    store.write([&] { all = storage::digests(store, schema, without); });
     return all;
   }
   std::vector<storage::TableDigest> digests(const RegisterPlace& place) const { return digests(*place.open()); }
@@ -301,10 +306,22 @@ class VersionTest : public RegisterTest, public ::testing::WithParamInterface<bo
   }
 };
 
+// Tables that are not there any more under their name.
+std::vector<std::string> changed_since(const storage::Schema& older) {
+  std::vector<std::string> changed = own_tables;
+  std::set<std::string> present;
+  for (const storage::Table& table : storage::tables_of(register_schema())) present.insert(table.name);
+  for (const storage::Table& table : storage::tables_of(older)) {
+    if (!present.contains(table.name)) changed.push_back(table.name);
+  }
+  return changed;
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, VersionTest, ::testing::Bool(),
                          [](const auto& given) { return given.param ? "postgres" : "sqlite"; });
 
-TEST_P(VersionTest, OneStepForthAndBackKeepsEveryRow) {
+// Every step that has a way back, one after the other: what both versions know is the same before and after.
+TEST_P(VersionTest, StepsForthAndBackKeepEveryRow) {
   {
     Authority authority = open(file());
     use(authority);
@@ -312,25 +329,29 @@ TEST_P(VersionTest, OneStepForthAndBackKeepsEveryRow) {
   if (GetParam()) (void)move(file(), server());
   const storage::Schema& newest = register_schema();
   const int version = static_cast<int>(newest.migrations.size());
+  const Bytes list = by(newest)->rows("SELECT der FROM revocation_lists WHERE issuer = 'issuing'").front().blob(0);
   storage::Schema older = newest;
   int lowest = version;
   while (!older.migrations.back().down.empty()) {
     older.migrations.pop_back();
     --lowest;
-    const auto before = digests(*by(newest), older);
-    EXPECT_EQ(by(newest)->version(), version);
+    const auto before = digests(*by(newest), older, changed_since(older));
     EXPECT_EQ(failure_code([&] { (void)by(older); }), "storage-newer");
+    EXPECT_EQ(by(newest)->version(), version);
     take_back(place(), lowest);
     EXPECT_EQ(by(older)->version(), lowest);
-    EXPECT_EQ(digests(*by(older), older), before) << "back at " << lowest;
+    EXPECT_EQ(digests(*by(older), older, changed_since(older)), before) << "back at " << lowest;
     // The older program goes on with it, and the newer one takes it over again.
     by(older)->run("UPDATE members SET state = 'asked'");
-    const auto changed = digests(*by(older), older);
-    EXPECT_EQ(digests(*by(newest), older), changed);
+    const auto changed = digests(*by(older), older, changed_since(older));
+    EXPECT_NE(changed, before);
+    EXPECT_EQ(digests(*by(newest), older, changed_since(older)), changed);
+    EXPECT_EQ(by(newest)->rows("SELECT der FROM revocation_lists WHERE issuer = 'issuing'").front().blob(0), list);
+    by(newest)->run("UPDATE members SET state = 'joined'");
     Authority authority = open(place());
     (void)issue(authority);
   }
-  ASSERT_LT(lowest, version);
+  ASSERT_LT(lowest, version - 1);
   const auto before = digests(*by(newest));
   EXPECT_EQ(failure_code([&] { take_back(place(), lowest - 1); }), "no-way-back");
   EXPECT_EQ(by(newest)->version(), version);
@@ -346,6 +367,26 @@ TEST_F(RegisterTest, NobodyTakesARegisterBackWhileAPrimaryIssuesOnIt) {
   EXPECT_EQ(failure_code([&] { take_back(server(), version - 1); }), "storage-in-use");
   EXPECT_EQ(one.store().version(), version);
   (void)issue(one);
+}
+
+// The manager is root and reads what the authority's user could: nothing that others can, and nothing of another's.
+TEST_F(RegisterTest, APasswordIsReadOnBehalfOfTheAuthoritysUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "makes files of other users";
+  const SecretReader reader{.user = 64123, .group = 64124};
+  const std::string path = folder_.write("other", view_of("geheim\n"));
+  const auto read_as = [&](uid_t owner, gid_t group, mode_t mode) {
+    EXPECT_EQ(::chown(path.c_str(), owner, group), 0);
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return failure_code([&] { EXPECT_EQ(text_of(view_of(read_password_file(path, reader))), "geheim"); });
+  };
+  EXPECT_EQ(read_as(64123, 64124, 0600), "");
+  EXPECT_EQ(read_as(0, 64124, 0640), "");
+  EXPECT_EQ(read_as(0, 0, 0600), "");
+  EXPECT_EQ(read_as(0, 0, 0640), "key-permissions");
+  EXPECT_EQ(read_as(64123, 64124, 0640), "key-permissions");
+  EXPECT_EQ(read_as(0, 64124, 0660), "key-permissions");
+  EXPECT_EQ(read_as(64125, 64124, 0600), "key-permissions");
+  EXPECT_EQ(failure_code([&] { (void)read_password_file(path); }), "key-permissions");
 }
 
 }  // namespace
