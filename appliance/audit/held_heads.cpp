@@ -11,9 +11,13 @@ namespace {
 using nlohmann::json;
 using storage::Row;
 
-constexpr std::int64_t most_heads = 1000;
+constexpr std::size_t most_heads = 10'000;  // of one answer
+constexpr std::int64_t most_a_day = 200;
 constexpr std::int64_t most_members = 500;
 constexpr std::int64_t day = 86'400;
+constexpr std::int64_t whole_days = 7;
+constexpr std::int64_t days_kept = 1500;
+constexpr std::int64_t rebuild_step = 1'000'000;  // as in trail.h
 
 // `went_back`: shown after a newer one. `document` is the signed head as it came, so that it stays a proof.
 constexpr const char* tables = R"sql(
@@ -107,6 +111,14 @@ void HeldHeads::take(const std::string& member, const SignedHead& head) {
                                   ", and it was " + std::to_string(newest.front().integer(0)) + " before",
                          .hint = "look at that appliance: chancery audit verify there"});
     }
+    const bool is_full = count_of_today(member, went_back) >= most_a_day;
+    if (is_full && went_back) return;  // proof enough
+    if (is_full) {
+      store_->run(
+          "DELETE FROM heads WHERE member = ? AND went_back = 0 AND number = "
+          "(SELECT max(number) FROM heads WHERE member = ? AND went_back = 0)",
+          {member, member});
+    }
     store_->run("INSERT INTO heads (member, number, hash, received, went_back, document) VALUES (?, ?, ?, ?, ?, ?)",
                 {member, head.head.number, hash, clock_().time_since_epoch().count(), std::int64_t{went_back ? 1 : 0},
                  to_json(head).dump()});
@@ -115,17 +127,31 @@ void HeldHeads::take(const std::string& member, const SignedHead& head) {
   if (trouble) throw Failure(*trouble);
 }
 
+std::int64_t HeldHeads::count_of_today(const std::string& member, bool went_back) const {
+  const std::int64_t today = clock_().time_since_epoch().count() / day * day;
+  return store_
+      ->rows("SELECT count(*) FROM heads WHERE member = ? AND went_back = ? AND received >= ?",
+             {member, std::int64_t{went_back ? 1 : 0}, today})
+      .front()
+      .integer(0);
+}
+
 void HeldHeads::tidy(const std::string& member) {
+  const std::int64_t now = clock_().time_since_epoch().count();
+  constexpr const char* newest_before_a_rebuild =
+      "AND number <> (SELECT max(same.number) FROM heads AS same WHERE same.member = heads.member AND same.went_back = "
+      "0 "
+      "               AND same.number / ? = heads.number / ?)";
+  store_->run(std::string("DELETE FROM heads WHERE member = ? AND went_back = 0 AND received < ? "
+                          "AND number <> (SELECT min(same.number) FROM heads AS same WHERE same.member = heads.member "
+                          "               AND same.went_back = 0 AND same.received / ? = heads.received / ?) "
+                          "AND number <> (SELECT max(same.number) FROM heads AS same WHERE same.member = heads.member "
+                          "               AND same.went_back = 0 AND same.received / ? = heads.received / ?) ") +
+                  newest_before_a_rebuild,
+              {member, now - whole_days * day, day, day, day, day, rebuild_step, rebuild_step});
   store_->run(
-      "DELETE FROM heads WHERE member = ? AND went_back = 0 "
-      "AND number <> (SELECT max(number) FROM heads WHERE member = ?) "
-      "AND number <> (SELECT min(number) FROM heads AS same WHERE same.member = heads.member AND same.went_back = 0 "
-      "               AND same.received / ? = heads.received / ?)",
-      {member, member, day, day});
-  store_->run(
-      "DELETE FROM heads WHERE member = ? AND number IN "
-      "(SELECT number FROM heads WHERE member = ? ORDER BY received DESC, number DESC LIMIT 100 OFFSET ?)",
-      {member, member, most_heads});
+      std::string("DELETE FROM heads WHERE member = ? AND went_back = 0 AND received < ? ") + newest_before_a_rebuild,
+      {member, now - days_kept * day, rebuild_step, rebuild_step});
 }
 
 std::vector<SignedHead> HeldHeads::of(const std::string& member) const {
@@ -146,8 +172,7 @@ std::string held_heads_json(const std::vector<SignedHead>& heads) {
 std::vector<SignedHead> held_heads_from(const std::string& body) {
   const json document = json::parse(body, nullptr, /*allow_exceptions=*/false);
   const auto found = document.is_object() ? document.find("heads") : document.end();
-  if (!document.is_object() || found == document.end() || !found->is_array() ||
-      found->size() > static_cast<std::size_t>(2 * most_heads)) {
+  if (!document.is_object() || found == document.end() || !found->is_array() || found->size() > most_heads) {
     throw bad_head("answer", "it is no list of heads");
   }
   std::vector<SignedHead> heads;

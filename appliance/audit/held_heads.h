@@ -5,8 +5,9 @@
 //   held.take("engine1.example.com", head);            // with each heartbeat
 //   held.of("engine1.example.com");                    // that member asks: all of them, for its `audit verify`
 //
-// Nothing is ever written over. Of a member's heads stay the first of each day, the newest, and whatever was shown after
-// a newer one (a log that went back): at most 1,000 of one member and 500 members; beyond, the oldest days go first.
+// Nothing is ever written over. All heads of the last 7 days stay (the first 199 of a day and its newest, so that a flood
+// pushes none of them out), then the first and the last of each day, for 1,500 days; the newest before a rebuild; and
+// whatever was shown after a newer one (a log that went back), 200 a day. At most 500 members.
 // The first key shown is pinned; a head whose keys are no succession of those pinned is kept apart, as the proof it is, and
 // the Failure("audit-key-changed") says so. Thread safe.
 #pragma once
@@ -33,6 +34,7 @@ class HeldHeads {
 
  private:
   void expect_pinned(const std::string& member, const SignedHead& head);
+  std::int64_t count_of_today(const std::string& member, bool went_back) const;
   void tidy(const std::string& member);
 
   std::unique_ptr<storage::Store> store_;

@@ -61,6 +61,13 @@ CREATE TABLE intents (
 ) STRICT;
 )sql";
 
+constexpr const char* sources = R"sql(
+CREATE TABLE sources (
+  source TEXT PRIMARY KEY,
+  position INTEGER NOT NULL
+) STRICT;
+)sql";
+
 constexpr const char* columns =
     "SELECT number, time, kind, who, verb, arguments, from_generation, to_generation, outcome, code, leaves, change, "
     "previous, hash FROM records ";
@@ -123,7 +130,7 @@ Trail::Trail(const Folder& state, std::string appliance, std::unique_ptr<storage
 
 Trail Trail::open(const Folder& state, const std::string& appliance) {
   state.make_folder(folder, {.mode = 0700});
-  const storage::Schema schema{.what = "the audit", .migrations = {tables}};
+  const storage::Schema schema{.what = "the audit", .migrations = {tables, sources}};
   Trail trail(
       state, appliance,
       std::make_unique<storage::Database>(storage::Database::open(state.open_folder(folder), file_name, schema)));
@@ -264,6 +271,25 @@ std::int64_t Trail::append_rebuild(Record record) {
   record.kind = "rebuild";
   store_->write([&] { number = enter(std::move(record), true); });
   return number;
+}
+
+std::int64_t Trail::position(const std::string& source) const {
+  const auto rows = store_->rows("SELECT position FROM sources WHERE source = ?", {source});
+  return rows.empty() ? 0 : rows.front().integer(0);
+}
+
+bool Trail::take_over(const std::string& source, std::int64_t from, std::int64_t to,
+                      const std::vector<Record>& records) {
+  bool is_next = false;
+  store_->write([&] {
+    is_next = position(source) == from;
+    if (!is_next) return;
+    store_->run("DELETE FROM sources WHERE source = ?", {source});
+    store_->run("INSERT INTO sources (source, position) VALUES (?, ?)", {source, to});
+    for (const Record& record : records) enter(record, false);
+  });
+  if (is_next && !records.empty()) publish();
+  return is_next;
 }
 
 std::vector<Record> Trail::newest(const Filter& filter) const {

@@ -68,6 +68,11 @@ class Trail {
   // never be confused with what comes after.
   std::int64_t append_rebuild(Record record);
 
+  // What somebody else has done is taken over from where it is listed, each entry once: `position` is how far, 0 at first.
+  // False, and nothing is written, when somebody else has taken over from `from` meanwhile.
+  [[nodiscard]] std::int64_t position(const std::string& source) const;
+  bool take_over(const std::string& source, std::int64_t from, std::int64_t to, const std::vector<Record>& records);
+
   [[nodiscard]] std::vector<Record> newest(const Filter& filter) const;                // oldest first
   [[nodiscard]] std::vector<Record> page(std::int64_t after, std::size_t most) const;  // by number
   [[nodiscard]] std::optional<Record> with_hash(const Sha256& hash) const;

@@ -204,9 +204,8 @@ class Verification {
       } else if (!is_rewritten) {
         is_rewritten = true;
         find("rewritten", Severity::error, agreed + 1,
-             "between " + called(agreed + 1) + " and " + called(head.number) +
-                 " the log was written anew: " + peer.peer + " holds the head of " + called(head.number) + " (" +
-                 to_rfc3339(head.time) + "), which was another");
+             range(agreed + 1, head.number) + " were written anew, all or in part: " + peer.peer +
+                 " holds the head of " + called(head.number) + " (" + to_rfc3339(head.time) + "), which was another");
       }
     }
     for (const auto& [first, last] : lost) {

@@ -156,9 +156,9 @@ int run_backup_appliance(Session& session) {
   if (!terminal.quiet()) {
     terminal.line(Text() << painted(Colour::green, "done") << ": the whole appliance is in " << path << ", encrypted");
     print_details(terminal, backup, session.now());
-    terminal.line("  to bring it back on an empty machine: chancery init --from " + path + " --passphrase-file FILE");
   }
   warn_of_outside(terminal, backup);
+  terminal.hint("to bring it back on an empty machine: chancery init --from " + path + " --passphrase-file FILE");
   terminal.hint("keep file and passphrase apart: together they are every key of this appliance");
   return 0;
 }
@@ -213,9 +213,7 @@ int run_rebuild(Session& session) {
     return 0;
   }
   if (!terminal.quiet()) {
-    terminal.line(Text() << painted(Colour::green, "done") << ": " << rebuilt.backup.name
-                         << " is here again, as it was at "
-                         << dated(to_rfc3339(rebuilt.backup.created), session.now()));
+    terminal.line(Text() << painted(Colour::green, "done") << ": " << rebuilt.backup.name << " is here again");
     print_details(terminal, rebuilt.backup, session.now());
   }
   if (rebuilt.tokens_revoked > 0) {

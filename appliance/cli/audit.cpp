@@ -124,12 +124,10 @@ int run_show(Session& session) {
   return 0;
 }
 
-void print_finding(Terminal& terminal, const Json& finding) {
+void add_finding(Sheet& sheet, const Json& finding) {
   const std::string severity = text_at(finding, "severity");
   const Colour colour = severity == "error" ? Colour::red : severity == "warning" ? Colour::yellow : Colour::dim;
-  Text line = painted(colour, severity);
-  line << "  " << text_at(finding, "code") << ": " << text_at(finding, "message");
-  terminal.line(line);
+  sheet.add(severity, Text() << painted(colour, text_at(finding, "code")) << ": " << text_at(finding, "message"));
 }
 
 int run_verify(Session& session) {
@@ -147,12 +145,14 @@ int run_verify(Session& session) {
     terminal.line(Text() << painted(Colour::green, "intact") << ": " << count << " records, the newest is "
                          << text_at(reply, "last"));
   }
-  for (const Json& finding : reply.value("findings", Json::array())) print_finding(terminal, finding);
+  Sheet sheet;
+  for (const Json& finding : reply.value("findings", Json::array())) add_finding(sheet, finding);
   const Json confirmed = reply.value("confirmed", Json());
   if (confirmed.is_object()) {
-    terminal.line("  up to record " + text_at(confirmed, "record") + " it agrees with what " +
-                  text_at(confirmed, "by") + " holds");
+    sheet.add("agrees",
+              "with what " + text_at(confirmed, "by") + " holds, up to record " + text_at(confirmed, "record"));
   }
+  sheet.print(terminal, 2);
   if (is_broken) {
     terminal.hint(
         "keep STATE/audit as it is for whoever looks into this; chancery audit show --after N lists what stands "

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "appliance/authority/register_place.h"
 #include "appliance/manager/program_users.h"
 #include "appliance/manager/witness.h"
 #include "appliance/settings/program_settings.h"
@@ -198,6 +199,10 @@ class Taking {
 // What lies on a server is named, and is the server's to back up.
 std::vector<std::string> kept_outside(const Bench& bench) {
   std::vector<std::string> outside;
+  if (bench.appliance.role != Role::secondary) {
+    const auto place = authority::RegisterPlace::of(bench.appliance.state);
+    if (place.is_server()) outside.push_back("register of the authority: " + place.text());
+  }
   const auto programs = programs_of(bench.appliance.role);
   if (std::find(programs.begin(), programs.end(), "engine") == programs.end()) return outside;
   const EngineSettings settings = EngineSettings::load(bench.appliance.state);

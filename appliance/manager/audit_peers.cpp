@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* engine_trust_path = "trust/engine/ca-bundle.crt";
 constexpr std::chrono::seconds patience{5};
-constexpr std::size_t answer_limit = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t answer_limit = std::size_t{8} * 1024 * 1024;
 
 // Where the portal here reaches each engine that has ever reported.
 struct KnownEngine {

@@ -22,6 +22,7 @@
 #include "appliance/manager/certificate_manager.h"
 #include "appliance/manager/door.h"
 #include "appliance/manager/news_timer.h"
+#include "appliance/manager/register_follower.h"
 #include "appliance/manager/renewal_timer.h"
 #include "appliance/manager/service_notice.h"
 #include "appliance/manager/watch.h"
@@ -117,8 +118,8 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, RenewalTimer& renewal, NewsTimer& news,
-                      const std::function<void()>& each_tick, const sigset_t& signals) {
+void wait_for_the_end(Watch& watch, RenewalTimer& renewal, NewsTimer& news, const std::function<void()>& each_tick,
+                      const sigset_t& signals) {
   for (auto next = std::chrono::steady_clock::now();;) {
     if (const auto now = std::chrono::steady_clock::now(); now >= next) {
       next = now + watch_interval;
@@ -132,13 +133,16 @@ void wait_for_the_end(Watch& watch, RenewalTimer& renewal, NewsTimer& news,
   }
 }
 
-// The newest head stands where programs find it to show to peers, also after a crash between a record and that.
-void publish_audit(const Options& options) {
+// Kept open while the manager lives: a change is spared making the write-ahead log and folding it up again.
+std::optional<audit::Trail> open_audit(const Folder& state, const std::string& appliance) {
   try {
-    Bench bench(options.state, system_now);
-    if (audit::Trail::exists(bench.state)) bench.trail().publish();
+    audit::Trail trail = audit::Trail::open(state, appliance);
+    // Also after a crash between a record and this: peers are shown the newest head.
+    trail.publish();
+    return trail;
   } catch (const Failure& failure) {
-    spdlog::warn("the audit cannot be opened: {} (hint: {})", failure.what(), failure.hint());
+    spdlog::error("the audit cannot be opened: {} (hint: {})", failure.what(), failure.hint());
+    return std::nullopt;
   }
 }
 
@@ -157,7 +161,8 @@ int serve(const Options& options) {
   }
   // What needs a person is told by doctor, and a person needs the manager: it serves all the same.
   static_cast<void>(resolve_now(options));
-  publish_audit(options);
+  const Folder state = Folder::open(appliance.state);
+  const std::optional<audit::Trail> kept_open = open_audit(state, appliance.name);
   CertificateManager manager(appliance.state, system_now);
   audit::Bursts denied;
   {
@@ -170,8 +175,12 @@ int serve(const Options& options) {
     Watch watch(appliance.state, system_now);
     RenewalTimer renewal(appliance.state, system_now);
     NewsTimer news(appliance.state, system_now);
-    wait_for_the_end(
-        watch, renewal, news, [&] { write_denied(options, denied.due(system_now())); }, signals);
+    RegisterFollower follower(appliance.state, system_now);
+    const auto each_tick = [&] {
+      write_denied(options, denied.due(system_now()));
+      follower.look();
+    };
+    wait_for_the_end(watch, renewal, news, each_tick, signals);
     write_denied(options, denied.all());
     notify_service("STOPPING=1");
     spdlog::info("ends");

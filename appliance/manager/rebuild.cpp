@@ -13,6 +13,7 @@
 #include "appliance/authority/authority.h"
 #include "appliance/authority/rebuild.h"
 #include "appliance/authority/register.h"
+#include "appliance/authority/register_place.h"
 #include "appliance/manager/state_draft.h"
 #include "appliance/settings/appliance.h"
 #include "backup/generations/generation.h"
@@ -160,7 +161,8 @@ FileAttributes attributes_of(const Folder& folder, const std::string& name) {
 
 int skip_numbers(const Folder& state, Role role, const Clock& clock) {
   skip_generations(state, attributes_of(state, "generations/last"));
-  if (role == Role::secondary || !state.status("authority/authority.db")) return 0;
+  // A register on a server went on without this appliance: its numbers and tokens are those of now.
+  if (role == Role::secondary || authority::RegisterPlace::of(state.path()).is_server()) return 0;
   const Folder authority = state.open_folder("authority");
   static_cast<void>(authority::Authority::open(authority, clock).revocation_list());
   const auto store = authority::open_register(authority, attributes_of(authority, "authority.db"));

@@ -82,14 +82,39 @@ TEST_F(Heads, WhatIsNoHeadIsNone) {
   EXPECT_FALSE(signed_head_from(json("text")));
 }
 
-TEST_F(Heads, OfEachDayTheFirstStaysAndTheNewest) {
+TEST_F(Heads, AWeekIsKeptWholeThenTheFirstAndTheLastOfEachDay) {
   HeldHeads held = held_in(folder_, now_);
-  for (std::int64_t number = 1; number <= 30; ++number) {
+  for (std::int64_t number = 1; number <= 40; ++number) {
     held.take("engine.test", head(number));
     now_ += std::chrono::hours(6);  // four a day, from midnight on
   }
-  EXPECT_EQ((std::vector<std::int64_t>{1, 5, 9, 13, 17, 21, 25, 29, 30}), numbers(held.of("engine.test")));
+  std::vector<std::int64_t> expected{1, 4, 5, 8, 9, 12};
+  for (std::int64_t number = 13; number <= 40; ++number) expected.push_back(number);
+  EXPECT_EQ(expected, numbers(held.of("engine.test")));
   EXPECT_TRUE(held.of("other.test").empty());
+}
+
+TEST_F(Heads, AFloodPushesNoneOut) {
+  HeldHeads held = held_in(folder_, now_);
+  for (std::int64_t number = 1; number <= 300; ++number) held.take("engine.test", head(number));
+  std::vector<std::int64_t> kept = numbers(held.of("engine.test"));
+  ASSERT_EQ(200U, kept.size());
+  EXPECT_EQ(1, kept.front());
+  EXPECT_EQ(199, kept[198]);
+  EXPECT_EQ(300, kept.back());
+  for (std::int64_t number = 1; number <= 300; ++number) {
+    EXPECT_EQ("audit-went-back", failure_of([&] { held.take("engine.test", head(number, 9)); }).code());
+  }
+  EXPECT_EQ(400U, held.of("engine.test").size());
+}
+
+TEST_F(Heads, TheNewestBeforeARebuildStays) {
+  HeldHeads held = held_in(folder_, now_);
+  for (std::int64_t number = 1; number <= 3; ++number) held.take("engine.test", head(number));
+  for (std::int64_t number = 1'000'000; number <= 1'000'003; ++number) held.take("engine.test", head(number));
+  now_ += std::chrono::hours(24 * 2000);
+  held.take("engine.test", head(1'000'004));
+  EXPECT_EQ((std::vector<std::int64_t>{3, 1'000'004}), numbers(held.of("engine.test")));
 }
 
 TEST_F(Heads, OneThatWentBackIsKeptAsProof) {
