@@ -38,6 +38,10 @@
 // authority-list, authority-revoke                               revoke: sha256, dry_run; reply also {"revoked":[certificate…]}
 // authority-root-export/-remove      root access; export: passphrase; dry_run    export's reply attachment 0: the encrypted key
 //                                    (root access: root_key {name, attachment}, root_passphrase, root_pin; root_access.h)
+// audit-show         after, since, until, kind, verb, outcome, who, limit   newest that fit, oldest first
+// audit-verify       -                                           {"verdict":"intact|warn|broken","findings":[…],"peers":[…]}
+// audit-rotate-key   dry_run
+// audit-report       program, events[]                           what console, portal and engine tell of sign-ins
 // doctor             -                                           {"status":0..3,"checks":[{"check","status","message","hint"}]}
 // resolve            -                                           resolves a change in doubt; also done by every change
 // Reports of refusals: a Failure would lose the findings, so a refused change *returns* {"outcome":"refused","report":{…}}
