@@ -22,16 +22,14 @@ namespace {
 
 // What a SubjectPublicKeyInfo of a named curve begins with, up to the point (RFC 5480).
 struct Curve {
-  const char* group;
   Bytes prefix;
   std::size_t point_size;
 };
 
 const std::array<Curve, 3>& curves() {
-  static const std::array<Curve, 3> all{
-      Curve{"P-256", from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), 65},
-      Curve{"P-384", from_hex("3076301006072a8648ce3d020106052b81040022036200"), 97},
-      Curve{"P-521", from_hex("30819b301006072a8648ce3d020106052b8104002303818600"), 133}};
+  static const std::array<Curve, 3> all{Curve{from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), 65},
+                                        Curve{from_hex("3076301006072a8648ce3d020106052b81040022036200"), 97},
+                                        Curve{from_hex("30819b301006072a8648ce3d020106052b8104002303818600"), 133}};
   return all;
 }
 
@@ -44,19 +42,22 @@ bool starts_with(ByteView bytes, ByteView prefix) {
   return bytes.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), bytes.begin());
 }
 
-// Importing a point checks that it lies on the curve; all the general decoders would add is time.
+// A group is dear to make and never changes: one for each curve, for the life of the process.
+const EC_GROUP* group_of(const Curve& curve) {
+  static const std::array<std::unique_ptr<EC_GROUP, ossl::Deleter<EC_GROUP_free>>, 3> groups{
+      std::unique_ptr<EC_GROUP, ossl::Deleter<EC_GROUP_free>>(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1)),
+      std::unique_ptr<EC_GROUP, ossl::Deleter<EC_GROUP_free>>(EC_GROUP_new_by_curve_name(NID_secp384r1)),
+      std::unique_ptr<EC_GROUP, ossl::Deleter<EC_GROUP_free>>(EC_GROUP_new_by_curve_name(NID_secp521r1))};
+  return groups.at(static_cast<std::size_t>(&curve - curves().data())).get();
+}
+
+// Reading a point checks that its coordinates are in range and that it lies on the curve.
 bool is_on_curve(const Curve& curve, ByteView point) {
-  const ossl::KeyCtxPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-  // OpenSSL's parameters are not const; they are only read.
-  const std::array<OSSL_PARAM, 3> parameters{
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve.group), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, const_cast<std::uint8_t*>(point.data()), point.size()),
-      OSSL_PARAM_construct_end()};
-  EVP_PKEY* made = nullptr;
-  const bool taken =
-      context && EVP_PKEY_fromdata_init(context.get()) == 1 &&
-      EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, const_cast<OSSL_PARAM*>(parameters.data())) == 1;
-  const ossl::KeyPtr key(made);
+  const EC_GROUP* group = group_of(curve);
+  if (group == nullptr) throw std::bad_alloc();
+  const std::unique_ptr<EC_POINT, ossl::Deleter<EC_POINT_free>> read(EC_POINT_new(group));
+  const bool taken = read && EC_POINT_oct2point(group, read.get(), point.data(), point.size(), nullptr) == 1 &&
+                     EC_POINT_is_at_infinity(group, read.get()) == 0;
   if (!taken) ERR_clear_error();
   return taken;
 }

@@ -7,6 +7,7 @@
 
 #include "keystore/x509/key_description.h"
 #include "keystore/x509/pem.h"
+#include "keystore/x509/public_key.h"
 
 namespace chancery {
 namespace {
@@ -195,10 +196,13 @@ Bytes PrivateKey::sign(ByteView message) const {
 evp_pkey_st* PrivateKey::native() const noexcept { return key_.get(); }
 
 bool verify_signature(ByteView public_key_der, ByteView message, ByteView signature) noexcept {
-  const unsigned char* at = public_key_der.data();
-  const ossl::KeyPtr key(d2i_PUBKEY(nullptr, &at, static_cast<long>(public_key_der.size())));
-  ERR_clear_error();
-  return key && at == public_key_der.data() + public_key_der.size() && verify_with(key.get(), message, signature);
+  try {
+    const ossl::KeyPtr key = decode_public_key(public_key_der);
+    ERR_clear_error();
+    return key && verify_with(key.get(), message, signature);
+  } catch (const Failure&) {
+    return false;
+  }
 }
 
 }  // namespace chancery
