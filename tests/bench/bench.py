@@ -5,6 +5,7 @@ import platform
 import subprocess
 import time
 
+import authority
 import endurance
 import handshakes
 import keystores
@@ -14,7 +15,7 @@ import start
 import swap
 
 SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run,
-            "keystores": keystores.run, "endurance": endurance.run}
+            "keystores": keystores.run, "authority": authority.run, "endurance": endurance.run}
 
 
 def machine():

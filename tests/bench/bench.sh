@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `./dev bench` runs: our figures beside those of the peers, measured in turns in the same run (docs/measures.md).
 #
-#   bench.sh [--long] [--quick] [SECTION…]       sections: swap replace start memory handshakes keystores endurance
+#   bench.sh [--long] [--quick] [SECTION…]       sections: swap replace start memory handshakes keystores authority endurance
 #
 # Load generator and peers' configurations come from the shared tools (CHANCERY_TOOLS/perf), copied and built below build/.
 set -euo pipefail
@@ -21,6 +21,6 @@ cp -rTu --no-preserve=mode "$CHANCERY_TOOLS/perf" "$perf"
 # The generator asks every server for /ok; ours answers /healthz, and the peers answer that as well.
 sed -i 's#GET /ok HTTP#GET /healthz HTTP#' "$perf/src/tlsbench.c"
 sed -i 's#echo -n ok > \$R/doc/ok;#echo -n ok > $R/doc/healthz;#' "$perf/scripts/serve.sh"
-make -s -C "$perf" run pki/ec256-A.pem run/tlsbench >"$perf/make.log" 2>&1 || { cat "$perf/make.log" >&2; fail "the load generator does not build" "apt-get install gcc libssl-dev make"; }
+make -s -C "$perf" run pki/ec256-A.pem run/tlsbench run/issue >"$perf/make.log" 2>&1 || { cat "$perf/make.log" >&2; fail "the load generator does not build" "apt-get install gcc libssl-dev make"; }
 
 exec python3 -B "$root/tests/bench/bench.py" "$@"
