@@ -1,14 +1,13 @@
 #include "appliance/cli/secret_input.h"
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
 #include "appliance/cli/text.h"
+#include "appliance/terminal/without_echo.h"
 #include "keystore/fault.h"
 #include "keystore/files/folder.h"
 #include "keystore/x509/material.h"
@@ -22,35 +21,6 @@ void drop_line_end(SecretBytes& secret) {
   if (!secret.empty() && secret.back() == '\n') secret.pop_back();
   if (!secret.empty() && secret.back() == '\r') secret.pop_back();
 }
-
-// Echo off while it lives. Signals that would end or stop the program are held back meanwhile, so that no shell is left
-// without echo; ^C arrives as a byte (ISIG off) and is handled by the reader.
-class WithoutEcho {
- public:
-  WithoutEcho() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGQUIT}) sigaddset(&held, number);
-    sigprocmask(SIG_BLOCK, &held, &mask_);
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-    silent.c_lflag |= ICANON;
-    silent.c_cc[VEOL] = 3;  // ^C ends the line, so that it is seen at once
-    active_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
-  }
-  ~WithoutEcho() {
-    if (active_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
-  }
-  WithoutEcho(const WithoutEcho&) = delete;
-  WithoutEcho& operator=(const WithoutEcho&) = delete;
-
- private:
-  termios before_{};
-  sigset_t mask_{};
-  bool active_ = false;
-};
 
 void say(std::string_view text) {
   // Prompts are no data: stderr. A prompt that cannot be shown is still answered.
@@ -117,7 +87,7 @@ SecretBytes prompted_secret(const std::string& prompt) {
   SecretBytes secret;
   bool answered = false;
   {
-    const WithoutEcho silence;
+    const WithoutEcho silence(TypedAhead::dropped);
     say(escaped(prompt));
     answered = read_line(secret);
   }

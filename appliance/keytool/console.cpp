@@ -1,7 +1,6 @@
 #include "appliance/keytool/console.h"
 
 #include <langinfo.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "appliance/terminal/without_echo.h"
 #include "keystore/fault.h"
 
 namespace chancery::keytool {
@@ -26,34 +26,6 @@ bool write_fully(int descriptor, std::string_view text) {
   }
   return true;
 }
-
-// Echo off while it lives; the signals that would end the program meanwhile are held back, so that no shell is left mute.
-class Mute {
- public:
-  Mute() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGQUIT}) sigaddset(&held, number);
-    sigprocmask(SIG_BLOCK, &held, &mask_);
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-    silent.c_lflag |= ICANON;
-    silent.c_cc[VEOL] = 3;  // ^C ends the line
-    active_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &silent) == 0;
-  }
-  ~Mute() {
-    if (active_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
-  }
-  Mute(const Mute&) = delete;
-  Mute& operator=(const Mute&) = delete;
-
- private:
-  termios before_{};
-  sigset_t mask_{};
-  bool active_ = false;
-};
 
 }  // namespace
 
@@ -117,8 +89,8 @@ std::optional<std::uint8_t> Console::next_byte() {
 std::optional<SecretBytes> Console::read_password(std::string_view prompt) {
   (void)flush();
   const bool is_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  std::optional<Mute> mute;
-  if (is_terminal) mute.emplace();
+  std::optional<WithoutEcho> mute;
+  if (is_terminal) mute.emplace(TypedAhead::kept);
   err(prompt);
   SecretBytes password;
   password.reserve(128);

@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "keystore/files/descriptor.h"
+#include "keystore/files/holder_line.h"
 
 namespace chancery {
 namespace {
@@ -14,17 +14,6 @@ namespace {
 using files::Descriptor;
 using files::retried;
 using std::chrono::milliseconds;
-
-constexpr std::size_t holder_limit = 200;
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char unit : text.substr(0, holder_limit)) {
-    if (unit == '\n') break;
-    out.push_back(static_cast<unsigned char>(unit) >= 0x20 && unit != 0x7f ? unit : '?');
-  }
-  return out;
-}
 
 bool lock_now(int descriptor, int kind, const std::string& path) {
   if (retried([&] { return ::flock(descriptor, kind | LOCK_NB); }) == 0) return true;
@@ -45,11 +34,7 @@ std::optional<FileLock> FileLock::try_take(const std::string& path, const std::s
     taken = lock_now(file.get(), LOCK_EX, path);
   }
   if (!taken) return std::nullopt;
-  // The line is advice: a full disk must not keep anybody from taking the lock.
-  const std::string line = printable(holder) + "\n";
-  if (::ftruncate(file.get(), 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(file.get(), line.data(), line.size(), 0);
-  }
+  files::write_holder(file.get(), holder);
   return FileLock(file.release());
 }
 
@@ -78,10 +63,7 @@ bool FileLock::is_held(const std::string& path) {
 
 std::string FileLock::holder(const std::string& path) {
   const Descriptor file(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }));
-  if (!file.is_open()) return "";
-  char text[holder_limit + 1];
-  const ssize_t size = retried([&] { return ::read(file.get(), text, sizeof text); });
-  return size <= 0 ? "" : printable({text, static_cast<std::size_t>(size)});
+  return file.is_open() ? files::read_holder(file.get()) : "";
 }
 
 FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}

@@ -7,27 +7,12 @@
 #include <thread>
 #include <utility>
 
+#include "keystore/files/holder_line.h"
+
 namespace chancery::files {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::size_t holder_limit = 200;
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char unit : text.substr(0, holder_limit)) {
-    if (unit == '\n') break;
-    out.push_back(static_cast<unsigned char>(unit) >= 0x20 && unit != 0x7f ? unit : '?');
-  }
-  return out;
-}
-
-std::string holder_in(int descriptor) {
-  char text[holder_limit + 1];
-  const ssize_t size = retried([&] { return ::pread(descriptor, text, sizeof text, 0); });
-  return size <= 0 ? "" : printable({text, static_cast<std::size_t>(size)});
-}
 
 // A holder that went away between our open and our lock has removed the name: then this is a lock on nothing.
 bool is_still_named(int folder, const std::string& name, int descriptor) {
@@ -48,16 +33,12 @@ PassingLock PassingLock::take(int folder, const std::string& name, const std::st
     if (!file.is_open()) throw system_failure(errno, "lock", subject);
     if (retried([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0) {
       if (!is_still_named(folder, name, file.get())) continue;
-      // The line is advice: a full disk must not keep anybody from taking the lock.
-      const std::string line = printable(holder) + "\n";
-      if (::ftruncate(file.get(), 0) == 0) {
-        [[maybe_unused]] const ssize_t written = ::pwrite(file.get(), line.data(), line.size(), 0);
-      }
+      write_holder(file.get(), holder);
       return {folder, name, std::move(file)};
     }
     if (errno != EWOULDBLOCK) throw system_failure(errno, "lock", subject);
     if (std::chrono::steady_clock::now() >= deadline) {
-      const std::string other = holder_in(file.get());
+      const std::string other = read_holder(file.get());
       throw Failure({.code = "busy",
                      .subject = subject,
                      .cause = other.empty() ? "somebody else is changing it" : "is being changed by " + other,

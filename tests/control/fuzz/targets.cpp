@@ -4,29 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "appliance/change/command_line.h"
 #include "appliance/control/frame.h"
 #include "appliance/settings/policy.h"
 #include "keystore/bytes/cursor.h"
+#include "tests/fuzz/expectations.h"
 
 namespace chancery::fuzz {
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
-
-// A Failure is the right answer to bad input, if it tells the way out.
-template <typename Work>
-void allowing_failures(Work work) {
-  try {
-    work();
-  } catch (const Failure& failure) {
-    must(!failure.code().empty() && !failure.hint().empty());
-  }
-}
 
 // Two ends of a stream socket of which the first never waits.
 class Pair {
@@ -54,7 +39,7 @@ class Pair {
 
 template <typename Parse>
 void stable(ByteView toml, Parse parse) {
-  allowing_failures([&] {
+  allowing_failures({}, [&] {
     const std::string once = to_toml(parse("name", toml));
     must(to_toml(parse("name", view_of(once))) == once);
   });
@@ -67,7 +52,7 @@ void control_message(ByteView stream) {
   Pair pair;
   (void)!::send(pair.descriptor(1), stream.data(), stream.size(), MSG_NOSIGNAL);
   pair.close(1);
-  allowing_failures([&] {
+  allowing_failures({}, [&] {
     const control::Message message = control::read_message(pair.line(0));
     std::size_t total = 6 + message.json.size() + 4 * message.attachments.size();
     for (const SecretBytes& attachment : message.attachments) total += attachment.size();
@@ -87,7 +72,7 @@ void policy_file(ByteView toml) {
 }
 
 void program_command(ByteView text) {
-  allowing_failures([&] {
+  allowing_failures({}, [&] {
     const std::string line(text_of(text));
     std::size_t total = 0;
     for (const std::string& word : change::split_command(line)) total += word.size();
@@ -96,7 +81,7 @@ void program_command(ByteView text) {
 }
 
 void address(ByteView text) {
-  allowing_failures([&] {
+  allowing_failures({}, [&] {
     const ProbeAddress parsed = parse_address(text_of(text), 443);
     must(!parsed.host.empty() && parsed.port > 0 && parsed.port < 65536);
   });

@@ -9,9 +9,8 @@
 #include <map>
 #include <vector>
 
-#include "keystore/bytes/text_encoding.h"
 #include "keystore/java/java_keystore.h"
-#include "keystore/openssl/digest.h"
+#include "tests/keystore/java/description.h"
 #include "tests/keystore/workshop.h"
 
 namespace chancery::java {
@@ -100,8 +99,6 @@ inline const JavaStore& java_store(const std::string& name) {
   return *found;
 }
 
-inline SecretBytes secret(const std::string& text) { return secret_copy(std::string_view(text)); }
-
 inline Bytes java_store_bytes(const std::string& name) { return java_workshop().read(name + ".store"); }
 
 inline Keystore open_bytes(ByteView bytes, const std::string& password) {
@@ -118,22 +115,7 @@ inline SecretBytes sealed(const Keystore& store, const std::string& password) {
 
 // As Stores.java describes a store.
 inline std::string description(const Keystore& store, const std::string& key_password) {
-  std::vector<std::string> lines;
-  for (const Entry& entry : store.entries) {
-    std::string line = to_hex(view_of(entry.alias)) + ' ' + std::string(name_of(entry.kind)) + ' ' +
-                       std::to_string(entry.created_ms.value_or(-1));
-    for (const StoredCertificate& one : entry.certificates) line += ' ' + sha256_hex(one.der);
-    if (entry.key) {
-      const KeyMaterial key = open_key(store, entry, secret(key_password));
-      EXPECT_EQ(key.kind, entry.kind);
-      line += ' ' + key.algorithm + ' ' + sha256_hex(key.encoded);
-    }
-    lines.push_back(line + '\n');
-  }
-  std::sort(lines.begin(), lines.end());
-  std::string out;
-  for (const std::string& line : lines) out += line;
-  return out;
+  return described(store, key_password, "-1");
 }
 
 }  // namespace chancery::java

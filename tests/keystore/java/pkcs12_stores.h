@@ -10,10 +10,9 @@
 #include <ostream>
 #include <vector>
 
-#include "keystore/bytes/text_encoding.h"
 #include "keystore/java/java_keystore.h"
 #include "keystore/java/pkcs12.h"
-#include "keystore/openssl/digest.h"
+#include "tests/keystore/java/description.h"
 #include "tests/keystore/workshop.h"
 
 namespace chancery::java {
@@ -150,8 +149,6 @@ inline const P12& p12(const std::string& name) {
   return *found;
 }
 
-inline SecretBytes secret(const std::string& text) { return secret_copy(std::string_view(text)); }
-
 inline Bytes p12_bytes(const std::string& name) { return p12_workshop().read(name + ".p12"); }
 
 // "-": without a password.
@@ -169,22 +166,7 @@ inline SecretBytes sealed(const Keystore& store, const std::string& password) {
 
 // As Pkcs12Stores.java describes a store.
 inline std::string description(const Keystore& store, const std::string& key_password) {
-  std::vector<std::string> lines;
-  for (const Entry& entry : store.entries) {
-    std::string line = to_hex(view_of(entry.alias)) + ' ' + std::string(name_of(entry.kind)) + ' ' +
-                       (entry.created_ms ? std::to_string(*entry.created_ms) : "-");
-    for (const StoredCertificate& one : entry.certificates) line += ' ' + sha256_hex(one.der);
-    if (entry.key) {
-      const KeyMaterial key = open_key(store, entry, secret(key_password));
-      EXPECT_EQ(key.kind, entry.kind);
-      line += ' ' + key.algorithm + ' ' + sha256_hex(key.encoded);
-    }
-    lines.push_back(line + '\n');
-  }
-  std::sort(lines.begin(), lines.end());
-  std::string out;
-  for (const std::string& line : lines) out += line;
-  return out;
+  return described(store, key_password, "-");
 }
 
 }  // namespace chancery::java

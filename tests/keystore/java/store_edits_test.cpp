@@ -23,6 +23,8 @@ struct Pki {
   std::vector<Certificate> chain;  // leaf, intermediate, root
   Certificate renewed = read("renewed.crt");
   Certificate stranger = read("stranger.crt");
+  Certificate renewed_sub = read("sub-renewed.crt");    // the same key, and lasts longer
+  Certificate impostor_sub = read("sub-impostor.crt");  // the same name, another key, and lasts longest
   PrivateKey key = keys("leaf.key");
   PrivateKey strange_key = keys("stranger.key");
 
@@ -45,6 +47,8 @@ struct Pki {
                ".key -CAcreateserial -days " + std::to_string(days) + extra + " -out " + name + ".crt");
     };
     sign("sub", "sub", "/O=Acme/CN=Acme Issuing CA", "root", 800, " -extfile ca.ext");
+    sign("sub-renewed", "sub", "/O=Acme/CN=Acme Issuing CA", "root", 850, " -extfile ca.ext");
+    sign("sub-impostor", "stranger", "/O=Acme/CN=Acme Issuing CA", "root", 870, " -extfile ca.ext");
     sign("leaf", "leaf", "/CN=Zürich Büro 1", "sub", 100, "");
     sign("renewed", "leaf", "/CN=Zürich Büro 1", "sub", 200, "");
     shop.run(
@@ -167,6 +171,59 @@ TEST_P(StoreEditsTest, AKeyComesWithItsChainInOrder) {
   EXPECT_EQ(store.entries.size(), 1U);
 }
 
+TEST(ChainTest, TheIssuerIsTheOneThatSignedAndLastsLongest) {
+  const Pki pki;
+  const Certificate& sub = pki.chain[1];
+  for (const std::vector<Certificate>& pile : {std::vector{pki.chain[0], sub, pki.renewed_sub, pki.impostor_sub},
+                                               std::vector{pki.impostor_sub, pki.renewed_sub, sub, pki.chain[0]}}) {
+    EXPECT_EQ(chain_for(pki.key, pile).certificates, (std::vector<Certificate>{pki.chain[0], pki.renewed_sub}));
+  }
+}
+
+TEST(AliasTest, ALongNameIsCutBetweenCharacters) {
+  const Workshop shop;
+  std::string name = "a";
+  for (int count = 0; count < 40; ++count) name += "ü";
+  shop.run("openssl req -utf8 -x509 -newkey rsa:1024 -nodes -keyout k -subj '/CN=" + name + "' -out c.pem 2>/dev/null");
+  const Certificate certificate = read_material(shop.read("c.pem"), {.source = "c.pem"}).certificates.at(0);
+  EXPECT_EQ(derived_alias(Keystore{.type = StoreType::jks}, certificate), name.substr(0, 63));
+}
+
+TEST(AliasTest, TheLastOfManyMayBeTaken) {
+  const Pki pki;
+  Keystore store{.type = StoreType::jks};
+  (void)import_certificates(store, {pki.stranger}, {.alias = "many-6"});
+  const std::vector<Certificate> six{pki.chain[0], pki.chain[1],    pki.chain[2],
+                                     pki.renewed,  pki.renewed_sub, pki.impostor_sub};
+  EXPECT_EQ(code_of([&] { (void)import_certificates(store, six, {.alias = "many"}); }), "alias-exists");
+  EXPECT_EQ(store.entries.size(), 1U);
+}
+
+TEST(PasswordTest, CharactersAreCountedAsJavaDoes) {
+  EXPECT_EQ(code_of([] { expect_usable_password(secret_copy("äöü")); }), "password-weak");
+  EXPECT_EQ(code_of([] { expect_usable_password(secret_copy("äöüäöü")); }), "");
+}
+
+TEST(ImportTest, OneOfManyOfOneSizeIsFoundAgain) {
+  const Pki pki;
+  std::vector<Certificate> alike;
+  for (std::uint8_t last = 0; last < 30; ++last) {
+    Bytes der = pki.chain[2].der();
+    der.back() = last;  // of the signature, which nobody verifies here
+    alike.push_back(Certificate::from_der(der));
+  }
+  Keystore store{.type = StoreType::jks};
+  (void)import_certificates(store, alike, {});
+  for (const std::size_t count : {1U, 3U, 30U}) {
+    const std::vector<Certificate> some(alike.end() - static_cast<std::ptrdiff_t>(count), alike.end());
+    for (const ImportedCertificate& each : import_certificates(store, some, {})) {
+      EXPECT_EQ(each.outcome, Outcome::already_there);
+      EXPECT_EQ(entry_at(store, each.alias).certificates.front().der, each.certificate.der());
+    }
+  }
+  EXPECT_EQ(store.entries.size(), alike.size());
+}
+
 TEST_P(StoreEditsTest, ARenewedCertificateTakesThePlaceOfTheOld) {
   (void)import_leaf();
   const Chain chain = replace_chain(store, "web", {pki().chain[1], pki().renewed, pki().chain[0]}, password);
@@ -185,6 +242,12 @@ TEST_P(StoreEditsTest, DeletesAndRenames) {
   delete_entry(store, "corp");
   EXPECT_EQ(code_of([&] { delete_entry(store, "corp"); }), "alias-unknown");
   EXPECT_EQ(code_of([&] { rename_entry(store, "corp", "other"); }), "alias-unknown");
+  try {
+    delete_entry(store, "roo");
+    FAIL();
+  } catch (const Failure& failure) {
+    EXPECT_NE(failure.hint().find(stored_alias(store.type, "Root")), std::string::npos) << failure.hint();
+  }
   EXPECT_EQ(code_of([&] { rename_entry(store, "Root", ""); }), "bad-alias");
   EXPECT_EQ(through_the_file(store, password).entries.size(), 1U);
 }
