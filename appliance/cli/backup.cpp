@@ -174,12 +174,18 @@ std::optional<SecretBytes> export_passphrase(const Arguments& arguments) {
 int run_export(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string output = arguments.value("--output");
-  Ask ask("backup-export");
-  ask.put_text("id", arguments.value("ID"));
+  const std::string id = arguments.value("ID");
   const std::optional<SecretBytes> passphrase = export_passphrase(arguments);
-  if (passphrase) ask.put_secret("passphrase", *passphrase);
   std::vector<SecretBytes> attachments;
-  Json reply = session.ask(std::move(ask), &attachments);
+  Json reply;
+  if (backup::is_store_set_id(id)) {
+    attachments.push_back(export_store_set(session, id, passphrase ? &*passphrase : nullptr, reply));
+  } else {
+    Ask ask("backup-export");
+    ask.put_text("id", id);
+    if (passphrase) ask.put_secret("passphrase", *passphrase);
+    reply = session.ask(std::move(ask), &attachments);
+  }
   if (attachments.empty()) {
     throw Failure({.code = "reply-invalid",
                    .subject = "chancery-manager",
@@ -228,10 +234,13 @@ int run_import(Session& session) {
   std::optional<SecretBytes> passphrase = given_secret(arguments, "--passphrase");
   const bool is_zip = file.bytes.size() >= 2 && file.bytes[0] == 'P' && file.bytes[1] == 'K';
   if (!passphrase && !is_zip && can_prompt()) passphrase = prompted_secret("passphrase of " + file.name + ": ");
-  ask.put_file("file", std::move(file));
-  if (passphrase) ask.put_secret("passphrase", std::move(*passphrase));
-  ask.put_flag("dry_run", arguments.has("--dry-run"));
-  const Json reply = session.ask(std::move(ask));
+  std::optional<Json> of_a_store = import_store_set(session, file.bytes, passphrase);
+  if (!of_a_store) {
+    ask.put_file("file", std::move(file));
+    if (passphrase) ask.put_secret("passphrase", std::move(*passphrase));
+    ask.put_flag("dry_run", arguments.has("--dry-run"));
+  }
+  const Json reply = of_a_store ? std::move(*of_a_store) : session.ask(std::move(ask));
   if (arguments.has("--dry-run")) return show_outcome(session, reply, "");
   if (session.json()) {
     session.terminal().document(reply);
@@ -247,7 +256,12 @@ int run_prune(Session& session) {
   const bool planned = session.arguments().has("--dry-run");
   Ask ask("backup-prune");
   ask.put("keep", keep).put_flag("dry_run", planned);
-  const Json reply = session.ask(std::move(ask));
+  Json reply{{"outcome", "unchanged"}, {"removed", Json::array()}};
+  // Who has no appliance still has the sets of keystores.
+  if (session.is_initialised()) reply = session.ask(std::move(ask));
+  const std::vector<std::string> of_stores = prune_store_sets(session, static_cast<std::size_t>(keep));
+  for (const std::string& id : of_stores) reply["removed"].push_back(id);
+  if (!of_stores.empty()) reply["outcome"] = planned ? "planned" : "done";
   Terminal& terminal = session.terminal();
   if (session.json()) {
     terminal.document(reply);

@@ -9,6 +9,7 @@
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/table.h"
 #include "appliance/stores/edited_store.h"
+#include "backup/sets/envelope.h"
 #include "backup/sets/store_sets.h"
 #include "keystore/openssl/digest.h"
 #include "keystore/x509/printable.h"
@@ -101,6 +102,37 @@ int restore_store_set(Session& session, const std::string& id) {
   const Json reply =
       edited.put_bytes(std::move(set.copy.file.bytes), {}, attributes, {.password = password ? &*password : nullptr});
   return show_outcome(session, reply, path + " is as it was before " + set.summary.cause.reason);
+}
+
+SecretBytes export_store_set(Session& session, const std::string& id, const SecretBytes* passphrase, Json& reply) {
+  SecretBytes bytes = backup::export_store_set(session.state(), id, passphrase);
+  reply = {{"id", id}, {"bytes", bytes.size()}, {"encrypted", passphrase != nullptr}};
+  return bytes;
+}
+
+std::optional<Json> import_store_set(Session& session, const SecretBytes& file,
+                                     const std::optional<SecretBytes>& passphrase) {
+  SecretBytes opened;
+  const bool is_closed = passphrase && backup::is_envelope(view_of(file));
+  if (is_closed) opened = backup::open_envelope(view_of(file), *passphrase);
+  const ByteView zip = is_closed ? view_of(opened) : view_of(file);
+  if (!backup::looks_like_store_set(zip)) return std::nullopt;
+  const backup::StoreSets place = backup::StoreSets::for_writing(session.state());
+  if (session.arguments().has("--dry-run")) return Json{{"outcome", "planned"}, {"id", place.examine_import(zip).id}};
+  Json reply = set_json(place.summary(place.import_set(zip)));
+  reply["outcome"] = "done";
+  return reply;
+}
+
+std::vector<std::string> prune_store_sets(Session& session, std::size_t keep) {
+  std::vector<std::string> removed;
+  for (const backup::StoreSets& place : backup::StoreSets::for_reading(session.state())) {
+    for (const std::string& id : place.beyond(keep)) {
+      if (!session.arguments().has("--dry-run")) place.remove(id);
+      removed.push_back(id);
+    }
+  }
+  return removed;
 }
 
 }  // namespace chancery::cli

@@ -123,7 +123,11 @@ int run_purge(Session& session) {
                                        : (Text() << painted(Colour::green, "done") << ": the key is gone"));
   if (!generations.empty())
     terminal.line((planned ? "  would remove generations " : "  removed generations ") + generations);
-  if (!sets.empty()) terminal.line("  removed backup sets " + sets);
+  if (!sets.empty()) terminal.line((planned ? "  would remove backup sets " : "  removed backup sets ") + sets);
+  if (const std::string undecided = text_at(reply, "undecided_sets"); !undecided.empty()) {
+    terminal.note("whether these sets of keystores hold it, nobody can tell without their passwords: " + undecided +
+                  "; look with `chancery backup show`, and remove those that do by hand");
+  }
   return 0;
 }
 

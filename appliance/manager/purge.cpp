@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "appliance/manager/purge_stores.h"
 #include "appliance/manager/served.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/bytes/text_encoding.h"
@@ -45,6 +46,7 @@ class Wanted {
     return std::any_of(found.keys.begin(), found.keys.end(),
                        [this](const PrivateKey& key) { return keys_.contains(to_hex(key.key_digest())); });
   }
+  const std::set<std::string>& digests() const noexcept { return keys_; }
   bool holds(const Generation& generation) const { return !paths_in(generation).empty(); }
   std::vector<std::string> paths_in(const Generation& generation) const {
     std::vector<std::string> paths;
@@ -176,6 +178,8 @@ json generation_purge(Bench& bench, Call& call) {
     for (const GenerationNumber number : removed) bench.generations.remove(number);
     sets = bench.sets.purge([&wanted](const std::string& path, ByteView bytes) { return wanted.holds(path, bytes); });
   }
+  const StoreSetPurge stores = purge_store_sets(bench.state.path(), KeyHunt(wanted.digests()), is_dry);
+  sets.insert(sets.end(), stores.removed.begin(), stores.removed.end());
   const bool did_something = dropped || !copies.empty() || !removed.empty() || !sets.empty();
   return {{"outcome", is_dry          ? "planned"
                       : did_something ? "done"
@@ -183,6 +187,7 @@ json generation_purge(Bench& bench, Call& call) {
           {"generation", bench.generations.current_number()},
           {"removed_generations", removed},
           {"removed_sets", sets},
+          {"undecided_sets", stores.undecided},
           {"removed_pristine", copies},
           {"removed_waiting", dropped ? waiting : std::vector<std::string>{}}};
 }

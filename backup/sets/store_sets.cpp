@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "backup/sets/archive.h"
+#include "backup/sets/envelope.h"
 #include "backup/sets/set_file.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/files/lock.h"
@@ -99,6 +101,12 @@ Failure unknown_backup(const std::string& id) {
 }
 
 }  // namespace
+
+// The manifest comes first, and it is too short to be deflated.
+bool looks_like_store_set(ByteView zip) {
+  constexpr std::size_t manifest_begins_within = 4096;
+  return text_of(zip.first(std::min(zip.size(), manifest_begins_within))).find(kFormat) != std::string_view::npos;
+}
 
 bool is_store_set_id(const std::string& id) { return time_in(id).has_value(); }
 
@@ -228,6 +236,45 @@ void StoreSets::remove(const std::string& id) const {
   Folder::open(folder_).remove(id + std::string(kSuffix));
 }
 
+SecretBytes StoreSets::export_set(const std::string& id, const SecretBytes* passphrase) const {
+  static_cast<void>(open(id));
+  SecretBytes zip = Folder::open(folder_).read_secret(id + std::string(kSuffix), kMaximumArchive);
+  return passphrase == nullptr ? std::move(zip) : close_envelope(view_of(zip), *passphrase);
+}
+
+BackupSummary StoreSets::examine_import(ByteView zip) const {
+  const SetHeader header = read_set_file(zip, kFormat, view_of(key())).header;
+  if (!is_store_set_id(header.id)) throw damaged_backup(header.id, "it is not the set of a keystore");
+  if (::access((folder_ + "/" + header.id + std::string(kSuffix)).c_str(), F_OK) == 0) {
+    throw Failure({.code = "already-exists",
+                   .subject = header.id,
+                   .cause = "a backup set of this name is here already",
+                   .hint = "`chancery backup verify` tells whether it is whole; remove it first to import it again"});
+  }
+  return {.id = header.id,
+          .created = header.created,
+          .generation = 0,
+          .components = header.components,
+          .cause = header.cause,
+          .verified = true,
+          .problem = ""};
+}
+
+std::string StoreSets::import_set(ByteView zip) const {
+  std::string id = examine_import(zip).id;
+  made_folder(folder_).write_atomically(id + std::string(kSuffix), zip, {.mode = 0600});
+  return id;
+}
+
+std::vector<std::string> StoreSets::beyond(std::size_t count) const {
+  std::map<std::string, std::size_t> kept;  // by the ending that all sets of one file have
+  std::vector<std::string> out;
+  for (const std::string& id : ids()) {
+    if (++kept[id.substr(kTimeSize)] > count) out.push_back(id);
+  }
+  return out;
+}
+
 BackupSummary StoreSets::summary(const std::string& id) const {
   try {
     return open(id).summary;
@@ -273,6 +320,10 @@ StoreSets place_of(const std::string& state, const std::string& id) {
 
 BackupSummary store_set_summary(const std::string& state, const std::string& id) {
   return place_of(state, id).summary(id);
+}
+
+SecretBytes export_store_set(const std::string& state, const std::string& id, const SecretBytes* passphrase) {
+  return place_of(state, id).export_set(id, passphrase);
 }
 
 StoreSet open_store_set(const std::string& state, const std::string& id) { return place_of(state, id).open(id); }

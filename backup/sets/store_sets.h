@@ -53,7 +53,14 @@ class StoreSets {
   [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] StoreSet open(const std::string& id) const;
-  void remove(const std::string& id) const;                          // synced; not there is fine
+  void remove(const std::string& id) const;  // synced; not there is fine
+  // As it lies here, or in an envelope (envelope.h) under a passphrase. A damaged set does not leave.
+  [[nodiscard]] SecretBytes export_set(const std::string& id, const SecretBytes* passphrase) const;
+  // A set that left here and is not here any more: its seal is this place's. Failure("backup-damaged"), ("already-exists").
+  [[nodiscard]] BackupSummary examine_import(ByteView zip) const;
+  std::string import_set(ByteView zip) const;
+  // Those that are older than the newest `count` of the same file.
+  [[nodiscard]] std::vector<std::string> beyond(std::size_t count) const;
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
 
  private:
@@ -65,6 +72,8 @@ class StoreSets {
   bool makes_key_;
 };
 
+// Whether bytes are to be such a set; nothing is checked.
+[[nodiscard]] bool looks_like_store_set(ByteView zip);
 // An id of the form above, whether or not there is such a set.
 [[nodiscard]] bool is_store_set_id(const std::string& id);
 
@@ -72,6 +81,8 @@ class StoreSets {
 [[nodiscard]] std::vector<BackupSummary> store_set_summaries(const std::string& state);
 // Failure("unknown-backup"), Failure("backup-damaged").
 [[nodiscard]] BackupSummary store_set_summary(const std::string& state, const std::string& id);
+[[nodiscard]] SecretBytes export_store_set(const std::string& state, const std::string& id,
+                                           const SecretBytes* passphrase);
 [[nodiscard]] StoreSet open_store_set(const std::string& state, const std::string& id);
 
 }  // namespace chancery::backup

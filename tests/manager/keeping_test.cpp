@@ -3,6 +3,9 @@
 
 #include <filesystem>
 
+#include "backup/sets/store_sets.h"
+#include "keystore/java/store_edits.h"
+#include "keystore/x509/material.h"
 #include "tests/manager/fixture.h"
 
 namespace chancery::manager::testing {
@@ -114,6 +117,43 @@ TEST(Purge, ACompromisedKeyIsFoundNowhereAnyMore) {
   EXPECT_EQ(desk.ask("generation-list")["generations"].size(), 2U);
   EXPECT_EQ(desk.ask("generation-purge", {{"key", digest}})["outcome"], "unchanged");
   EXPECT_EQ(desk.refusal("generation-purge", {{"key", "abc"}}), "bad-argument");
+}
+
+// A backup set of a keystore somewhere with this leaf's key under `password`.
+std::string set_with_key(const Desk& desk, java::StoreType type, const std::string& leaf, const std::string& password) {
+  const SecretBytes under = secret_copy(std::string_view(password));
+  const Material certificate = read_material(view_of(read_text(pki().path(leaf + ".pem"))), {.source = leaf});
+  const Material key = read_material(view_of(read_text(pki().path(leaf + ".key"))), {.source = leaf});
+  java::Keystore store{.type = type};
+  static_cast<void>(java::import_key(store, key.keys.at(0), certificate.certificates,
+                                     {.alias = "web", .key_password = &under, .now_ms = 1}));
+  const SecretBytes bytes = java::seal_keystore(store, &under);
+  return backup::StoreSets::for_writing(desk.state())
+      .create({.path = "/etc/" + leaf + password + std::string(java::name_of(type)), .bytes = view_of(bytes), .attributes = {}},
+              {.reason = "test", .who = "tester", .when = system_now()});
+}
+
+TEST(Purge, SetsOfKeystoresAreLookedIntoToo) {
+  using java::StoreType;
+  const Desk desk(Role::primary);
+  // Nobody's password is needed where a chain stands in clear.
+  const std::string sealed = set_with_key(desk, StoreType::jks, "first", "nobody knows");
+  const std::string usual = set_with_key(desk, StoreType::pkcs12, "first", "changeit");
+  const std::string hidden = set_with_key(desk, StoreType::pkcs12, "first", "nobody knows");
+  const std::string other = set_with_key(desk, StoreType::jks, "second", "nobody knows");
+  const auto left = [&desk] {
+    const std::vector<std::string> ids = backup::StoreSets::for_writing(desk.state()).ids();
+    return std::set<std::string>(ids.begin(), ids.end());
+  };
+  const json planned = desk.ask("generation-purge", {{"key", key_digest("first")}, {"dry_run", true}});
+  const std::set<std::string> gone{sealed, usual};
+  EXPECT_EQ(planned["removed_sets"].get<std::set<std::string>>(), gone);
+  EXPECT_EQ(left().size(), 4U);
+  const json purged = desk.ask("generation-purge", {{"key", key_digest("first")}});
+  EXPECT_EQ(purged["outcome"], "done");
+  EXPECT_EQ(purged["removed_sets"].get<std::set<std::string>>(), gone);
+  EXPECT_EQ(purged["undecided_sets"], json({hidden}));
+  EXPECT_EQ(left(), (std::set<std::string>{hidden, other}));
 }
 
 TEST(Policy, IsSetShownAndGuarded) {

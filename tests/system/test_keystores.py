@@ -146,6 +146,40 @@ class Files(Keystores):
         self.assertEqual(before, sha256(self.at("trust.jks")))
         os.unlink(found[0])
 
+    def test_sets_leave_come_back_and_are_pruned(self):
+        self.certificates("root", "sub", "third")
+        self.keystore("import", "trust.jks", "--type", "JKS", "--file", "root.pem", "--alias", "root")
+        before = sha256(self.at("trust.jks"))
+        first = self.keystore("import", "trust.jks", "--file", "sub.pem", "--alias", "sub")["backup_set"]
+        second = self.keystore("import", "trust.jks", "--file", "third.pem", "--alias", "third")["backup_set"]
+        with open(self.at("phrase"), "w") as file:
+            file.write("correct horse")
+        self.chancery("backup", "export", first, "--output", "set.zip")
+        self.chancery("backup", "export", first, "--output", "set.closed", "--passphrase-file", "phrase")
+        self.assertEqual("already-exists", self.chancery("backup", "import", "set.zip", exit=1)["error"]["code"])
+        self.assertEqual([first], self.chancery("backup", "prune", "--keep", "1", "--dry-run")["removed"])
+        self.assertEqual(2, len(self.chancery("backup", "list")["sets"]))
+        self.assertEqual([first], self.chancery("backup", "prune", "--keep", "1")["removed"])
+        self.assertEqual([second], [each["id"] for each in self.chancery("backup", "list")["sets"]])
+        with open(self.at("wrong"), "w") as file:
+            file.write("wrong horse")
+        self.assertEqual("passphrase-wrong", self.chancery("backup", "import", "set.closed", "--passphrase-file", "wrong", exit=1)["error"]["code"])
+        self.assertEqual("planned", self.chancery("backup", "import", "set.closed", "--passphrase-file", "phrase", "--dry-run")["outcome"])
+        self.assertEqual(1, len(self.chancery("backup", "list")["sets"]))
+        self.assertEqual(first, self.chancery("backup", "import", "set.closed", "--passphrase-file", "phrase")["id"])
+        self.chancery("backup", "restore", first)
+        self.assertEqual(before, sha256(self.at("trust.jks")))
+        # One byte changed on its way: nothing comes in.
+        self.chancery("backup", "prune", "--keep", "1")
+        with open(self.at("set.zip"), "r+b") as file:
+            file.seek(700)
+            byte = file.read(1)
+            file.seek(700)
+            file.write(bytes([byte[0] ^ 1]))
+        sets = self.chancery("backup", "list")["sets"]
+        self.assertEqual("backup-damaged", self.chancery("backup", "import", "set.zip", exit=1)["error"]["code"])
+        self.assertEqual(sets, self.chancery("backup", "list")["sets"])
+
     def test_twenty_at_once_lose_nothing(self):
         self.certificates(*[f"c{number}" for number in range(20)])
         self.keystore("import", "trust.jks", "--type", "JKS", "--file", "c0.pem", "--alias", "c0")
