@@ -132,11 +132,12 @@ void PostgresLink::connect(const PostgresOptions& options) {
   password.push_back(0);
   // Everything that decides about security is given, so that no PGSSLMODE of the environment does. GSSAPI encryption
   // would come before TLS and without a certificate.
-  const std::string pauses =
-      "-c idle_in_transaction_session_timeout=" + std::to_string(options.longest_pause_in_transaction.count()) +
-      (options.longest_silence.count() == 0
-           ? std::string()
-           : " -c idle_session_timeout=" + std::to_string(options.longest_silence.count()));
+  // What was acknowledged is on the server's disk, whatever its administrator set for other programs of this user.
+  std::string session = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=" +
+                        std::to_string(options.longest_pause_in_transaction.count());
+  if (options.longest_silence.count() != 0) {
+    session += " -c idle_session_timeout=" + std::to_string(options.longest_silence.count());
+  }
   const std::array<std::pair<const char*, const char*>, 14> settings{{
       {"host", options.host.c_str()},
       {"port", port.c_str()},
@@ -150,7 +151,7 @@ void PostgresLink::connect(const PostgresOptions& options) {
       {"client_encoding", "UTF8"},
       {"application_name", options.application.c_str()},
       {"tcp_user_timeout", unanswered.c_str()},
-      {"options", pauses.c_str()},
+      {"options", session.c_str()},
       {nullptr, nullptr},
   }};
   std::array<const char*, settings.size()> names{};

@@ -106,6 +106,13 @@ TEST_F(PostgresTest, HalfATransactionIsNeverKept) {
   EXPECT_TRUE(store.rows("SELECT id FROM a").empty());
 }
 
+TEST_F(PostgresTest, WhatWasAcknowledgedIsOnTheDiskWhateverTheUserWasGiven) {
+  server_.sql("ALTER ROLE engine SET synchronous_commit = off");
+  PostgresStore store(server_.options(), schema);
+  EXPECT_EQ(store.rows("SHOW synchronous_commit").front().text(0), "on");
+  server_.sql("ALTER ROLE engine RESET synchronous_commit");
+}
+
 TEST_F(PostgresTest, AServerThatFallsSilentIsGivenUp) {
   PostgresOptions options = server_.options();
   options.patience = std::chrono::milliseconds(300);
