@@ -18,6 +18,7 @@ constexpr std::size_t file_limit = 1024 * 1024;
 constexpr std::size_t most_added = 16;
 constexpr std::size_t most_dropped = 64;
 constexpr std::size_t most_vouchers = 128;
+constexpr std::size_t most_looked_at = 64;
 
 std::vector<Certificate> readable(const std::vector<Bytes>& encoded) {
   std::vector<Certificate> found;
@@ -75,10 +76,20 @@ bool KeptAnchors::take(const wire::Anchors& offer, const CertificatePool& given)
   for (const Certificate& root : roots) {
     if (trusts(root.fingerprint(), given)) federation_.insert_or_assign(root.fingerprint(), root);
   }
-  needs_ = needs_ || !federation_.empty();
+  needs_ = needs_ || !federation_.empty() || depends_through_others(roots, given);
   if (before == std::tuple(added_.size(), vouched_, dropped_)) return false;
   write();
   return std::get<0>(before) != added_.size() || std::get<2>(before) != dropped_;
+}
+
+// An issuing CA that was given as an anchor goes with its root, and nothing here can be proven for it.
+bool KeptAnchors::depends_through_others(const std::vector<Certificate>& roots, const CertificatePool& given) {
+  if (given.size() > most_looked_at) return false;  // an operating system's store has roots
+  const std::vector<Certificate> anchors = given.all();
+  return std::ranges::any_of(anchors, [&](const Certificate& anchor) {
+    return !anchor.is_self_signed() &&
+           std::ranges::any_of(roots, [&](const Certificate& root) { return anchor.is_signed_by(root); });
+  });
 }
 
 // The federation's roots among those that are trusted here; one that is told retired counts while it is not dropped.

@@ -41,6 +41,7 @@ class KeptAnchors {
   void set_proven(const std::string& fingerprint);
 
  private:
+  static bool depends_through_others(const std::vector<Certificate>& roots, const CertificatePool& given);
   bool trusts(const std::string& fingerprint, const CertificatePool& given) const;
   std::vector<Certificate> vouchers_of(const Certificate& cross, const std::set<std::string>& federation,
                                        const CertificatePool& given) const;

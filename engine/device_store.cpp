@@ -11,16 +11,19 @@ namespace {
 
 constexpr const char* trust_path = "trust/engine/ca-bundle.crt";
 
-const storage::Schema schema{.what = "the engine's devices",
-                             .migrations = {"CREATE TABLE devices ("
-                                            "  id TEXT PRIMARY KEY,"
-                                            "  public_key BLOB NOT NULL,"
-                                            "  facts TEXT NOT NULL,"  // the last report as JSON; "" before the first
-                                            "  first_seen INTEGER NOT NULL,"
-                                            "  last_seen INTEGER NOT NULL"
-                                            ") STRICT",
-                                            // anchoring_text.h
-                                            "ALTER TABLE devices ADD COLUMN anchors TEXT NOT NULL DEFAULT ''"}};
+const storage::Schema schema{
+    .what = "the engine's devices",
+    .migrations = {
+        "CREATE TABLE devices ("
+        "  id TEXT PRIMARY KEY,"
+        "  public_key BLOB NOT NULL,"
+        "  facts TEXT NOT NULL,"  // the last report as JSON; "" before the first
+        "  first_seen INTEGER NOT NULL,"
+        "  last_seen INTEGER NOT NULL"
+        ") STRICT",
+        // anchoring_text.h
+        {"ALTER TABLE devices ADD COLUMN anchors TEXT NOT NULL DEFAULT ''", "ALTER TABLE devices DROP COLUMN anchors"},
+        {"CREATE TABLE blocked_collectors (id TEXT PRIMARY KEY) STRICT", "DROP TABLE blocked_collectors"}}};
 
 // Where the trust of the generation in force lies; outlives the program, because the last rows are written after it.
 class TrustPath {

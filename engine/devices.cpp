@@ -34,15 +34,22 @@ struct Devices::State {
   std::map<std::string, Known> known;
   std::set<std::string> changed;
   std::set<std::string> untold;
+  std::set<std::string> blocked;
+  bool blocked_is_new = false;  // to be written
 
   void read();
+  void write_blocked();
 };
 
 // Who came in before the store could be read keeps what it told us now; only when it was first seen is older news.
 void Devices::State::read() {
   const std::vector<storage::Row> rows =
       store->rows("SELECT id, public_key, facts, first_seen, last_seen, anchors FROM devices");
+  const std::vector<storage::Row> blocked_rows = store->rows("SELECT id FROM blocked_collectors");
   const std::lock_guard lock(mutex);
+  if (!blocked_is_new) {
+    for (const storage::Row& row : blocked_rows) blocked.insert(row.text(0));
+  }
   for (const storage::Row& row : rows) {
     const Instant first_seen = instant_of(row.integer(3));
     const auto [place, is_new] = known.try_emplace(row.text(0));
@@ -197,8 +204,40 @@ std::size_t Devices::untold() const {
   return state_->untold.size();
 }
 
+bool Devices::is_blocked(const std::string& id) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->blocked.contains(id);
+}
+
+void Devices::set_blocked(std::set<std::string> ids) {
+  const std::lock_guard lock(state_->mutex);
+  state_->blocked = std::move(ids);
+  state_->blocked_is_new = true;
+}
+
+std::string Devices::blocked_digest() const {
+  const std::lock_guard lock(state_->mutex);
+  return wire::digest_of_ids(state_->blocked);
+}
+
+void Devices::State::write_blocked() {
+  std::set<std::string> ids;
+  {
+    const std::lock_guard lock(mutex);
+    if (!blocked_is_new) return;
+    ids = blocked;
+  }
+  store->write([&] {
+    store->run("DELETE FROM blocked_collectors");
+    for (const std::string& id : ids) store->run("INSERT INTO blocked_collectors (id) VALUES (?)", {id});
+  });
+  const std::lock_guard lock(mutex);
+  blocked_is_new = blocked != ids;
+}
+
 void Devices::flush() {
   if (!state_->is_read) state_->read();
+  state_->write_blocked();
   std::vector<Known> batch;
   {
     const std::lock_guard lock(state_->mutex);

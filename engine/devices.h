@@ -13,6 +13,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,11 @@ class Devices {
   // proven.
   std::map<std::string, Instant> holds(const std::string& id, const wire::Holds& holds);
   void proves(const std::string& id, const std::string& root);
+
+  // Collectors that an administrator has blocked, in the whole federation: the portal tells. Counts at once and is kept.
+  bool is_blocked(const std::string& id) const;
+  void set_blocked(std::set<std::string> ids);
+  std::string blocked_digest() const;  // SHA-256 of the ids, one a line
 
   std::vector<Device> list(std::size_t offset, std::size_t limit) const;  // by id
   std::size_t count() const;

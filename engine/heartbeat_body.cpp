@@ -11,6 +11,7 @@ using nlohmann::json;
 
 constexpr const char* engine_endpoint = "engine";
 constexpr const char* engine_api_endpoint = "engine-api";
+constexpr std::size_t name_limit = 200;  // the portal takes 256 bytes, and a character that was cut grows
 
 std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
 
@@ -63,7 +64,7 @@ json anchors(const serving::Program& program, const HeartbeatNews& news) {
     // One that has not answered yet may depend on any root.
     json entry{{"who", device.id},
                {"kind", "collector"},
-               {"name", device.facts.host.substr(0, 255)},
+               {"name", device.facts.host.substr(0, name_limit)},
                {"needs", device.anchoring.needs || !device.anchoring.is_known},
                {"seen", seconds_of(device.last_seen)}};
     put_roots(entry, device.anchoring.held, device.anchoring.proven);

@@ -24,9 +24,11 @@ Ingest::Ingest(IngestOptions options, Devices& devices)
     : options_(std::move(options)), devices_(devices), trust_(std::make_shared<FederationTrust>()) {
   wire::ChannelHandlers handlers;
   handlers.on_begin = [this](wire::Session& session) {
-    wire::set_door(
-        session, options_.customer_key, [this](const std::string& id) { return devices_.is_known(id); },
-        [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); });
+    wire::set_door(session, {.transcript = {},
+                             .customer_key = options_.customer_key,
+                             .is_known = [this](const std::string& id) { return devices_.is_known(id); },
+                             .enter = [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); },
+                             .is_blocked = [this](const std::string& id) { return devices_.is_blocked(id); }});
   };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
     wire::CollectorDoor& door = wire::door_of(session);
@@ -90,6 +92,15 @@ void Ingest::tell_news() {
       return;
     }
     *left -= std::min(*left, tell(session));
+  });
+}
+
+void Ingest::end_blocked() {
+  channel_->for_each([this](wire::Session& session) {
+    const wire::CollectorDoor& door = wire::door_of(session);
+    if (!door.is_open() || !devices_.is_blocked(door.id())) return;
+    session.send(wire::to_json(wire::Refused{"blocked", "an administrator has blocked this collector"}));
+    session.end();
   });
 }
 

@@ -31,6 +31,8 @@ class Ingest {
   void set_trust(FederationTrust trust);
   // Tells sessions what they were not told yet; to be called every second, cheap where there is nothing to tell.
   void tell_news();
+  // Ends the sessions of collectors that are blocked now.
+  void end_blocked();
 
  private:
   std::shared_ptr<const FederationTrust> trust() const;

@@ -37,7 +37,7 @@ struct Engine {
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       ingest->adopt(std::move(connection), endpoint);
     });
-    engine::add_web_api(program, devices, administrator);
+    engine::add_web_api(program, devices, administrator, [this] { ingest->end_blocked(); });
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {

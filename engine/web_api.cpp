@@ -14,6 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t page_limit = 1000;
+constexpr std::size_t blocked_limit = 10'000;
+constexpr std::size_t id_size = 64;
 
 std::size_t number_in_query(const http::Call& call, const char* key, std::size_t fallback, std::size_t most) {
   const auto found = call.query.find(key);
@@ -52,11 +54,36 @@ json to_json(const Device& device) {
           {"connected", device.connected}};
 }
 
+std::set<std::string> blocked_in(const std::string& body) {
+  const json said = json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const bool is_list = said.is_object() && said.contains("ids") && said["ids"].is_array();
+  std::set<std::string> ids;
+  if (is_list && said["ids"].size() <= blocked_limit) {
+    for (const json& id : said["ids"]) {
+      if (id.is_string() && id.get_ref<const std::string&>().size() == id_size) ids.insert(id.get<std::string>());
+    }
+    if (ids.size() == said["ids"].size()) return ids;
+  }
+  throw Failure({.code = "bad-request",
+                 .subject = "blocked collectors",
+                 .cause = "this is no list of at most 10,000 ids, each of 64 characters and once",
+                 .hint = "engine and portal must be of the same major version"});
+}
+
 std::string dump(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace
 
-void add_web_api(serving::Program& program, const Devices& devices, Administrator& administrator) {
+void add_web_api(serving::Program& program, Devices& devices, Administrator& administrator,
+                 std::function<void()> on_blocked) {
+  program.routes().add_for_members("POST", "/api/v1/blocked", [&devices, on_blocked](const http::Call& call) {
+    if (!is_portal(call)) {
+      return http::Answer::problem(403, "forbidden", "the federation's portal says which collectors are blocked", "");
+    }
+    devices.set_blocked(blocked_in(call.body));
+    on_blocked();
+    return http::Answer::json("{}");
+  });
   program.routes().add("GET", "/healthz", [](const http::Call&) {
     return http::Answer{.status = 200, .content_type = "text/plain", .body = "ok\n", .headers = {}, .stream = {}};
   });
@@ -66,7 +93,8 @@ void add_web_api(serving::Program& program, const Devices& devices, Administrato
                                     {"version", CHANCERY_VERSION},
                                     {"generation", program.generation().number()},
                                     {"devices", devices.count()},
-                                    {"connected", devices.connected()}}));
+                                    {"connected", devices.connected()},
+                                    {"blocked", devices.blocked_digest()}}));
   });
   program.routes().add("GET", "/api/v1/devices", [&devices, &administrator](const http::Call& call) {
     if (!is_portal(call)) {

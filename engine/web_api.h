@@ -2,8 +2,11 @@
 //
 //   GET /healthz            200 "ok" while it serves
 //   GET /api/v1/status      name, version, generation, how many devices; for anybody: the finder and the portal ask it
+//   POST /api/v1/blocked    {"ids":[…]}: which collectors are blocked in the federation; for the portal alone
 //   GET /api/v1/devices     ?offset=&limit= (at most 1,000); for members (ALPN chancery-member/1) and the administrator
 #pragma once
+
+#include <functional>
 
 #include "appliance/serving/serving_program.h"
 #include "appliance/sign_in/administrator.h"
@@ -11,6 +14,8 @@
 
 namespace chancery::engine {
 
-void add_web_api(serving::Program& program, const Devices& devices, Administrator& administrator);
+// `on_blocked` is called when a portal has given another list.
+void add_web_api(serving::Program& program, Devices& devices, Administrator& administrator,
+                 std::function<void()> on_blocked);
 
 }  // namespace chancery::engine

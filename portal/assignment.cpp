@@ -24,9 +24,11 @@ Assignment::Assignment(AssignmentOptions options, const Engines& engines)
   wire::ChannelHandlers handlers;
   handlers.on_begin = [this](wire::Session& session) {
     // A portal keeps no list of collectors: every visit proves the Customer Key.
-    wire::set_door(
-        session, options_.customer_key, [](const std::string&) { return false; },
-        [](const std::string&, const Bytes&) {});
+    wire::set_door(session, {.transcript = {},
+                             .customer_key = options_.customer_key,
+                             .is_known = [](const std::string&) { return false; },
+                             .enter = [](const std::string&, const Bytes&) {},
+                             .is_blocked = options_.is_blocked});
   };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
     wire::CollectorDoor& door = wire::door_of(session);

@@ -14,6 +14,7 @@ namespace chancery::portal {
 struct AssignmentOptions {
   std::string server_name;
   std::function<SecretBytes()> customer_key;
+  std::function<bool(const std::string& id)> is_blocked;
 };
 
 class Assignment {

@@ -14,9 +14,12 @@
 #include "appliance/settings/appliance.h"
 #include "appliance/storage/database.h"
 #include "appliance/trust/portal_store.h"
+#include "appliance/wire/collector_messages.h"
 #include "keystore/bytes/secret.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
+#include "portal/blocked.h"
+#include "portal/collectors.h"
 #include "portal/heartbeat_report.h"
 #include "portal/proven_anchors.h"
 
@@ -28,22 +31,22 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds poll_interval{5};
 
-const storage::Schema schema{
-    .what = "the portal's engines",
-    .migrations = {"CREATE TABLE engines ("
-                   "  name TEXT PRIMARY KEY,"
-                   "  internal_name TEXT NOT NULL,"
-                   "  host TEXT NOT NULL,"
-                   "  port INTEGER NOT NULL,"
-                   "  version TEXT NOT NULL,"
-                   "  last_seen INTEGER NOT NULL"
-                   ") STRICT",
-                   // Seconds that its clock is ahead of ours, as far as it told.
-                   "ALTER TABLE engines ADD COLUMN clock_skew INTEGER NOT NULL DEFAULT 0",
-                   "ALTER TABLE engines ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
-                   // JSON: [{"endpoint","identity","sha256","not_after"}]
-                   "ALTER TABLE engines ADD COLUMN served TEXT NOT NULL DEFAULT '[]'",
-                   "ALTER TABLE engines ADD COLUMN anchors_pending INTEGER NOT NULL DEFAULT 0", proven_anchors_table}};
+const storage::Schema schema{.what = "the portal's engines",
+                             .migrations = {"CREATE TABLE engines ("
+                                            "  name TEXT PRIMARY KEY,"
+                                            "  internal_name TEXT NOT NULL,"
+                                            "  host TEXT NOT NULL,"
+                                            "  port INTEGER NOT NULL,"
+                                            "  version TEXT NOT NULL,"
+                                            "  last_seen INTEGER NOT NULL"
+                                            ") STRICT",
+                                            // Seconds that its clock is ahead of ours, as far as it told.
+                                            "ALTER TABLE engines ADD COLUMN clock_skew INTEGER NOT NULL DEFAULT 0",
+                                            "ALTER TABLE engines ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+                                            // JSON: [{"endpoint","identity","sha256","not_after"}]
+                                            "ALTER TABLE engines ADD COLUMN served TEXT NOT NULL DEFAULT '[]'",
+                                            "ALTER TABLE engines ADD COLUMN anchors_pending INTEGER NOT NULL DEFAULT 0",
+                                            proven_anchors_table, blocked_collectors_table}};
 
 std::string host_of(const std::string& peer) {
   std::string host = peer.substr(0, peer.rfind(':'));
@@ -164,6 +167,20 @@ struct Engines::State {
     return all;
   }
 
+  // An engine that has another list of blocked collectors gets ours. `digest` is what it says of its own; one of an earlier
+  // version says nothing.
+  void tell_blocked(const EngineView& view, const tls::ClientContext& context, const json& digest) const {
+    const std::set<std::string> ids = blocked.all();
+    if (!digest.is_string() || digest == wire::digest_of_ids(ids)) return;
+    const http::Reply reply =
+        http::request({.host = view.host, .port = view.port, .name = view.internal_name}, context,
+                      {.method = "POST", .path = "/api/v1/blocked", .body = json({{"ids", ids}}).dump(), .headers = {}},
+                      std::chrono::seconds(5));
+    if (reply.status != 200) {
+      spdlog::warn("engine {} does not take the list of blocked collectors: status {}", view.name, reply.status);
+    }
+  }
+
   // Asks one engine; the outcome stands in the view.
   void ask(EngineView& view, const tls::ClientContext& context) const {
     const bool ignoring = settings.ignore_engine_certificate_problems;
@@ -187,6 +204,7 @@ struct Engines::State {
              .cause = "status " + std::to_string(reply.status) + " instead of its status document",
              .hint = "look whether port " + std::to_string(view.port) + " of " + view.host + " is an engine"});
       }
+      if (verified) tell_blocked(view, context, status.value("blocked", json()));
       view.devices = number_in(status, "devices");
       view.connected = number_in(status, "connected");
       view.reachable = true;
@@ -254,6 +272,7 @@ struct Engines::State {
   serving::AuditHeads audit_heads{program, "portal"};
   PortalSettings settings;
   storage::Database database;
+  Blocked blocked{database};
   Holder<tls::ClientContext> contexts;
   Holder<Membership> membership;
   serving::MemberProof proof;
@@ -288,6 +307,7 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
         return http::Answer::json(state.audit_heads.shown_in(json({{"anchors", state.epoch}}).dump()));
       },
       heartbeat_limit);
+  add_collector_commands(program, state.database, state.blocked);
   if (settings.ignore_engine_certificate_problems) {
     spdlog::warn("certificate problems of engines are ignored (engine-ssl-ignore-certificate-problems)");
   }
@@ -301,6 +321,7 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
 Engines::~Engines() = default;
 
 std::vector<EngineView> Engines::list() const { return state_->list(); }
+bool Engines::is_blocked(const std::string& collector) const { return state_->blocked.contains(collector); }
 
 std::string Engines::to_json() const {
   json engines = json::array();

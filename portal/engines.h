@@ -44,6 +44,7 @@ class Engines {
   ~Engines();
   std::vector<EngineView> list() const;  // by name
   std::string to_json() const;
+  bool is_blocked(const std::string& collector) const;  // blocked.h
 
  private:
   struct State;

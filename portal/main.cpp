@@ -61,7 +61,8 @@ struct Portal {
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
     assignment = std::make_unique<portal::Assignment>(
         portal::AssignmentOptions{.server_name = program.appliance().name,
-                                  .customer_key = [this] { return customer_key.get(); }},
+                                  .customer_key = [this] { return customer_key.get(); },
+                                  .is_blocked = [this](const std::string& id) { return engines.is_blocked(id); }},
         engines);
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       assignment->adopt(std::move(connection), endpoint);

@@ -32,6 +32,7 @@ DoorAnswer CollectorDoor::take_hello(const Hello& hello) {
   if (!verify_signature(hello.public_key, keeper_.transcript(Speaker::collector, hello.id), hello.signature)) {
     return refuse("signature-invalid", "the hello is not signed by the key it names");
   }
+  if (keeper_.is_blocked(hello.id)) return refuse("blocked", "an administrator has blocked this collector");
   id_ = hello.id;
   version_ = hello.version;
   public_key_ = hello.public_key;
@@ -57,15 +58,11 @@ Bytes CollectorDoor::server_proof() const {
   return customer_key_proof(keeper_.customer_key(), keeper_.transcript(Speaker::server, id_));
 }
 
-void set_door(Session& session, std::function<SecretBytes()> customer_key,
-              std::function<bool(const std::string& id)> is_known,
-              std::function<void(const std::string& id, const Bytes& public_key)> enter) {
-  session.owner_state = std::make_shared<CollectorDoor>(DoorKeeper{
-      .transcript = [&session](Speaker speaker,
-                               const std::string& id) { return session_transcript(session.connection(), speaker, id); },
-      .customer_key = std::move(customer_key),
-      .is_known = std::move(is_known),
-      .enter = std::move(enter)});
+void set_door(Session& session, DoorKeeper keeper) {
+  keeper.transcript = [&session](Speaker speaker, const std::string& id) {
+    return session_transcript(session.connection(), speaker, id);
+  };
+  session.owner_state = std::make_shared<CollectorDoor>(std::move(keeper));
 }
 
 CollectorDoor& door_of(Session& session) { return *static_cast<CollectorDoor*>(session.owner_state.get()); }

@@ -1,6 +1,7 @@
 // Who may come in on the collector channel, as a state machine without a socket: it says what to answer, its owner
 // sends.
 //
+//   expecting hello -> (id blocked) -> refused
 //   expecting hello -> (id known) -> open
 //   expecting hello -> (id unknown) -> expecting admission -> (Customer Key proven) -> open
 //
@@ -24,6 +25,7 @@ struct DoorKeeper {
   std::function<SecretBytes()> customer_key;
   std::function<bool(const std::string& id)> is_known;
   std::function<void(const std::string& id, const Bytes& public_key)> enter;
+  std::function<bool(const std::string& id)> is_blocked;
 };
 
 struct DoorAnswer {
@@ -57,9 +59,7 @@ class CollectorDoor {
 };
 
 // A door at a session of a channel: its transcript is that of the session, which keeps the door as its owner_state.
-void set_door(Session& session, std::function<SecretBytes()> customer_key,
-              std::function<bool(const std::string& id)> is_known,
-              std::function<void(const std::string& id, const Bytes& public_key)> enter);
+void set_door(Session& session, DoorKeeper keeper);      // `transcript` is made here
 [[nodiscard]] CollectorDoor& door_of(Session& session);  // after set_door
 
 }  // namespace chancery::wire

@@ -88,6 +88,19 @@ std::vector<std::string> texts(const json& object, const char* key, std::size_t 
   return values;
 }
 
+// What a collector says of roots is told on to the portal: one that says nonsense must not spoil what others say.
+std::string digest(std::string value, const char* key) {
+  const bool is_hex = value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_hex) throw invalid(std::string("\"") + key + "\" holds something that is no SHA-256");
+  return value;
+}
+
+std::vector<std::string> digests(const json& object, const char* key, std::size_t most) {
+  std::vector<std::string> values = texts(object, key, most);
+  for (std::string& value : values) value = digest(std::move(value), key);
+  return values;
+}
+
 json encoded(const std::vector<Bytes>& values) {
   json list = json::array();
   for (const Bytes& value : values) list.push_back(to_base64(value));
@@ -167,20 +180,26 @@ Message parse_message(const std::string& text_json) {
   if (type == "anchors") {
     return Anchors{binaries(object, "roots", most_roots, certificate_limit),
                    binaries(object, "crosses", most_crosses, certificate_limit),
-                   texts(object, "retired", most_retired)};
+                   digests(object, "retired", most_retired)};
   }
   if (type == "holds") {
-    return Holds{flag(object, "needs"), texts(object, "held", most_roots), texts(object, "proven", most_roots),
-                 texts(object, "lists", most_roots)};
+    return Holds{flag(object, "needs"), digests(object, "held", most_roots), digests(object, "proven", most_roots),
+                 digests(object, "lists", most_roots)};
   }
-  if (type == "prove") return Prove{texts(object, "roots", most_roots), number(object, "within", 0, longest_spread)};
-  if (type == "proof") return Proof{text(object, "root")};
+  if (type == "prove") return Prove{digests(object, "roots", most_roots), number(object, "within", 0, longest_spread)};
+  if (type == "proof") return Proof{digest(text(object, "root"), "root")};
   if (type == "revocations") {
     return Revocations{binaries(object, "issuers", most_roots, certificate_limit),
                        binaries(object, "lists", most_roots, frame_limit)};
   }
   if (type == "refused") return Refused{text(object, "code"), text(object, "message")};
   throw invalid("a message of unknown type");
+}
+
+std::string digest_of_ids(const std::set<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += id + "\n";
+  return sha256_hex(view_of(text));
 }
 
 Bytes session_transcript(const tls::Connection& session, Speaker speaker, const std::string& id) {

@@ -19,6 +19,7 @@
 // frames.
 #pragma once
 
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -92,6 +93,9 @@ using Message =
 
 [[nodiscard]] std::string to_json(const Message& message);
 [[nodiscard]] Message parse_message(const std::string& json);
+
+// Of a list of collectors' ids: what two programs compare to see whether they have the same one.
+[[nodiscard]] std::string digest_of_ids(const std::set<std::string>& ids);
 
 // What a proof covers: label | exporter(32 bytes) | id.
 enum class Speaker { collector, server };

@@ -69,6 +69,7 @@ TEST_F(KeptAnchorsTest, WhatNobodyHeldHasSignedIsNeverTaken) {
   KeptAnchors anchors(state, clock);
   const CertificatePool intermediate = pki.pool({"old", "issuing-old"});
   EXPECT_FALSE(anchors.take(offer({"old", "evil", "issuing-old"}, {"evil-by-issuing"}), intermediate));
+  EXPECT_FALSE(anchors.take(offer({"old", "evil"}, {"evil-by-issuing"}, {"issuing-old"}), intermediate));
   EXPECT_FALSE(anchors.take(offer({"old", "leaf"}, {"leaf"}), given));
   EXPECT_EQ(added(), Names{});
 }
@@ -88,6 +89,14 @@ TEST_F(KeptAnchorsTest, WhoeverTrustsNoRootOfTheFederationNeedsAndLearnsNothing)
   // A voucher that the message does not call a root of the federation does not count, even where it is trusted.
   EXPECT_FALSE(anchors.take(offer({"evil"}, {"evil-by-stranger"}), others));
   EXPECT_EQ(added(), Names{});
+}
+
+TEST_F(KeptAnchorsTest, WhoIsPinnedToTheIssuingCaDependsOnItsRootAndCannotProveIt) {
+  KeptAnchors anchors(state, clock);
+  EXPECT_FALSE(anchors.take(offer({"old", "new"}, {"new-by-old"}), pki.pool({"issuing-old", "stranger"})));
+  EXPECT_TRUE(anchors.holds().needs);
+  EXPECT_TRUE(anchors.holds().held.empty());
+  EXPECT_FALSE(anchors.held(pki.sha256("new")).has_value());
 }
 
 TEST_F(KeptAnchorsTest, ARetiredRootStaysUntilItsSuccessorIsProven) {

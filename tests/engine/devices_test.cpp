@@ -9,9 +9,9 @@ namespace {
 
 const storage::Schema schema{
     .what = "devices of a test",
-    .migrations = {
-        "CREATE TABLE devices (id TEXT PRIMARY KEY, public_key BLOB NOT NULL, facts TEXT NOT NULL, "
-        "first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, anchors TEXT NOT NULL DEFAULT '') STRICT"}};
+    .migrations = {"CREATE TABLE devices (id TEXT PRIMARY KEY, public_key BLOB NOT NULL, facts TEXT NOT NULL, "
+                   "first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, anchors TEXT NOT NULL DEFAULT '') STRICT",
+                   "CREATE TABLE blocked_collectors (id TEXT PRIMARY KEY) STRICT"}};
 
 class DevicesTest : public testing::Test {
  protected:
@@ -89,6 +89,26 @@ TEST_F(DevicesTest, ADeviceIsConnectedWhileOneOfItsSessionsLasts) {
   devices->session_ended("a");
   devices->session_began("a");
   EXPECT_EQ(devices->connected(), 1U);
+}
+
+TEST_F(DevicesTest, WhoIsBlockedStaysSo) {
+  auto devices = open();
+  devices->flush();
+  const std::string none = devices->blocked_digest();
+  devices->set_blocked({"a", "b"});
+  EXPECT_TRUE(devices->is_blocked("a"));
+  devices->flush();
+  devices = open();
+  devices->flush();
+  EXPECT_TRUE(devices->is_blocked("b"));
+  EXPECT_FALSE(devices->is_blocked("c"));
+  EXPECT_NE(devices->blocked_digest(), none);
+  devices->set_blocked({});
+  devices->flush();
+  devices = open();
+  devices->flush();
+  EXPECT_FALSE(devices->is_blocked("b"));
+  EXPECT_EQ(devices->blocked_digest(), none);
 }
 
 }  // namespace

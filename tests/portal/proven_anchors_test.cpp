@@ -5,6 +5,7 @@
 
 #include "appliance/storage/database.h"
 #include "keystore/x509/material.h"
+#include "portal/blocked.h"
 #include "tests/keystore/workshop.h"
 
 namespace chancery::portal {
@@ -119,6 +120,17 @@ TEST_F(ProvenAnchorsTest, AnEngineSpeaksForItselfAndItsCollectorsOnly) {
   EXPECT_EQ(refusal(body), "forbidden");
   body["name"] = "e2.test";
   EXPECT_EQ(refusal(body), "name-mismatch");
+}
+
+TEST_F(ProvenAnchorsTest, ABlockedCollectorStaysBlocked) {
+  store->run(blocked_collectors_table);
+  Blocked blocked(*store);
+  EXPECT_TRUE(blocked.set(collector, true));
+  EXPECT_FALSE(blocked.set(collector, true));
+  EXPECT_TRUE(Blocked(*store).contains(collector));
+  EXPECT_EQ(code_of([&] { blocked.set("short", true); }), "bad-id");
+  EXPECT_TRUE(blocked.set(collector, false));
+  EXPECT_FALSE(Blocked(*store).contains(collector));
 }
 
 TEST_F(ProvenAnchorsTest, WhatIsNoHeartbeatIsRefused) {

@@ -256,9 +256,6 @@ class Anchors(SystemTest):
         # A portal that was started anew says so by another epoch.
         epoch = self.heartbeat(primary, secondary, clock=now)["anchors"]
         primary.stop("portal")
-        with sqlite3.connect(f"{primary.state}/databases/portal.db") as database:
-            database.execute("UPDATE engines SET last_seen = last_seen - 4000")
-        self.assertEqual(["missing"], listed()["problems"]) if listed()["joined"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 400)) else None
         primary.start("portal")
         self.assertNotEqual(epoch, self.heartbeat(primary, secondary, clock=now)["anchors"])
 

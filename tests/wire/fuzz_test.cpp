@@ -3,6 +3,7 @@
 #include "appliance/wire/collector_messages.h"
 #include "appliance/wire/frames.h"
 #include "tests/fuzz/bombard.h"
+#include "tests/keystore/workshop.h"
 #include "tests/wire/fuzz_targets.h"
 
 namespace chancery::wire {
@@ -37,6 +38,24 @@ TEST(WireFuzz, Messages) {
   std::vector<Bytes> seeds;
   for (const std::string& each : messages()) seeds.push_back(bytes_of(each));
   fuzz::bombard("collector_message", fuzz::collector_message, seeds);
+}
+
+// What a collector says of roots goes on to the portal with what others say: nonsense ends at the channel.
+TEST(WireMessages, RootsAreNamedByDigestsAlone) {
+  const std::string good(64, 'a');
+  for (const std::string& bad : {std::string("x"), std::string(64, 'g'), std::string(65, 'a'), std::string(64, 'A')}) {
+    for (const Message& each : std::vector<Message>{
+             Holds{.needs = true, .held = {good, bad}, .proven = {}, .lists = {}},
+             Holds{.needs = true, .held = {}, .proven = {bad}, .lists = {}}, Prove{.roots = {bad}, .within_seconds = 0},
+             Proof{.root = bad}, Anchors{.roots = {}, .crosses = {}, .retired = {bad}}}) {
+      EXPECT_EQ(code_of([&] { static_cast<void>(parse_message(to_json(each))); }), "message-invalid") << bad;
+    }
+  }
+  const std::vector<std::string> nine(9, good);
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(parse_message(to_json(Holds{.needs = true, .held = nine, .proven = {}, .lists = {}})));
+            }),
+            "message-invalid");
 }
 
 TEST(WireFuzz, Frames) {
