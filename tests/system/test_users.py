@@ -227,5 +227,52 @@ class Users(SystemTest):
         self.assertEqual(before, single.in_force())
 
 
+    def test_audit_and_backup_with_separate_users(self):
+        """Programs show and keep heads and report sign-ins without reading the audit; a rebuilt appliance has every owner again."""
+        primary, secondary = self.federation()
+        for appliance in (primary, secondary):
+            await_condition(lambda: appliance.json("audit", "verify")["confirmed"], "a peer confirms the audit of " + appliance.name)
+        self.assert_unreadable("chancery-portal", os.path.join(primary.state, "audit"), os.path.join(primary.state, "secrets"))
+        self.assertEqual("permission-denied", ask_manager(primary, "audit-report", "chancery-authority")["error"]["code"])
+        self.assertEqual("bad-argument", ask_manager(primary, "audit-report", "chancery-portal")["error"]["code"])
+        self.assertEqual("permission-denied", ask_manager(primary, "audit-show", "chancery-portal")["error"]["code"])
+
+        def owners():
+            found = {}
+            for folder, folders, files in os.walk(primary.state):
+                for name in folders + files:
+                    path = os.path.relpath(os.path.join(folder, name), primary.state)
+                    if not path.endswith(("-wal", "-shm", ".sock", "lock", "audit-head.json")):
+                        at = os.lstat(os.path.join(primary.state, path))
+                        found[path] = (pwd.getpwuid(at.st_uid).pw_name, grp.getgrgid(at.st_gid).gr_name, oct(at.st_mode))
+            return found
+
+        primary.stop()
+        passphrase, output = os.path.join(self.folder, "passphrase"), os.path.join(self.folder, "whole.backup")
+        with open(passphrase, "w") as file:
+            file.write("a passphrase for the whole")
+        done = primary.cli("backup", "appliance", "--output", output, "--passphrase-file", passphrase)
+        self.assertEqual(0, done.code, done)
+        before = owners()
+        self.assertLess(3, len({owner for owner, _, _ in before.values()}))
+        shutil.rmtree(primary.state)
+        done = primary.cli("init", "--from", output, "--passphrase-file", passphrase)
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(before, {path: owner for path, owner in owners().items() if path in before})
+        beats = secondary.log("engine").count("heartbeat accepted")
+        primary.start()
+        self.assert_runs_as_its_user(primary)
+        self.assert_modes(primary)
+        await_condition(lambda: secondary.log("engine").count("heartbeat accepted") > beats, "the secondary comes back")
+        # A user that the machine does not have is named, and nothing is made.
+        primary.stop()
+        shutil.rmtree(primary.state)
+        must("userdel", "chancery-portal")
+        self.addCleanup(must, "useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "-G", SHARED, "chancery-portal")
+        done = primary.cli("--json", "init", "--from", output, "--passphrase-file", passphrase)
+        self.assertEqual(("unknown-user", "chancery-portal"), (done.json()["error"]["code"], done.json()["error"]["subject"]))
+        self.assertFalse(os.path.exists(primary.state))
+
+
 if __name__ == "__main__":
     unittest.main()
