@@ -8,6 +8,7 @@
 #include "engine/device_store.h"
 #include "engine/heartbeat.h"
 #include "engine/ingest.h"
+#include "engine/orders.h"
 #include "engine/web_api.h"
 #include "keystore/fault.h"
 
@@ -38,6 +39,7 @@ struct Engine {
       ingest->adopt(std::move(connection), endpoint);
     });
     engine::add_web_api(program, devices, administrator, [this] { ingest->end_blocked(); });
+    engine::relay_orders(program);
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {

@@ -59,9 +59,11 @@ Ask beginning(const Arguments& arguments) {
 Json step(Session& session, const std::string& id, bool again) {
   Ask ask("rollout-step");
   ask.put_text("id", id).put_flag("again", again);
+  ask.put("patience_seconds", seconds_from(session.arguments().value("--patience", "15s"), "--patience"));
   try {
     return session.ask(std::move(ask));
   } catch (const Failure& failure) {
+    if (failure.code() == "unknown-rollout") throw;
     // Whatever happened to the manager, it has written down where it stands.
     throw Failure({.code = failure.code(),
                    .subject = failure.subject(),
@@ -144,6 +146,9 @@ constexpr Option kOptions[] = {
     {.name = "--resume", .value = "", .help = "go on with the rollout that is under way"},
     {.name = "--stop", .value = "", .help = "take its present wave back, and end it"},
     {.name = "--status", .value = "", .help = "the rollouts that were, and the one under way"},
+    {.name = "--patience",
+     .value = "TIME",
+     .help = "how long a member is tried again that does not answer (15s, at most 2m)"},
     {.name = "--events", .value = "", .help = "what happens as one JSON object a line, on stderr"},
     {.name = "--dry-run", .value = "", .help = "ask every member what its preflight says; change nothing anywhere"}};
 

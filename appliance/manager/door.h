@@ -7,7 +7,8 @@
 
 namespace chancery::manager {
 
-// root, the manager's own user and chancery-console: everything; anybody else only status and cert-list.
+// root, the manager's own user and chancery-console: everything; chancery-engine: handing on an order of the primary
+// (member-order), too; anybody else only status and cert-list.
 // Failure("permission-denied") otherwise.
 void expect_allowed(const control::Caller& caller, const std::string& verb);
 

@@ -101,6 +101,7 @@ json OrderCourier::attempt(const tls::Target& target, const Certificate& member,
     return http::request_bound(
         target, context,
         [&](const tls::Connection&) {
+          sending.was_repeated = sending.was_sent;
           sending.was_sent = true;
           return request;
         },

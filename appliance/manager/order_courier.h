@@ -23,8 +23,9 @@
 namespace chancery::manager {
 
 struct Sending {
-  bool was_sent = false;     // the member may have got it
-  std::string problem = {};  // what is wrong with the engine's certificate, while its answer is right
+  bool was_sent = false;      // the member may have got it
+  bool was_repeated = false;  // and got it again, because the first answer did not come
+  std::string problem = {};   // what is wrong with the engine's certificate, while its answer is right
 };
 
 class OrderCourier {

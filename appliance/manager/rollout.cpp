@@ -20,6 +20,8 @@ using preflight::SourceFile;
 
 constexpr std::array<const char*, 4> file_kinds{"certificate", "key", "intermediate", "also_trust"};
 constexpr std::size_t most_entries = 10'000;
+// Whoever asks for a step waits five minutes for it.
+constexpr std::chrono::minutes longest_patience{2};
 
 struct Draft {
   std::vector<RolloutMember> members;
@@ -165,7 +167,7 @@ json judged(const RolloutMember& member, const RolloutAnswer& answer) {
 
 // Every member is asked what a replace would do there, all of them before anything is changed anywhere.
 json preflight_all(Bench& bench, const RolloutRoster& roster, Draft& draft) {
-  const OrderCourier courier(bench, std::nullopt, {}, rollout_patience);
+  const OrderCourier courier(bench, std::nullopt, {}, question_patience);
   json members = json::array();
   std::vector<RolloutMember*> batch;
   const auto ask_batch = [&] {
@@ -271,7 +273,9 @@ json rollout_step(Bench& bench, Call& call) {
       member.undo.clear();  // its former order is answered with the former refusal
     }
   }
-  RolloutCourse course(bench, journal, rollout);
+  const std::chrono::seconds patience(std::clamp<std::int64_t>(
+      call.number("patience_seconds").value_or(usual_patience.count()), 0, longest_patience.count()));
+  RolloutCourse course(bench, journal, rollout, patience);
   course.step();
   return view_of_rollout(rollout, course.events);
 }

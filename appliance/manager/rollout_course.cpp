@@ -43,8 +43,10 @@ std::string text_in(const json& object, const char* name) {
 }
 
 federation::OrderRecipient new_signer(Bench& bench, std::vector<Certificate>& issuers) {
-  const Bench::Writer writer = bench.begin_change("chancery-manager, an order certificate");
-  AuthorityDesk desk(bench);
+  // A bench of its own: what it locks is free again when this is done, and this appliance may be ordered about, too.
+  Bench own(bench.state.path(), bench.clock());
+  const Bench::Writer writer = own.begin_change("chancery-manager, an order certificate");
+  AuthorityDesk desk(own);
   PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
   const Certificate leaf =
       desk.authority.issue({.purpose = authority::LeafPurpose::orders,
@@ -54,7 +56,7 @@ federation::OrderRecipient new_signer(Bench& bench, std::vector<Certificate>& is
                             .public_key_der = key.public_key_der(),
                             .issued_for = "orders to members",
                             .validity = signer_life});
-  issuers = {desk.authority.issuing()};
+  issuers = desk.authority.intermediates();
   return {.certificate = leaf, .key = std::move(key)};
 }
 
@@ -128,8 +130,8 @@ std::vector<RolloutAnswer> tell(Bench& bench, const OrderCourier& courier, const
   return answers;
 }
 
-RolloutCourse::RolloutCourse(Bench& bench, RolloutJournal& journal, Rollout& rollout)
-    : bench_(bench), journal_(journal), rollout_(rollout), roster_(RolloutRoster::read(bench)) {}
+RolloutCourse::RolloutCourse(Bench& bench, RolloutJournal& journal, Rollout& rollout, std::chrono::seconds patience)
+    : bench_(bench), journal_(journal), rollout_(rollout), patience_(patience), roster_(RolloutRoster::read(bench)) {}
 
 const OrderCourier& RolloutCourse::courier() {
   if (courier_) return *courier_;
@@ -152,7 +154,7 @@ const OrderCourier& RolloutCourse::courier() {
     // Going back needs no files, and may come after they are gone.
     if (!files_.entries.empty()) journal_.save_files(rollout_.id, files_);
   }
-  return courier_.emplace(bench_, std::move(signer), std::move(issuers), rollout_patience);
+  return courier_.emplace(bench_, std::move(signer), std::move(issuers), patience_);
 }
 
 void RolloutCourse::tell_event(const std::string& event, const RolloutMember* member) {
@@ -283,7 +285,8 @@ void RolloutCourse::take_answer(RolloutMember& member, const RolloutAnswer& answ
     }
   }
   // After a crash a member may say that it has it already: by the order of before.
-  member.state = outcome == "unchanged" && !was_asked_before ? "unchanged" : "replaced";
+  const bool is_first_time = !was_asked_before && !answer.sending.was_repeated;
+  member.state = outcome == "unchanged" && is_first_time ? "unchanged" : "replaced";
   tell_event(member.state, &member);
 }
 

@@ -46,11 +46,13 @@ struct RolloutAnswer {
                                          std::vector<SecretBytes> attachments);
 
 inline constexpr std::size_t members_at_once = 8;
-inline constexpr std::chrono::seconds rollout_patience{15};
+inline constexpr std::chrono::seconds usual_patience{15};
+inline constexpr std::chrono::seconds question_patience{3};
 
 class RolloutCourse {
  public:
-  RolloutCourse(Bench& bench, RolloutJournal& journal, Rollout& rollout);
+  // `patience`: how long a member is tried again that cannot be reached, or whose manager is away.
+  RolloutCourse(Bench& bench, RolloutJournal& journal, Rollout& rollout, std::chrono::seconds patience);
   void step();
 
   std::vector<nlohmann::json> events;
@@ -69,6 +71,7 @@ class RolloutCourse {
   Bench& bench_;
   RolloutJournal& journal_;
   Rollout& rollout_;
+  std::chrono::seconds patience_;
   RolloutRoster roster_;
   RolloutFiles files_;
   std::optional<OrderCourier> courier_;

@@ -142,7 +142,23 @@ json to_json(const Rollout& rollout) {
 }
 
 RolloutJournal::RolloutJournal(const Folder& state, const std::string& holder)
-    : state_(state), lock_(lock_of(state, holder)) {}
+    : state_(state), lock_(lock_of(state, holder)) {
+  sweep();
+}
+
+// What a crash has left: files of a rollout that had not begun yet, or that is over.
+void RolloutJournal::sweep() const {
+  const std::vector<std::string> known = ids(state_);
+  for (const std::string& name : state_.open_folder(rollouts_folder).list()) {
+    if (!is_id(name)) continue;
+    const std::string folder = std::string(rollouts_folder) + "/" + name;
+    if (std::ranges::find(known, name) == known.end()) {
+      state_.remove_tree(folder);
+    } else if (state_.status(folder + "/files.sealed") && read(state_, name).is_over()) {
+      state_.remove(folder + "/files.sealed");
+    }
+  }
+}
 
 std::vector<std::string> RolloutJournal::ids(const Folder& state) {
   if (!state.status(rollouts_folder)) return {};

@@ -86,6 +86,7 @@ class RolloutJournal {
   [[nodiscard]] std::uint64_t next_number();
 
  private:
+  void sweep() const;
   SecretBytes sealing_key() const;
   const Folder& state_;
   FileLock lock_;

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "appliance/authority/authority.h"
 #include "appliance/federation/join_wire.h"
+#include "appliance/federation/order.h"
+#include "appliance/federation/order_seal.h"
 #include "appliance/federation/token.h"
 #include "tests/federation/fuzz/targets.h"
 #include "tests/fuzz/bombard.h"
@@ -45,6 +48,24 @@ TEST(JoinFuzz, Tokens) {
   bombard("join_token", fuzz::join_token,
           {std::string(
               text_of(view_of(write_token({.id = Bytes(16, 1), .seed = SecretBytes(32, 2), .authority_pin = {}}))))});
+}
+
+TEST(OrderFuzz, Messages) {
+  const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+  const Certificate own = authority::self_signed(key, {"engine.test"}, Instant(std::chrono::seconds(1'800'000'000)));
+  const SecretBytes order = write_order({.federation = "f1",
+                                         .target = "engine.test",
+                                         .id = Bytes(order_id_size, 1),
+                                         .number = 7,
+                                         .issued = Instant(std::chrono::seconds(1'800'000'000)),
+                                         .expires = Instant(std::chrono::seconds(1'800'000'600)),
+                                         .text = "{}",
+                                         .attachments = {SecretBytes(3, 1), SecretBytes(100, 2)}});
+  const SecretBytes reply =
+      write_order_reply({.federation = "f1", .member = "m", .id = Bytes(order_id_size, 1), .digest = {}, .text = "{}"});
+  const Bytes sealed = seal(view_of(order), {.chain = {own}, .key = key}, own);
+  const auto text = [](ByteView bytes) { return std::string(text_of(bytes)); };
+  bombard("order_message", fuzz::order_message, {text(view_of(order)), text(view_of(reply)), text(sealed)});
 }
 
 }  // namespace

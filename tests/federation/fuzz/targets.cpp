@@ -2,7 +2,10 @@
 
 #include <cstdlib>
 
+#include "appliance/authority/authority.h"
 #include "appliance/federation/join_wire.h"
+#include "appliance/federation/order.h"
+#include "appliance/federation/order_seal.h"
 #include "appliance/federation/token.h"
 #include "keystore/fault.h"
 
@@ -46,6 +49,24 @@ void join_token(ByteView input) {
   only_failures([&] {
     const SecretBytes once = federation::write_token(federation::read_token(input));
     if (federation::write_token(federation::read_token(view_of(once))) != once) std::abort();
+  });
+}
+
+void order_message(ByteView input) {
+  only_failures([&] {
+    const SecretBytes once = federation::write_order(federation::read_order(input));
+    if (!secret_equal(view_of(once), input)) std::abort();
+  });
+  only_failures([&] {
+    const SecretBytes once = federation::write_order_reply(federation::read_order_reply(input));
+    if (!secret_equal(view_of(once), input)) std::abort();
+  });
+  static const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+  static const Certificate own =
+      authority::self_signed(key, {"engine.test"}, Instant(std::chrono::seconds(1'800'000'000)));
+  only_failures([&] {
+    static_cast<void>(federation::open_sealed(input, {.certificate = own, .key = key}, {.roots = {own}}, system_now()));
+    std::abort();  // nobody has signed it
   });
 }
 

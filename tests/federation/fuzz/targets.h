@@ -8,5 +8,7 @@ namespace chancery::fuzz {
 void join_request(ByteView input);  // at the authority
 void join_reply(ByteView input);    // at the joiner: reply, its text, refusal
 void join_token(ByteView input);
+// What a member and its primary read of each other's orders: the CMS around it without a key to open it, and the content.
+void order_message(ByteView input);
 
 }  // namespace chancery::fuzz

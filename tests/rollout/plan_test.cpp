@@ -1,0 +1,196 @@
+// Plans as people write and pack them; archives are made by zip and python, certificates by openssl.
+#include "appliance/rollout/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace chancery::rollout {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename Work>
+std::string refusal(Work work) {
+  try {
+    work();
+  } catch (const Failure& failure) {
+    EXPECT_FALSE(failure.hint().empty());
+    return failure.code();
+  }
+  return "";
+}
+
+std::vector<std::string> names_of(const std::vector<preflight::SourceFile>& files) {
+  std::vector<std::string> names;
+  for (const preflight::SourceFile& file : files) names.push_back(file.name);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+class Plan : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = "/tmp/chancery-plan-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void run(const std::string& command) const {
+    ASSERT_EQ(std::system(("cd " + folder_ + " && (" + command + ") >out 2>&1 && rm out").c_str()), 0) << command;
+  }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ + "/" + name) << text; }
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  // NAME.crt and NAME.key.
+  void make_leaf(const std::string& name) const {
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name + ".key -out " + name +
+        ".crt -days 9 -subj /CN=" + name +
+        " -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:" + name);
+  }
+  void make_ca(const std::string& file) const {
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -out " + file +
+        " -days 9 -subj /CN=ca");
+  }
+
+  std::string folder_;
+};
+
+TEST_F(Plan, NamesFilesForMembersAndSharedOnes) {
+  for (const char* file : {"a.pem", "a.key", "chain.pem", "root.pem", "wide.pem"}) write(file, file);
+  write("plan.toml", R"(
+[member."engine1.test"]
+certificate = "a.pem"
+key = "a.key"
+intermediate = ["chain.pem"]
+also-trust = "root.pem"
+identity = ["engine"]
+accept = "expires-soon"
+address = "192.0.2.7:1443"
+
+[[shared]]
+members = ["engine2.test", "engine3.test"]
+certificate = "wide.pem"
+
+[[shared]]
+certificate = "wide.pem"
+)");
+  const auto plan = read_plan(path("plan.toml"));
+  ASSERT_EQ(plan.size(), 3U);
+  EXPECT_EQ(plan[0].members, (Names{"engine1.test"}));
+  EXPECT_EQ(names_of(plan[0].certificate), (Names{"a.pem"}));
+  EXPECT_EQ(text_of(view_of(plan[0].key.at(0).bytes)), "a.key");
+  EXPECT_EQ(names_of(plan[0].intermediate), (Names{"chain.pem"}));
+  EXPECT_EQ(names_of(plan[0].also_trust), (Names{"root.pem"}));
+  EXPECT_EQ(plan[0].identities, (Names{"engine"}));
+  EXPECT_EQ(plan[0].accept, (Names{"expires-soon"}));
+  EXPECT_EQ(plan[0].address, "192.0.2.7:1443");
+  EXPECT_EQ(plan[1].members, (Names{"engine2.test", "engine3.test"}));
+  EXPECT_TRUE(plan[2].members.empty());
+
+  write("plan.json", R"({"member":{"engine1.test":{"certificate":["a.pem"],"key":"a.key"}}})");
+  EXPECT_EQ(read_plan(path("plan.json")).at(0).members, (Names{"engine1.test"}));
+}
+
+TEST_F(Plan, WhatIsWrongIsSaidWithItsPlace) {
+  write("a.pem", "a");
+  const auto refused = [&](const std::string& text) {
+    write("plan", text);
+    return refusal([&] { static_cast<void>(read_plan(path("plan"))); });
+  };
+  for (const char* text :
+       {"", "{", "[]", "[member", "[{", "member = 1", "shared = 1", "[member]\na = 1", "[member.a]\nkey = \"a.pem\"",
+        "[member.a]\ncertificate = 7", "[member.a]\ncertificate = [1]", "[member.a]\ncertificat = \"a.pem\"",
+        "[member.a]\ncertificate = \"a.pem\"\naddress = [\"a\", \"b\"]", "[[shared]]\nmembers = [\"a\"]",
+        "[[shared]]\ncertificate = \"a.pem\"\naddress = \"a\"", "{\"member\":{\"a\":[]}}", "{\"shared\":[1]}",
+        "[other]\na = 1"}) {
+    EXPECT_EQ(refused(text), "plan-invalid") << text;
+  }
+  EXPECT_EQ(refused("[member.a]\ncertificate = \"missing.pem\""), "not-found");
+  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("nothing"))); }), "not-found");
+}
+
+TEST_F(Plan, AFolderIsSortedByWhatIsInItsFiles) {
+  make_leaf("engine1.test");
+  make_leaf("wide");
+  make_ca("chain.pem");
+  run("mv wide.key some-other-name; mkdir own.test; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+      "-nodes "
+      "-keyout own.test/k -out own.test/c -days 9 -subj /CN=own -addext basicConstraints=critical,CA:FALSE; echo hello "
+      "> "
+      "README; echo no > .hidden");
+  const auto plan = read_plan(folder_);
+  ASSERT_EQ(plan.size(), 3U);
+  EXPECT_EQ(plan[0].label, "engine1.test");
+  EXPECT_TRUE(plan[0].members.empty());
+  EXPECT_EQ(names_of(plan[0].key), (Names{"engine1.test.key"}));
+  EXPECT_EQ(names_of(plan[0].intermediate), (Names{"chain.pem"}));
+  EXPECT_EQ(plan[1].label, "wide");
+  EXPECT_EQ(names_of(plan[1].key), (Names{"some-other-name"})) << "by the key, not by its file's name";
+  EXPECT_EQ(plan[2].members, (Names{"own.test"}));
+  EXPECT_EQ(names_of(plan[2].certificate), (Names{"own.test/c", "own.test/k"}));
+}
+
+TEST_F(Plan, AFolderOfNothingOrTwoFoldersDeepIsRefused) {
+  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
+  write("README", "hello");
+  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
+  make_leaf("a");
+  run("mkdir -p x/y; cp a.crt x/y/; zip -qr deep.zip x");
+  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("deep.zip"))); }), "plan-invalid");
+}
+
+TEST_F(Plan, AZipOfAFolderIsAsTheFolder) {
+  make_leaf("engine1.test");
+  make_ca("chain.pem");
+  run("mkdir member.test; cp engine1.test.crt engine1.test.key member.test/; zip -qr plan.zip engine1.test.crt "
+      "engine1.test.key chain.pem member.test");
+  const auto plan = read_plan(path("plan.zip"));
+  ASSERT_EQ(plan.size(), 2U);
+  EXPECT_EQ(plan[0].label, "engine1.test");
+  EXPECT_EQ(names_of(plan[0].key), (Names{"engine1.test.key"}));
+  EXPECT_EQ(plan[1].members, (Names{"member.test"}));
+}
+
+TEST_F(Plan, HostileArchivesAreRefusedWhole) {
+  write("make.py", R"(
+import struct, sys, zipfile
+def made(name, members, **more):
+    with zipfile.ZipFile(name, 'w', zipfile.ZIP_DEFLATED) as file:
+        for member, content in members:
+            info = member if isinstance(member, zipfile.ZipInfo) else zipfile.ZipInfo(member)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(info, content)
+import warnings; warnings.simplefilter('ignore')
+made('climbing.zip', [('../a.pem', 'x')])
+made('absolute.zip', [('/tmp/a.pem', 'x')])
+made('control.zip', [('a\n.pem', 'x')])
+made('twice.zip', [('a.pem', 'x'), ('a.pem', 'y')])
+link = zipfile.ZipInfo('a.pem'); link.create_system = 3; link.external_attr = 0o120777 << 16
+made('link.zip', [(link, '/etc/passwd')])
+device = zipfile.ZipInfo('a.pem'); device.create_system = 3; device.external_attr = 0o020666 << 16
+made('device.zip', [(device, '')])
+made('bomb.zip', [('a.pem', b'\0' * (64 << 20))])
+made('many-bombs.zip', [('a%d.pem' % i, b'\0' * (4 << 20)) for i in range(17)])
+made('crowd.zip', [('%d' % i, '') for i in range(10001)])
+made('good.zip', [('a.pem', 'hello' * 100)])
+good = open('good.zip', 'rb').read()
+open('cut.zip', 'wb').write(good[:-30])
+open('crc.zip', 'wb').write(good.replace(struct.pack('<I', zipfile.crc32(b'hello' * 100)), b'\1\2\3\4'))
+locked = bytearray(good); locked[6] |= 1; locked[good.index(b'PK\1\2') + 8] |= 1
+open('locked.zip', 'wb').write(bytes(locked))
+)");
+  run("python3 make.py");
+  for (const char* name : {"climbing", "absolute", "control", "twice", "link", "device", "bomb", "many-bombs", "crowd",
+                           "cut", "crc", "locked"}) {
+    EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path(std::string(name) + ".zip"))); }), "plan-invalid") << name;
+  }
+  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("good.zip"))); }), "empty-input");
+}
+
+}  // namespace
+}  // namespace chancery::rollout
