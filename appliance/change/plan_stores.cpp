@@ -1,5 +1,6 @@
 #include "appliance/change/plan_stores.h"
 
+#include "appliance/change/java_properties.h"
 #include "appliance/change/plan_parts.h"
 
 namespace chancery::change {
@@ -47,6 +48,7 @@ Plan plan_portal_store(const backup::Generation& base, const Appliance& applianc
   Plan plan;
   plan.reason = reason;
   put_portal_store(plan.edits, appliance, sealed, password);
+  if (base.has(java_properties_path)) put_java_properties(plan.edits, base, appliance);
   if (base.has(trust::former_portal_bundle)) plan.edits[trust::former_portal_bundle] = std::nullopt;
   finish_plan(plan, base);
   return plan;

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/change/java_properties.h"
 #include "appliance/change/plan_stores.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/founding.h"
@@ -122,6 +123,7 @@ change::Plan plan_join(Bench& bench, const std::vector<JoinIdentity>& asked, con
   append_trust(plan.edits, bench, "trust/appliance/known.pem", known);
   change::put_file(plan.edits, bench.appliance, "customer-key/customer.key", view_of(joined.customer_key));
   change::put_file(plan.edits, bench.appliance, FederationFacts::path, view_of(facts.to_text()));
+  change::put_java_properties(plan.edits, bench.current(), bench.appliance);
   plan.components = plan.identities;
   plan.components.insert(plan.components.end(), {"trust/engine", "trust/federation", "federation"});
   return plan;

@@ -43,8 +43,8 @@ std::vector<std::string> parts_of(const std::string& path) {
 }
 
 bool is_secret_name(const std::string& file) {
-  static constexpr std::array secrets{"key.pem",           "combined.pem", "keystore.p12",    "keystore.jks",
-                                      "keystore.password", "customer.key", "cacerts.password"};
+  static constexpr std::array secrets{"key.pem",           "combined.pem", "keystore.p12",     "keystore.jks",
+                                      "keystore.password", "customer.key", "cacerts.password", "java.properties"};
   return std::find(secrets.begin(), secrets.end(), file) != secrets.end();
 }
 
@@ -61,6 +61,7 @@ std::string reader_of(const Appliance& appliance, const std::vector<std::string>
   if (parts[0] == "customer-key") return members_of(appliance.role);
   // The folder and the store in it are for everybody, its password is the portal's.
   if (parts.back() == "cacerts.password") return "portal";
+  if (parts.back() == "java.properties") return program_of_identity("engine", appliance.role);
   if (parts[0] == "defaults" || parts[0] == "pending") return "root";
   return "";
 }

@@ -285,6 +285,48 @@ class Relays(Joining):
         self.assertEqual(0, self.join(secondary, token).code)
 
 
+class Stores(Joining):
+    """A join leaves keystore, truststore and a file that names both with their passwords, which Java takes as it is."""
+
+    PROGRAM = """import java.io.*; import java.util.*; import javax.net.ssl.*;
+public class Given { public static void main(String[] words) throws Exception {
+  Properties given = new Properties(); given.load(new FileInputStream(words[0]));
+  for (String name : given.stringPropertyNames()) System.setProperty(name, given.getProperty(name));
+  KeyManagerFactory.getDefaultAlgorithm(); SSLContext context = SSLContext.getDefault();
+  SSLSocket link = (SSLSocket) context.getSocketFactory().createSocket("localhost", Integer.parseInt(words[1]));
+  SSLParameters wanted = link.getSSLParameters(); wanted.setEndpointIdentificationAlgorithm("HTTPS"); link.setSSLParameters(wanted);
+  link.startHandshake(); System.out.println(link.getSession().getProtocol());
+  java.security.KeyStore keys = java.security.KeyStore.getInstance(new File(given.getProperty("javax.net.ssl.keyStore")),
+    given.getProperty("javax.net.ssl.keyStorePassword").toCharArray());
+  String alias = keys.aliases().nextElement();
+  System.out.println(keys.getKey(alias, given.getProperty("javax.net.ssl.keyStorePassword").toCharArray()).getAlgorithm() + " "
+    + keys.getCertificateChain(alias).length); } }"""
+
+    def by_java(self, secondary, port):
+        source = os.path.join(self.folder, "Given.java")
+        with open(source, "w") as file:
+            file.write(self.PROGRAM)
+        return must("java", source, secondary.file("federation/java.properties"), str(port)).split()
+
+    def test_java_finds_all_it_needs_in_one_file(self):
+        secondary = self.secondary()
+        path = secondary.file("federation/java.properties")
+        self.assertFalse(os.path.exists(path))
+        self.assertEqual(0, self.join(secondary, self.token()).code)
+        path = secondary.file("federation/java.properties")
+        self.assertEqual(0o600 if not secondary_users(secondary) else 0o640, os.stat(path).st_mode & 0o777)
+        self.assertEqual(["TLSv1.3", "EC", "2"], self.by_java(secondary, self.primary.portal))
+        # The truststore's password changes, with characters that a properties file escapes; the file follows.
+        done = secondary.cli("keytool", "-storepasswd", "-keystore", secondary.file("trust/portal/cacerts"), "-storepass", "changeit", "-new",
+                             "a=b:c#d! e\\f")
+        self.assertEqual(0, done.code, done)
+        self.assertEqual(["TLSv1.3", "EC", "2"], self.by_java(secondary, self.primary.portal))
+
+
+def secondary_users(appliance):
+    return os.stat(appliance.file("identities/engine/key.pem")).st_mode & 0o040
+
+
 class Kills(Joining):
     """Either side is killed at every message; started again, the end is the same."""
 
