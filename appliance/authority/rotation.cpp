@@ -16,7 +16,8 @@ constexpr const char* issuing_file = "issuing.key";
 constexpr const char* former_issuing_file = "former-issuing.key";
 // Keys of a pair that the register does not name as in force yet: "next-root", "next-issuing.key".
 constexpr const char* next = "next-";
-constexpr const char* fresh = "fresh-";  // an emergency's, which may come in the middle of a rotation
+constexpr const char* fresh = "fresh-";         // an emergency's, which may come in the middle of a rotation
+constexpr const char* emergency = "emergency";  // what a root that came by one was issued for
 constexpr std::size_t key_limit = 64 * 1024;
 
 struct PhaseName {
@@ -197,6 +198,12 @@ Anchors anchors_of(const storage::Store& store) {
     anchors.phase = phase_named(steps.front().text(1)).value_or(Phase::steady);
     anchors.since = instant_of(steps.front().integer(2));
   }
+  anchors.is_emergency = !store
+                              .rows(
+                                  "SELECT certificates.id FROM in_force JOIN certificates ON certificates.id = "
+                                  "in_force.certificate WHERE in_force.kind = ? AND issued_for = ?",
+                                  {std::string("root"), std::string(emergency)})
+                              .empty();
   for (const auto& row : store.rows("SELECT der FROM retired_anchors JOIN certificates ON certificates.id = "
                                     "retired_anchors.certificate ORDER BY certificates.id")) {
     anchors.retired.push_back(Certificate::from_der(row.blob(0)));
@@ -344,8 +351,8 @@ void Rotation::replace_at_once(const Succession& succession, const Also& also) {
     if (anchors_of(store).phase != phase) {
       throw wrong_order(anchors_of(store).phase, "somebody else has changed it at this moment", "look again");
     }
-    put_in_force(store, pair.root, {.kind = "fresh-root", .issued_for = "emergency", .issued_at = now});
-    put_in_force(store, pair.issuing, {.kind = "fresh-issuing", .issued_for = "emergency", .issued_at = now});
+    put_in_force(store, pair.root, {.kind = "fresh-root", .issued_for = emergency, .issued_at = now});
+    put_in_force(store, pair.issuing, {.kind = "fresh-issuing", .issued_for = emergency, .issued_at = now});
     for (const char* kind : {"former-root", "former-issuing", "root", "issuing", "next-root", "next-issuing"}) {
       enter_retired(store, kind, now);
     }

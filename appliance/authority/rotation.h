@@ -45,6 +45,7 @@ struct Anchors {
   std::optional<Certificate> former_root;  // activated
   std::optional<Certificate> former_issuing;
   std::optional<Certificate> cross;  // prepared and activated
+  bool is_emergency = false;         // the root in force came by replace_at_once
   std::vector<Certificate> retired;  // roots and issuing CAs, in the order they were retired
 
   // All that count, the newest last.

@@ -29,7 +29,7 @@ int run_prepare(Session& session) {
 
 int run_activate(Session& session) {
   return show_outcome(session, session.ask(step(session, "federation-rotate-activate")),
-                      "leaves are issued under the next root; members renew theirs by themselves");
+                      "leaves are issued under the next root");
 }
 
 void print_blockers(Session& session, const Json& blockers) {
@@ -77,8 +77,10 @@ int run_status(Session& session) {
     if (!reply.contains(which) || !reply[which].is_object()) continue;
     std::string label = which;
     std::replace(label.begin(), label.end(), '_', ' ');
-    terminal.line("  " + label + ": " + text_at(reply[which], "subject") + ", SHA-256 " +
-                  text_at(reply[which], "sha256"));
+    // Its first part tells one root of a federation from another.
+    const std::string subject = text_at(reply[which], "subject");
+    terminal.line("  " + label + ": " + subject.substr(0, subject.find(',')));
+    terminal.line("    SHA-256 " + text_at(reply[which], "sha256"));
   }
   if (reply.contains("blocked_by") && text_at(reply, "phase") != "steady") {
     const std::string count = text_at(reply, "blocked_by");

@@ -134,23 +134,6 @@ Renewed renew(const RenewalRequest& request, const Clock& clock) {
   return std::move(*renewed);
 }
 
-Bytes fetch_revocation_list(const tls::Target& authority, const Sha256& pin, std::chrono::milliseconds deadline) {
-  constexpr std::size_t largest = std::size_t{4} * 1024 * 1024;
-  const tls::ClientContext context(pinning(pin));
-  const auto ask = [](const tls::Connection& connection) {
-    return http::Request{.method = "GET", .path = "/crl", .headers = host_header(connection)};
-  };
-  const http::Reply reply = http::request_bound(
-      authority, context, ask, [](const tls::Connection&, const http::Reply&) {}, deadline, largest);
-  if (reply.status != 200) {
-    throw Failure({.code = "no-crl",
-                   .subject = address_of(authority),
-                   .cause = "the authority answers with HTTP status " + std::to_string(reply.status),
-                   .hint = "update the primary to this version of Chancery"});
-  }
-  return {reply.body.begin(), reply.body.end()};
-}
-
 AuthoritySeen look_at_authority(const tls::Target& authority, const Sha256& pin, std::chrono::milliseconds deadline) {
   const tls::ClientContext context(pinning(pin));
   try {

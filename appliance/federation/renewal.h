@@ -45,8 +45,4 @@ struct Renewed {
 [[nodiscard]] AuthoritySeen look_at_authority(const tls::Target& authority, const Sha256& pin,
                                               std::chrono::milliseconds deadline = std::chrono::milliseconds{10000});
 
-// GET /crl from the authority with this key: DER as it came, at most 4 MiB. Not checked: who signed it, how old it is.
-[[nodiscard]] Bytes fetch_revocation_list(const tls::Target& authority, const Sha256& pin,
-                                          std::chrono::milliseconds deadline = std::chrono::milliseconds{4000});
-
 }  // namespace chancery::federation

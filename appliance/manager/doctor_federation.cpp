@@ -5,6 +5,7 @@
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/renewal.h"
 #include "appliance/manager/revocations.h"
+#include "appliance/manager/rotation_follow.h"
 #include "appliance/manager/standing.h"
 
 namespace chancery::manager {
@@ -71,6 +72,20 @@ void examine_revocations(Examination& examination, Bench& bench) {
                  std::to_string(count) + " certificates are revoked; the list is good until " + to_rfc3339(end));
 }
 
+// A rotation may take its time, but one that was forgotten keeps a root trusted that was to go.
+void examine_rotation(Examination& examination, Bench& bench) {
+  constexpr std::chrono::days long_time{30};
+  const auto bulletin = followed_bulletin(bench.current());
+  if (!bulletin || bulletin->phase == authority::Phase::steady) {
+    return examination.ok("rotation", "the federation has one root");
+  }
+  const std::string phase = std::string("a rotation is ") + authority::to_text(bulletin->phase) + " since " +
+                            to_rfc3339(bulletin->since);
+  if (bench.now() - bulletin->since < long_time) return examination.ok("rotation", phase);
+  examination.warning("rotation", phase,
+                      "bring it to its end on the primary: chancery federation rotate status --show-blockers");
+}
+
 void examine_members(Examination& examination, Bench& bench) {
   AuthorityDesk desk(bench);
   const std::map<std::string, Heartbeat> heard = heartbeats(bench.appliance.state);
@@ -99,6 +114,7 @@ void examine_federation(Examination& examination, Bench& bench) {
     examination.attempt("customer-key", [&] { examine_customer_key(examination, bench); });
     examination.attempt("revocations", [&] { examine_revocations(examination, bench); });
     examination.attempt("renewal", [&] { examine_renewal(examination, bench); });
+    examination.attempt("rotation", [&] { examine_rotation(examination, bench); });
   }
   if (bench.appliance.role != Role::secondary) {
     examination.attempt("members", [&] { examine_members(examination, bench); });

@@ -62,6 +62,7 @@ json followed(Bench& bench, AuthorityDesk& desk, const Call& call, bool has_step
   try {
     if (needs_following(bench.current(), bench.appliance, bulletin)) {
       reply = follow_rotation(bench, &desk, bulletin, call);
+      reply.erase("backup_set");  // there is one, but no way back leads through it: a rotation only goes on
     }
   } catch (const Failure& failure) {
     if (!has_stepped) throw;
@@ -138,6 +139,10 @@ void prove_own(const Bench& bench, AuthorityDesk& desk) {
 
 json emergency(Bench& bench, AuthorityDesk& desk, const Call& call, const authority::RootAccess& access) {
   const Anchors before = authority::anchors_of(desk.authority.store());
+  const auto last = followed_bulletin(bench.current());
+  // One that was cut short is ended; another root would help nobody.
+  const bool is_begun = before.is_emergency && before.number > (last ? last->number : 0);
+  if (is_begun && !call.flag("dry_run")) return followed(bench, desk, call, true);
   const std::vector<Blocker> lost = lost_at_once(bench, desk, before);
   if (call.flag("dry_run")) {
     return planned(before, "retire", "steady", {{"emergency", true}, {"lost", to_json(lost)}});
