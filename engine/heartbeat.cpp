@@ -86,17 +86,18 @@ class Heart {
   void beat(const Route& route) {
     const std::vector<Device> told = devices_.take_untold(devices_a_beat);
     try {
-      take_reply(route, http::request({.host = route.membership.portal_host,
-                                       .port = route.membership.portal_port,
-                                       .name = route.membership.portal_name},
-                                      route.context,
-                                      {.method = "POST",
-                                       .path = "/api/v1/heartbeat",
-                                       .body = audit_heads_.shown_in(heartbeat_body(
-                                           program_, devices_,
-                                           {.devices = told, .pending = devices_.untold(), .own = proof_.report()})),
-                                       .headers = {}},
-                                      std::chrono::seconds(5)));
+      take_reply(route,
+                 http::request(
+                     {.host = route.membership.portal_host,
+                      .port = route.membership.portal_port,
+                      .name = route.membership.portal_name},
+                     route.context,
+                     {.method = "POST",
+                      .path = "/api/v1/heartbeat",
+                      .body = audit_heads_.shown_in(heartbeat_body(
+                          program_, devices_, {.devices = told, .pending = devices_.untold(), .own = proof_.report()})),
+                      .headers = {}},
+                     std::chrono::seconds(5)));
     } catch (const Failure&) {
       devices_.put_back_untold(told);
       throw;

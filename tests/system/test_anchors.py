@@ -297,9 +297,11 @@ class Revoked(SystemTest):
         collector.process.wait(10)
         with open(os.path.join(state, "settings", "collector.toml"), "w") as file:
             file.write(f'collector.servers = ["localhost:{removed.engine}"]\ncollector.root-ca = "{state}/root.pem"\n')
+        before = len(collector.log())
         with open(collector.log_path, "ab") as out:
             self.processes.append(subprocess.Popen([os.path.join(BIN, "chancery-collector"), "--state", state], stdout=out, stderr=out))
         await_condition(lambda: "was taken back by its CA" in collector.log(), "it refuses the removed one:\n" + collector.log())
+        self.assertNotIn("connected to", collector.log()[before:], "in the handshake, before anything is said")
         self.assertFalse(collector.status().get("connected"))
         # One that does not know the list yet still connects: what was seen is the list.
         self.collector(removed, primary, name="fresh").await_connected()
