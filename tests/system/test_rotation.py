@@ -1,6 +1,5 @@
 """C8: one root of a federation follows another. Nobody's handshake fails, the former root is retired only when everybody has
 proven the new one, then nobody takes anything under it any more, and whoever is killed in between comes to the same end."""
-import glob
 import http.client
 import json
 import os
@@ -8,14 +7,17 @@ import shutil
 import signal
 import ssl
 import subprocess
-import threading
 import time
 import unittest
 
 import harness
-from harness import SystemTest, await_condition, file_fingerprints, must, run, served_chain
+from harness import SystemTest, await_condition, file_fingerprints, run, served_chain
 from test_removal import MemberLink
 from test_under_load import Handshaker, LongLived, finish
+
+os.environ.setdefault("CHANCERY_BIN", harness.BIN)
+os.environ.setdefault("CHANCERY_TOOLS", harness.TOOLS)
+from every_point import calls_of, points_of  # noqa: E402  wants both of them
 
 
 class Anything:
@@ -294,6 +296,104 @@ class Flow(Rotation):
         for collector in collectors:
             self.assertTrue(collector.status().get("connected"), collector.log())
             self.assertNotIn("warning", collector.log())
+
+
+class Kills(Rotation):
+    """Either side is killed at every step; started again, the end is the same."""
+
+    POINTS = 3  # of each step here; all of them with CHANCERY_ALL_POINTS=1 (minutes)
+
+    def test_the_command_is_killed_at_its_file_calls_and_run_again(self):
+        primary = self.appliance("primary", name="primary.test")
+        pristine, log = self.folder + "/pristine", self.folder + "/trace"
+        tried = 0
+        for step, phase, number, more in (("prepare", "prepared", 1, []), ("activate", "activated", 2, []),
+                                          ("retire", "steady", 3, ["--forget", "primary.test"]), ("retire", "steady", 4, ["--emergency"])):
+            if os.path.exists(pristine):
+                shutil.rmtree(pristine)
+            shutil.copytree(primary.state, pristine, symlinks=True)
+            command = [os.path.join(harness.BIN, "chancery"), "--state", primary.state, "federation", "rotate", step, *more]
+            calls = calls_of(command, primary.state, log)
+            undisturbed = self.end_of(primary, phase, number)
+            points = points_of(calls, "kill")
+            self.assertGreater(len(points), 30)
+            if not os.environ.get("CHANCERY_ALL_POINTS"):
+                points = points[::max(1, len(points) // self.POINTS)]
+            for call, n in points:
+                shutil.rmtree(primary.state)
+                shutil.copytree(pristine, primary.state, symlinks=True)
+                subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}", *command],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+                where = f"{step} {more} killed at {call} #{n}"
+                # What is in force is whole, whatever the step came to.
+                self.assertTrue(self.verifies(primary, "portal", text_of(primary.root())), where)
+                if not self.is_done(primary, number):
+                    again = run(*command)
+                    self.assertEqual(0, again.returncode, (where, again.stderr))
+                self.assertEqual(undisturbed, self.end_of(primary, phase, number), where)
+                tried += 1
+        self.assertGreaterEqual(tried, 4 * self.POINTS)
+
+    def is_done(self, primary, number):
+        """Whoever asks for an emergency once more is given one."""
+        path = primary.file("federation/bulletin.json")
+        followed = json.loads(text_of(path))["number"] if os.path.exists(path) else 0
+        return followed == number and not os.path.exists(primary.state + "/change.json")
+
+    def end_of(self, primary, phase, number):
+        status = self.phase(primary)
+        self.assertEqual((phase, number), (status["phase"], status["number"]))
+        roots = self.pems(primary.root())
+        above = {identity: len(self.pems(primary.file(f"identities/{identity}/intermediate.crt")))
+                 for identity in ("portal", "console", "member", "authority-tls")}
+        for identity in above:
+            newest = roots[-1] if phase != "prepared" else roots[0]
+            self.assertTrue(self.verifies(primary, identity, newest, untrusted=False), identity)
+        doctor = primary.cli("--json", "doctor").json()
+        wrong = sorted(c["check"] for c in doctor["checks"] if c["status"] == "critical")
+        retired = primary.file("trust/federation/retired.pem")
+        return (len(roots), above, wrong, sorted(n for n in os.listdir(primary.state + "/authority") if n.endswith((".key", ".pem"))),
+                len(self.pems(retired)) if os.path.exists(retired) else 0, os.path.exists(primary.file("trust/federation/cross.pem")),
+                os.path.exists(primary.state + "/change.json"))
+
+    def test_manager_and_authority_are_killed_in_every_phase(self):
+        primary, secondary = self.federation()
+
+        def kill(*who):
+            for appliance, program in who:
+                appliance.stop(program, how=signal.SIGKILL)
+
+        def start(*who):
+            for appliance, program in who:
+                appliance.start_one(program)
+
+        everybody = ((primary, "authority"), (primary, "manager"), (secondary, "manager"))
+        change = os.path.join(secondary.state, "change.json")
+        keys = os.path.join(secondary.state, "secrets/renew")
+        for step, moment in (("prepare", change), ("activate", keys), ("retire", change)):
+            kill((secondary, "manager"))
+            # The primary's manager dies while it is asked; who asked is told, and asks again.
+            asking = subprocess.Popen([os.path.join(harness.BIN, "chancery"), "--state", primary.state, "federation", "rotate", step],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.processes.append(asking)
+            await_condition(lambda: os.path.exists(os.path.join(primary.state, "change.json")) or asking.poll() is not None, "it is at work")
+            kill((primary, "manager"), (primary, "authority"))
+            asking.communicate(timeout=30)
+            start((primary, "authority"), (primary, "manager"))
+            await_condition(lambda: self.rotate(primary, step).code == 0, f"{step} is done")
+            # The secondary's dies in the middle of following, with the authority.
+            secondary.start_one("manager")
+            await_condition(lambda: os.path.exists(moment), f"the secondary follows {step}")
+            kill(*everybody)
+            start(*everybody)
+            self.await_roots((secondary,), self.roots(primary))
+            if step == "activate":
+                await_condition(lambda: not self.blockers(primary), "everybody has proven:\n" + secondary.log("manager"))
+                self.assertFalse(os.path.exists(keys))
+        self.assertEqual("steady", self.phase(primary)["phase"])
+        for appliance, identity in ((primary, "portal"), (secondary, "engine"), (secondary, "member")):
+            self.assertTrue(self.verifies(appliance, identity, text_of(primary.root()), untrusted=False), identity)
+        self.assertEqual(2, len(served_chain(secondary.engine)))
 
 
 if __name__ == "__main__":
