@@ -54,7 +54,8 @@ TEST_F(StoreSetsTest, KeepsTheFileWithItsPathAndAttributesByteForByte) {
 
 // The set is written by code of our own (stored_archive.h): somebody else's reads it.
 TEST_F(StoreSetsTest, IsAnOrdinaryZip) {
-  const std::string id = create("/etc/tomcat/store.p12", std::string(100'000, 'k'), noon);
+  const std::string id = create("/etc/tomcat/store.p12", std::string(100'000, 'k'),
+                                noon + std::chrono::minutes(34) + std::chrono::seconds(56));
   const std::string path = shop.path("xdg/chancery/sets/" + id + ".zip");
   shop.write("look.py",
              "import sys, zipfile\n"
@@ -64,7 +65,7 @@ TEST_F(StoreSetsTest, IsAnOrdinaryZip) {
              "assert z.read('keystore') == b'k' * 100000 and z.read('path') == b'/etc/tomcat/store.p12'\n"
              "one = z.getinfo('keystore')\n"
              "assert one.external_attr >> 16 == 0o100640, oct(one.external_attr)\n"
-             "assert one.date_time == (2026, 11, 21, 12, 0, 0), one.date_time\n");
+             "assert one.date_time == (2026, 11, 21, 12, 34, 56), one.date_time\n");
   shop.run("python3 look.py '" + path + "'");
 }
 
@@ -80,6 +81,17 @@ TEST_F(StoreSetsTest, KeepsTheNewestTwentyOfEachFile) {
   EXPECT_EQ(text_of(view_of(open_store_set(state, newest).copy.file.bytes)), "22") << "none of one second is lost";
   EXPECT_EQ(store_set_summaries(state).front().id, newest);
   EXPECT_EQ(text_of(view_of(open_store_set(state, other).copy.file.bytes)), "other");
+}
+
+TEST_F(StoreSetsTest, CountsTheSetsOfEachFileByThemselves) {
+  const std::string other = create("/other", "other", noon - std::chrono::hours(1));
+  const std::string older = create("/etc/store", "a", noon);
+  const std::string newer = create("/etc/store", "b", noon + std::chrono::minutes(1));
+  const StoreSets sets = StoreSets::for_writing(state);
+  EXPECT_EQ(sets.beyond(1), std::vector<std::string>{older});
+  EXPECT_TRUE(sets.beyond(2).empty());
+  sets.remove(older);
+  EXPECT_EQ(sets.ids(), (std::vector<std::string>{newer, other}));
 }
 
 TEST_F(StoreSetsTest, HandsOutNothingOfASetThatIsOff) {
