@@ -202,7 +202,9 @@ constexpr Command kCommands[] = {
     {.path = "generation purge",
      .doing = "purge the key",
      .summary = "remove a compromised key everywhere",
-     .description = "From every generation and backup set. A key that is in force is refused: replace it first.",
+     .description = "From every generation and backup set, those of keystores outside included. A key in force is "
+                    "refused: replace it "
+                    "first.",
      .positionals = {},
      .options = kPurgeOptions,
      .examples = kPurgeExamples,
