@@ -218,7 +218,7 @@ class Register(SystemTest):
         two.start("authority")
         await_condition(lambda: "stands by" in two.log("authority"), "the second stands by")
         # Who asks the wrong one is told which is right, and nothing is issued.
-        secondaries = [self.secondary() for _ in range(5)]
+        secondaries = [self.secondary() for _ in range(6)]
         tokens = [self.token(one, secondary) for secondary in secondaries]
         refused = self.join(two, secondaries[0], tokens[0])
         self.assertEqual(1, refused.code)
@@ -238,13 +238,14 @@ class Register(SystemTest):
         paused.send_signal(signal.SIGCONT)
         waiting.join()
         self.assertEqual(1, late[0].code, late[0])
-        self.assertIn("hint:", late[0].err)
+        self.assertIn("another primary was elected", late[0].err)
         self.assertEqual("0", self.server.sql(f"SELECT count(*) FROM certificates WHERE member = '{secondaries[1].name}'"))
         self.assertIs(two, self.issuer(one, two))
         refused = self.join(one, secondaries[1], tokens[1])
         self.assertIn(f"primary.test:{two.join}", refused.err)
         # Both are asked at the same time: only one acts.
-        rivals = [threading.Thread(target=lambda at=at: late.append((at, self.join(at, secondaries[3], tokens[3])))) for at in (one, two)]
+        asked = {one: 3, two: 4}
+        rivals = [threading.Thread(target=lambda at=at, n=n: late.append((at, self.join(at, secondaries[n], tokens[n])))) for at, n in asked.items()]
         for rival in rivals:
             rival.start()
         for rival in rivals:
@@ -253,11 +254,12 @@ class Register(SystemTest):
         # Killed: the first is back in force, with the token that was made before.
         two.stop("authority", how=signal.SIGKILL)
         await_condition(lambda: self.issuer(one, two) is one, "the first takes its place")
-        self.assertEqual(0, self.join(one, secondaries[4], tokens[4]).code)
+        self.assertEqual(0, self.join(one, secondaries[5], tokens[5]).code)
         self.assertEqual("0", self.server.sql("SELECT count(*) - count(DISTINCT serial) FROM certificates"))
-        for secondary in (secondaries[0], *secondaries[2:]):
+        self.assertEqual(self.members(one), {"primary.test", *(secondaries[n].name for n in (0, 2, 4, 5))})
+        for secondary in (secondaries[n] for n in (0, 2, 4, 5)):
             self.assertEqual(str(IDENTITIES), self.server.sql(f"SELECT count(*) FROM certificates WHERE member = '{secondary.name}'"))
-        self.assertEqual("3", self.server.sql("SELECT count(*) FROM issuer, generate_series(1, 3) WHERE epoch >= 3"))
+        self.assertGreaterEqual(int(self.server.sql("SELECT epoch FROM issuer")), 4)
 
 
 if __name__ == "__main__":
