@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -324,6 +325,17 @@ class Appliance:
         finally:
             if folder is not None:
                 os.close(folder)
+
+    def control(self, program, question):
+        """Asks a running program by the control protocol (docs/state.md): one message each way, no attachments."""
+        text = json.dumps(question).encode()
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(os.path.join(self.state, "run", program, "control.sock"))
+            link.sendall(struct.pack(">I", len(text)) + text + struct.pack(">H", 0))
+            reply = b""
+            while chunk := link.recv(65536):
+                reply += chunk
+        return json.loads(reply[4:4 + struct.unpack(">I", reply[:4])[0]])
 
     def stop(self, *programs, how=signal.SIGTERM):
         stopped = [self.processes.pop(program) for program in programs or list(self.processes)]

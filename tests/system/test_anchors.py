@@ -3,10 +3,8 @@ are refused, and the primary sees all of it. The rotation itself is made here by
 hand, so that each step, and what a thief would try, can be looked at apart from the commands that do it."""
 import json
 import os
-import socket
 import sqlite3
 import ssl
-import struct
 import subprocess
 import time
 import unittest
@@ -82,21 +80,10 @@ class Anchors(SystemTest):
         number = int(os.path.basename(appliance.generation()))
         for program in appliance.processes:
             if program in ("engine", "portal"):
-                self.assertEqual({"ok": True}, self.control(appliance, program, {"verb": "activate", "generation": number}))
+                self.assertEqual({"ok": True}, appliance.control(program, {"verb": "activate", "generation": number}))
 
     def roots(self, appliance, roots, cross=(), retired=()):
         self.put(appliance, "trust/federation", {"roots.pem": joined(*roots), "cross.pem": joined(*cross), "retired.pem": joined(*retired)})
-
-    def control(self, appliance, program, question):
-        """The control protocol of docs/state.md: one message each way."""
-        text = json.dumps(question).encode()
-        with socket.socket(socket.AF_UNIX) as link:
-            link.connect(os.path.join(appliance.state, "run", program, "control.sock"))
-            link.sendall(struct.pack(">I", len(text)) + text + struct.pack(">H", 0))
-            reply = b""
-            while chunk := link.recv(65536):
-                reply += chunk
-        return json.loads(reply[4:4 + struct.unpack(">I", reply[:4])[0]])
 
     def rows(self, primary, kind):
         """{who: {sha256: proven}} of the portal's table."""

@@ -12,6 +12,18 @@ class Collectors(SystemTest):
     def listed(self, primary):
         return {c["id"]: c for c in primary.json("collector", "list")["collectors"]}
 
+    def again(self, collector):
+        """The same one, started anew: it has waited longer and longer between two attempts."""
+        collector.process.terminate()
+        collector.process.wait(10)
+        before = len(collector.log())
+        with open(collector.log_path, "ab") as out:
+            collector.process = subprocess.Popen([os.path.join(BIN, "chancery-collector"), "--state", collector.state], stdout=out, stderr=out)
+        self.processes.append(collector.process)
+        ends = ("accepted by", "refused this collector")
+        await_condition(lambda: any(end in collector.log()[before:] for end in ends), "its first attempt has ended:\n" + collector.log())
+        return collector
+
     def test_a_stolen_collector_is_blocked(self):
         primary, secondary = self.federation()
         stolen, other = self.collector(secondary, primary, name="stolen"), self.collector(secondary, primary, name="other")
@@ -61,10 +73,11 @@ class Collectors(SystemTest):
         secondary.start("engine")
         other.await_connected()
         refusals = stolen.log().count("blocked this collector")
+        self.again(stolen)
         await_condition(lambda: stolen.log().count("blocked this collector") > refusals, "it is still refused")
         primary.start("portal")
         self.assertEqual("done", primary.json("collector", "unblock", id)["outcome"])
-        stolen.await_connected(60)
+        await_condition(lambda: self.again(stolen).status().get("connected"), "it is let in again")
 
 
 if __name__ == "__main__":
