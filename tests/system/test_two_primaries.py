@@ -112,6 +112,9 @@ class Register(SystemTest):
         await_condition(lambda: self.join(primary, second, token).code == 0, "the authority reads the register on the server")
         self.assertEqual({"t|TLSv1.3"}, set(self.rows(
             "SELECT ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'engine'")))
+        [check] = [check for check in primary.cli("--json", "doctor").json()["checks"] if check["check"] == "register"]
+        self.assertEqual("ok", check["status"], check)
+        self.assertIn(self.place + "; this primary issues", check["message"])
         self.assertNotIn(PASSWORD, "".join(primary.log(program) for program in ("manager", "authority")))
         # Threat 42: what lies there admits nobody: neither the token's secret half nor a key is in it, in any spelling.
         with open(token) as file:
