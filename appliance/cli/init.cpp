@@ -191,7 +191,8 @@ constexpr Command kCommands[] = {
      .doing = "initialise the appliance",
      .summary = "make this machine an appliance",
      .description = "Makes the state, complete or not at all. A primary and a single get their own PKI, default "
-                    "certificates, a Customer Key, a repair key and an administrator, whose password is printed once. With --from an "
+                    "certificates, a Customer Key, a repair key and an administrator, whose password is printed once. "
+                    "With --from an "
                     "appliance comes back from its backup: names, ports, keys and databases are in it; numbers of "
                     "generations, revocation lists and audit go on higher than any before, and open join tokens are "
                     "revoked.",
