@@ -281,15 +281,16 @@ json rollout_step(Bench& bench, Call& call) {
 }
 
 json rollout_stop(Bench& bench, Call& call) {
-  RolloutJournal journal(bench.state, call.who() + ", federation rollout --stop");
-  Rollout rollout = asked_for(bench, call);
   if (call.flag("dry_run")) {
+    const Rollout rollout = asked_for(bench, call);
     json back = json::array();
     for (const RolloutMember& member : rollout.members) {
       if (member.wave == rollout.wave && member.state != "waiting") back.push_back(member.name);
     }
     return {{"outcome", "planned"}, {"plan", {{"rollout", rollout.id}, {"wave", rollout.wave}, {"goes_back", back}}}};
   }
+  RolloutJournal journal(bench.state, call.who() + ", federation rollout --stop");
+  Rollout rollout = asked_for(bench, call);
   if (rollout.state == "running") {
     rollout.state = "going-back";
     rollout.is_stopped = true;

@@ -206,7 +206,8 @@ TEST_F(MemberOrders, WhatSomebodyHasChangedSinceIsLeftAlone) {
   ASSERT_EQ(desk_.replace("second")["outcome"], "done");
   const std::string standing = desk_.in_force();
   const json refused = answer(undoing(11, first));
-  EXPECT_EQ(refused["error"]["code"], "changed-since") << refused.dump(2);
+  ASSERT_TRUE(refused.contains("error")) << refused.dump(2);
+  EXPECT_EQ(refused["error"]["code"], "changed-since");
   EXPECT_TRUE(refused["error"].value("needs_person", false));
   EXPECT_EQ(desk_.in_force(), standing);
 }
