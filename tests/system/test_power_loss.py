@@ -20,8 +20,19 @@ class PowerLoss(FaultStage):
                                f"bash {STAGE} {setup} {self.folder}", operation, f"bash {STAGE} check {self.folder} $STATE"],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment, timeout=500)
         out = done.stdout.decode(errors="replace")
-        self.assertNotIn("WARNING", out, "every call is modelled")
+        self.assert_only_a_wal_index_is_mapped(operation, setup)
+        self.assertNotIn("WARNING", out.replace("WARNING: not modelled: {'mmap'}", ""), "every call is modelled")
         return out[-2000:]
+
+    def assert_only_a_wal_index_is_mapped(self, operation, setup):
+        """The model knows no shared memory. The audit's SQLite maps one file, its -shm, which is made anew from the log after a loss."""
+        must("bash", STAGE, setup, self.folder, env=self.environment)
+        trace = os.path.join(self.folder, "mapped")
+        subprocess.run(["strace", "-f", "-qq", "-y", "-o", trace, "-e", "trace=mmap", "bash", "-c", operation], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=self.environment, timeout=120)
+        with open(trace, errors="replace") as file:
+            mapped = re.findall(r"PROT_WRITE, MAP_SHARED, \d+<([^>]*)>", file.read())
+        self.assertEqual([], [path for path in mapped if path.startswith(self.folder) and not path.endswith("-shm")])
 
     def test_replace(self):
         self.assertIn("bad=0", self.lose_power(self.operation("replace")))
