@@ -307,6 +307,14 @@ class JavaInstallation(Stores):
         self.assertEqual(0, self.single.cli("trust", "append", self.pki_files.root, "--store", self.link, "--storepass-file", secret).code)
         self.assertIn("example-root", aliases_by_java(self.link, "secret1"))
         self.assertEqual("ok", self.store_checks()["store " + self.store]["status"])
+        # Wiped under that password: told without it, put back only with it.
+        must("keytool", "-delete", "-alias", "example-root", "-storepass", "secret1", "-keystore", self.store)
+        self.assertEqual("warning", self.store_checks()["store " + self.store]["status"])
+        wiped = sha256_of(self.store)
+        self.assertEqual(1, self.single.cli("keystore", "repair", "--keystore", self.link).code)
+        self.assertEqual(wiped, sha256_of(self.store))
+        self.assertEqual(0, self.single.cli("keystore", "repair", "--keystore", self.link, "--storepass-file", secret).code)
+        self.assertIn("example-root", aliases_by_java(self.link, "secret1"))
         # A password-less PKCS12, as JDK 18 and later ship it, stays one.
         plain = os.path.join(self.folder, "plain.p12")
         must("keytool", "-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE", "-J-Dkeystore.pkcs12.macAlgorithm=NONE", "-importcert", "-noprompt",
