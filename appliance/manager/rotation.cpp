@@ -57,6 +57,8 @@ json files_of(const std::string& step) {
 
 // What the register says now, on this appliance. What is there already changes nothing, and says so.
 json followed(Bench& bench, AuthorityDesk& desk, const Call& call, bool has_stepped) {
+  // Key files of a step that was cut short right after the register.
+  if (!call.flag("dry_run")) authority::Rotation(desk.authority).tidy();
   const federation::Bulletin bulletin = federation::bulletin_of(desk.authority);
   json reply{{"outcome", "unchanged"}, {"generation", bench.current().number()}};
   try {
