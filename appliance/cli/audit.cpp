@@ -113,7 +113,7 @@ int run_show(Session& session) {
   Table table({{.title = "RECORD", .align_right = true},
                {.title = "TIME (UTC)"},
                {.title = "WHO", .may_shrink = true},
-               {.title = "WHAT"},
+               {.title = "WHAT", .may_shrink = true},
                {.title = "GENERATION"},
                {.title = "OUTCOME", .may_shrink = true}});
   for (const Json& record : records) {

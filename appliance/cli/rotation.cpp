@@ -6,7 +6,7 @@
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/root_options.h"
-#include "appliance/cli/table.h"
+#include "appliance/cli/text.h"
 
 namespace chancery::cli {
 
@@ -32,18 +32,20 @@ int run_activate(Session& session) {
                       "leaves are issued under the next root");
 }
 
+// Nothing is cut: the id is what --forget takes, and the reason is what one came for.
 void print_blockers(Session& session, const Json& blockers) {
-  Table table({{.title = "WHO", .may_shrink = true},
-               {.title = "KIND"},
-               {.title = "LAST HEARD OF"},
-               {.title = "WHY", .may_shrink = true}});
+  constexpr std::size_t indent = 4;
+  Terminal& terminal = session.terminal();
   for (const Json& each : blockers) {
     const std::string since = text_at(each, "since");
     const std::string name = text_at(each, "name");
-    table.add({text_at(each, "who") + (name.empty() ? "" : " (" + name + ")"), text_at(each, "kind"),
-               since.empty() ? "-" : relative(since, session.now()), text_at(each, "why")});
+    terminal.line("  " + text_at(each, "kind") + " " + text_at(each, "who") + (name.empty() ? "" : " (" + name + ")") +
+                  (since.empty() ? "" : ", last heard of " + relative(since, session.now())));
+    const std::size_t room = std::max(terminal.width(), 2 * indent) - indent;
+    for (const std::string& part : folded(text_at(each, "why"), room)) {
+      terminal.line(std::string(indent, ' ') + part);
+    }
   }
-  table.print(session.terminal());
 }
 
 int run_retire(Session& session) {
@@ -73,8 +75,11 @@ int run_status(Session& session) {
   const std::string since = text_at(reply, "since");
   terminal.line(Text(painted(Colour::bold, text_at(reply, "phase")))
                 << (since.empty() ? "" : ", " + relative(since, session.now())));
+  const bool is_steady = text_at(reply, "phase") == "steady";
   for (const char* which : {"root", "coming_root", "going_root"}) {
     if (!reply.contains(which) || !reply[which].is_object()) continue;
+    // In between, the root that issues is one of the other two.
+    if (!is_steady && which == std::string_view("root")) continue;
     std::string label = which;
     std::replace(label.begin(), label.end(), '_', ' ');
     // Its first part tells one root of a federation from another.
@@ -82,10 +87,9 @@ int run_status(Session& session) {
     terminal.line("  " + label + ": " + subject.substr(0, subject.find(',')));
     terminal.line("    SHA-256 " + text_at(reply[which], "sha256"));
   }
-  if (reply.contains("blocked_by") && text_at(reply, "phase") != "steady") {
+  if (reply.contains("blocked_by") && !is_steady) {
     const std::string count = text_at(reply, "blocked_by");
-    terminal.line(count == "0" ? "everybody has proven the coming root"
-                               : count + " have still to prove the coming root");
+    terminal.line(count == "0" ? "everybody has proven the coming root" : "still to prove the coming root: " + count);
   }
   if (shows && reply.contains("blockers") && !reply["blockers"].empty()) print_blockers(session, reply["blockers"]);
   return 0;
