@@ -6,6 +6,7 @@
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/member_uri.h"
 #include "appliance/federation/refusal.h"
+#include "appliance/federation/token_signature.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 
@@ -44,7 +45,8 @@ TokenRecord Admission::State::proven_token(const JoinStatement& statement, ByteV
                                            ByteView session_secret) const {
   std::optional<TokenRecord> token = find_token(store(), statement.token_id);
   const Bytes& public_key = token ? token->public_key_der : nobodys_key;
-  const bool proven = verify_signature(public_key, view_of(joiner_transcript(statement, session_secret)), signature);
+  const bool proven =
+      verify_token_signature(public_key, view_of(joiner_transcript(statement, session_secret)), signature);
   if (!token) refuse("there is no such token");
   if (!proven) refuse("the signature does not fit token and session");
   return std::move(*token);
@@ -78,14 +80,17 @@ std::map<std::string, Certificate> Admission::State::issue_all(const JoinStateme
   return leaves;
 }
 
-std::map<std::string, Certificate> Admission::State::admit(const JoinStatement& statement, const TokenRecord& token,
-                                                           Instant now) {
+Admission::State::Admitted Admission::State::admit(const JoinStatement& statement, const TokenRecord& token,
+                                                   Instant now) {
   const Sha256 digest = digest_of_keys(statement.requests);
-  std::map<std::string, Certificate> leaves;
+  Admitted admitted;
+  std::map<std::string, Certificate>& leaves = admitted.leaves;
   store().write([&] {
     // Read again: another join, or a revocation, may have come between.
     const std::optional<TokenRecord> present = find_token(store(), token.id);
     if (!present || present->revoked) refuse("the token is revoked");
+    admitted.root_pem = authority.root().to_pem();
+    admitted.above = authority.intermediates();
     if (present->used_digest) {
       if (!secret_equal(*present->used_digest, digest)) refuse("the token was used with other keys");
       leaves = given(store(), token.id);
@@ -101,17 +106,16 @@ std::map<std::string, Certificate> Admission::State::admit(const JoinStatement& 
     bind_token(store(), token.id, digest, now);
     leaves = issue_all(statement, token, now);
   });
-  return leaves;
+  return admitted;
 }
 
-Admission::WireAnswer Admission::State::reply(const JoinStatement& statement,
-                                              const std::map<std::string, Certificate>& leaves,
+Admission::WireAnswer Admission::State::reply(const JoinStatement& statement, const Admitted& admitted,
                                               const tls::Connection& session, ByteView session_secret,
                                               Instant now) const {
   const SecretBytes mask = session.exporter(mask_label, customer_key.size());
   ReplyText text{.nonce = statement.nonce,
                  .federation = facts.federation,
-                 .root_pem = authority.root().to_pem(),
+                 .root_pem = admitted.root_pem,
                  .chains_pem = {},
                  .masked_customer_key = Bytes(customer_key.size()),
                  .portal_host = facts.portal_host,
@@ -121,8 +125,7 @@ Admission::WireAnswer Admission::State::reply(const JoinStatement& statement,
   for (std::size_t at = 0; at < customer_key.size(); ++at) {
     text.masked_customer_key[at] = static_cast<std::uint8_t>(customer_key[at] ^ mask[at]);
   }
-  const std::vector<Certificate> above = authority.intermediates();
-  for (const auto& [identity, leaf] : leaves) text.chains_pem[identity] = pems_of(leaf, above);
+  for (const auto& [identity, leaf] : admitted.leaves) text.chains_pem[identity] = pems_of(leaf, admitted.above);
   SignedReply signed_reply{write_reply_text(text), {}};
   signed_reply.signature = tls_key.sign(view_of(authority_transcript(statement, session_secret, signed_reply.text)));
   return {200, write_signed_reply(signed_reply)};
@@ -144,10 +147,10 @@ Admission::WireAnswer Admission::State::accept(const std::string& body, const tl
   check_clock(statement.time, now);
   check_life(token, now);
   check_requests(statement, token);
-  const auto leaves = admit(statement, token, now);
+  const Admitted admitted = admit(statement, token, now);
   spdlog::info("join: {} joined as {} with token {} from {}", token.names.front(), token.role, to_hex(token.id),
                Attempts::address_of(peer));
-  return reply(statement, leaves, session, view_of(session_secret), now);
+  return reply(statement, admitted, session, view_of(session_secret), now);
 }
 
 Admission::WireAnswer Admission::answer(const std::string& body, const tls::Connection& session,

@@ -14,10 +14,16 @@ namespace chancery::federation {
 struct Admission::State {
   storage::Store& store() const { return authority.store(); }
   TokenRecord proven_token(const JoinStatement& statement, ByteView signature, ByteView session_secret) const;
-  std::map<std::string, Certificate> admit(const JoinStatement& statement, const TokenRecord& token, Instant now);
+  // The leaves, and what stood above them in the same transaction.
+  struct Admitted {
+    std::map<std::string, Certificate> leaves;
+    std::vector<Certificate> above;
+    std::string root_pem;
+  };
+  Admitted admit(const JoinStatement& statement, const TokenRecord& token, Instant now);
   std::map<std::string, Certificate> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);
-  WireAnswer reply(const JoinStatement& statement, const std::map<std::string, Certificate>& leaves,
-                   const tls::Connection& session, ByteView session_secret, Instant now) const;
+  WireAnswer reply(const JoinStatement& statement, const Admitted& admitted, const tls::Connection& session,
+                   ByteView session_secret, Instant now) const;
   WireAnswer accept_renewal(const std::string& body, const tls::Connection& session, const std::string& peer,
                             Instant now);
   WireAnswer accept_signed_renewal(const JoinStatement& statement, ByteView session_secret, const std::string& peer,

@@ -1,5 +1,6 @@
 #include "appliance/federation/join_wire.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -195,8 +196,19 @@ SignedStatement read_renewal(std::string_view body) {
   return message;
 }
 
+// The reply is JSON already, ASCII but for odd names, and large: as a text in JSON it needs only some backslashes.
 std::string write_signed_reply(const SignedReply& reply) {
-  return json{{"reply", reply.text}, {"signature", to_base64(reply.signature)}}.dump();
+  const auto is_plain = [](char unit) { return unit >= 0x20 && unit < 0x7f; };
+  if (!std::ranges::all_of(reply.text, is_plain)) {
+    return json{{"reply", reply.text}, {"signature", to_base64(reply.signature)}}.dump();
+  }
+  std::string out = R"({"reply":")";
+  out.reserve(reply.text.size() * 5 / 4 + 256);
+  for (const char unit : reply.text) {
+    if (unit == '"' || unit == '\\') out += '\\';
+    out += unit;
+  }
+  return out + R"(","signature":")" + to_base64(reply.signature) + R"("})";
 }
 
 SignedReply read_signed_reply(std::string_view body) {

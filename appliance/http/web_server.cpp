@@ -43,7 +43,7 @@ struct WebServer::State {
       const After after = exchange(arrival, routes, limits, stopping, options.log);
       lock.lock();
       busy.erase(descriptor);
-      changed.notify_all();
+      if (stopping) changed.notify_all();  // only stop() waits for this; the other workers would wake for nothing
       lock.unlock();
       if (after == After::resume) {
         options.resume(std::move(arrival));

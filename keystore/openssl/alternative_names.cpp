@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 
+#include <algorithm>
+
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/printable.h"
 
@@ -28,6 +30,13 @@ std::string dotted(const ASN1_OBJECT* object) {
 
 // Text of a string of any type as UTF-8, made printable; types without text come out byte by byte.
 std::string text_of_string(const ASN1_STRING* string) {
+  const ByteView plain = view_of_string(string);
+  const int type = ASN1_STRING_type(string);
+  // Almost every name: nothing to convert, and OpenSSL would take its time.
+  if ((type == V_ASN1_UTF8STRING || type == V_ASN1_PRINTABLESTRING || type == V_ASN1_IA5STRING) &&
+      std::ranges::all_of(plain, [](std::uint8_t byte) { return byte < 0x80; })) {
+    return printable(plain);
+  }
   unsigned char* utf8 = nullptr;
   const int size = ASN1_STRING_to_UTF8(&utf8, string);
   if (size < 0) {

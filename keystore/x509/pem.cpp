@@ -105,30 +105,35 @@ bool decode_text(std::string_view body, Out& out) {
 template <typename Out>
 void encode_text(std::string_view label, ByteView der, Out& out) {
   using Unit = typename Out::value_type;
+  constexpr std::size_t line = 48;  // bytes of a line of 64 characters
+  constexpr std::size_t marks = begin_mark.size() + end_mark.size() + 2 * dashes.size() + 2;
+  out.resize(marks + 2 * label.size() + (der.size() + 2) / 3 * 4 + (der.size() + line - 1) / line);
+  Unit* to = out.data();
   const auto text = [&](std::string_view part) {
-    for (const char unit : part) out.push_back(static_cast<Unit>(unit));
+    for (const char unit : part) *to++ = static_cast<Unit>(unit);
   };
-  out.reserve(der.size() / 3 * 4 + der.size() / 48 + 2 * label.size() + 48);
+  const auto digit = [](std::uint32_t group, unsigned shift) {
+    return static_cast<Unit>(alphabet[(group >> shift) & 0x3fU]);
+  };
   text(begin_mark);
   text(label);
   text("-----\n");
-  std::size_t column = 0;
-  for (std::size_t at = 0; at < der.size(); at += 3) {
-    const std::size_t size = std::min<std::size_t>(3, der.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t index = 0; index < 3; ++index) {
-      group = (group << 8U) | (index < size ? std::uint32_t{der[at + index]} : 0U);
+  while (!der.empty()) {
+    ByteView rest = der.first(std::min(line, der.size()));
+    der = der.subspan(rest.size());
+    for (; rest.size() >= 3; rest = rest.subspan(3)) {
+      const std::uint32_t group = std::uint32_t{rest[0]} << 16U | std::uint32_t{rest[1]} << 8U | std::uint32_t{rest[2]};
+      for (const unsigned shift : {18U, 12U, 6U, 0U}) *to++ = digit(group, shift);
     }
-    for (std::size_t index = 0; index < 4; ++index) {
-      out.push_back(static_cast<Unit>(index <= size ? alphabet[(group >> (18U - 6U * index)) & 0x3fU] : '='));
+    if (!rest.empty()) {
+      const std::uint32_t group = std::uint32_t{rest[0]} << 16U | (rest.size() > 1 ? std::uint32_t{rest[1]} << 8U : 0U);
+      *to++ = digit(group, 18);
+      *to++ = digit(group, 12);
+      *to++ = rest.size() > 1 ? digit(group, 6) : static_cast<Unit>('=');
+      *to++ = static_cast<Unit>('=');
     }
-    column += 4;
-    if (column == 64) {
-      out.push_back(static_cast<Unit>('\n'));
-      column = 0;
-    }
+    *to++ = static_cast<Unit>('\n');
   }
-  if (column > 0) out.push_back(static_cast<Unit>('\n'));
   text(end_mark);
   text(label);
   text("-----\n");

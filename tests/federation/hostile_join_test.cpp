@@ -8,6 +8,7 @@
 #include "appliance/federation/join_wire.h"
 #include "appliance/federation/roster.h"
 #include "appliance/federation/token.h"
+#include "appliance/federation/token_signature.h"
 #include "appliance/http/client.h"
 #include "keystore/bytes/text_encoding.h"
 #include "tests/federation/primary.h"
@@ -318,6 +319,28 @@ TEST(AttemptsMemory, IsBoundedAndForgetsTheOldest) {
     attempts.failed("10.0." + std::to_string(address / 256) + "." + std::to_string(address % 256), start);
   }
   EXPECT_FALSE(attempts.must_wait("10.0.0.1", start));
+}
+
+// The neutral point as a key makes one signature fit every message where nobody looks at the point's order.
+TEST(TokenSignature, IsOfThisKeyOverThisMessageAndNotOfASmallOrderKey) {
+  const PrivateKey key = PrivateKey::generate(KeyType::ed25519);
+  const Bytes public_key = key.public_key_der();
+  const Bytes signature = key.sign(view_of("statement"));
+  EXPECT_TRUE(verify_token_signature(public_key, view_of("statement"), signature));
+  EXPECT_FALSE(verify_token_signature(public_key, view_of("Statement"), signature));
+  EXPECT_FALSE(
+      verify_token_signature(PrivateKey::generate(KeyType::ed25519).public_key_der(), view_of("statement"), signature));
+  EXPECT_FALSE(verify_token_signature(public_key, view_of("statement"), ByteView(signature).first(63)));
+  const PrivateKey other_kind = PrivateKey::generate(KeyType::ecdsa_p256);
+  EXPECT_FALSE(
+      verify_token_signature(other_kind.public_key_der(), view_of("statement"), other_kind.sign(view_of("statement"))));
+  Bytes neutral_key(public_key.begin(), public_key.begin() + 12);
+  neutral_key.push_back(1);
+  neutral_key.resize(44);
+  Bytes fits_all{1};
+  fits_all.resize(64);
+  EXPECT_TRUE(verify_signature(neutral_key, view_of("statement"), fits_all));  // OpenSSL's verdict, by RFC 8032
+  EXPECT_FALSE(verify_token_signature(neutral_key, view_of("statement"), fits_all));
 }
 
 }  // namespace
