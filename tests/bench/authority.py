@@ -122,6 +122,14 @@ class Primary:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def federation_of(count):
+    primary = Primary()
+    try:
+        return primary.joins(count, 4)
+    finally:
+        primary.stop()
+
+
 def issuing(options):
     count, rounds = (400, 1) if options.quick else (4000, 5)
     own, other = [], []
@@ -167,17 +175,20 @@ def joining(options):
 def growing(options):
     count = 40 if options.quick else 200
     first = 10
-    primary = Primary()
-    try:
-        cost = primary.joins(count, 4)
-    finally:
-        primary.stop()
+    cost, small = federation_of(count), federation_of(first)
     rows = []
     for name, values in (("join", cost["joins"]), ("renewal", cost["renewals"])):
         begin, end = median(values[first:first + 20]), median(values[-20:])
         rows.append([name, begin, end, end / begin, 1.1, table.verdict(end / begin, 1.1)])
     table.show(f"A federation of {count} members: µs of the authority's processor time for one more, 4 certificates each",
                ["", "from the 10th", f"to the {count}th", "ratio", "at most", ""], rows)
+    rows = []
+    steps = [(name, small["rotation"]["steps"][name], values) for name, values in cost["rotation"]["steps"].items()]
+    for name, begin, end in [*steps, ("one member learns of it", small["rotation"]["following"], cost["rotation"]["following"])]:
+        begin, end = median(begin), median(end)
+        rows.append([name, begin, end, end / begin, 1.1, table.verdict(end / begin, 1.1)])
+    table.show(f"A rotation's steps with {first} and with {count} members: µs of processor time of who takes it, and of the authority",
+               ["", f"{first} members", f"{count} members", "ratio", "at most", ""], rows)
 
 
 def run(options):

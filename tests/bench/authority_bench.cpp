@@ -4,7 +4,8 @@
 //                                           made, entered in the register, written as PEM
 //   authority-bench federation STATE HOST PORT PID N IDENTITIES
 //                                           N simulated secondaries join the authority that runs as PID over STATE, then
-//                                           each renews; the cost is that of PID
+//                                           each renews; the cost is that of PID. Then three rotations: each step costs
+//                                           this process, as it would the manager; to follow it costs PID, for each member
 #include <time.h>
 
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "appliance/federation/bulletin.h"
 #include "appliance/federation/renewal.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -93,17 +95,45 @@ struct Simulated {
   std::optional<federation::Joined> joined;
 };
 
+// What it costs to take each step, and what it costs the authority that one member learns of it.
+json rotations(Authority& authority, const tls::Target& target, const Sha256& pin, const std::string& pid,
+               std::size_t members) {
+  authority::Rotation rotation(authority);
+  json steps = json::object();
+  json following = json::array();
+  const auto take = [&](const char* name, const std::function<void()>& step, bool is_followed) {
+    const double begun = own_microseconds();
+    step();
+    steps[name].push_back(own_microseconds() - begun);
+    if (!is_followed) return;
+    for (std::size_t member = 0; member < members; ++member) {
+      const double before = microseconds_of(pid);
+      (void)federation::fetch_news(target, pin, authority.federation());
+      following.push_back(microseconds_of(pid) - before);
+    }
+  };
+  constexpr int rounds = 3;
+  for (int round = 0; round < rounds; ++round) {
+    const bool is_last = round + 1 == rounds;
+    take(
+        "prepare", [&] { rotation.prepare({}); }, is_last);
+    take(
+        "activate", [&] { rotation.activate({}); }, is_last);
+    take(
+        "retire", [&] { rotation.retire(); }, is_last);
+  }
+  return {{"steps", steps}, {"following", following}};
+}
+
 json federation_of(const std::string& state, const tls::Target& target, const std::string& pid, int count,
                    std::size_t identities) {
   const Folder folder = Folder::open(state + "/authority");
   Authority authority = Authority::open(folder, system_now);
   federation::PrimaryFacts facts;
   facts.federation = authority.federation();
-  federation::Admission admission(
-      authority,
-      PrivateKey::from_pem(
-          view_of(Folder::open(state + "/current").read_secret("identities/authority-tls/key.pem", 65536))),
-      folder.read_secret("customer.key", 4096), facts, system_now);
+  const PrivateKey tls_key = PrivateKey::from_pem(
+      view_of(Folder::open(state + "/current").read_secret("identities/authority-tls/key.pem", 65536)));
+  federation::Admission admission(authority, tls_key, folder.read_secret("customer.key", 4096), facts, system_now);
   std::vector<std::string> all = identities_of(Role::secondary);
   std::vector<std::string> wanted{"member"};
   for (const std::string& each : all) {
@@ -132,17 +162,13 @@ json federation_of(const std::string& state, const tls::Target& target, const st
     joins.push_back(microseconds_of(pid) - before);
   }
   for (Simulated& member : members) {
-    federation::RenewalRequest request{
-        .authority = target,
-        .authority_pin =
-            PrivateKey::from_pem(
-                view_of(Folder::open(state + "/current").read_secret("identities/authority-tls/key.pem", 65536)))
-                .key_digest(),
-        .federation = authority.federation(),
-        .member = member.joined->chains.at("member").front(),
-        .member_key = member.request.identities.front().key,
-        .roots = {authority.root()},
-        .identities = {}};
+    federation::RenewalRequest request{.authority = target,
+                                       .authority_pin = tls_key.key_digest(),
+                                       .federation = authority.federation(),
+                                       .member = member.joined->chains.at("member").front(),
+                                       .member_key = member.request.identities.front().key,
+                                       .roots = {authority.root()},
+                                       .identities = {}};
     for (const std::string& identity : wanted) {
       request.identities.push_back({identity, PrivateKey::generate(KeyType::ecdsa_p256)});
     }
@@ -150,7 +176,9 @@ json federation_of(const std::string& state, const tls::Target& target, const st
     (void)federation::renew(request, system_now);
     renewals.push_back(microseconds_of(pid) - before);
   }
-  return {{"joins", joins}, {"renewals", renewals}};
+  return {{"joins", joins},
+          {"renewals", renewals},
+          {"rotation", rotations(authority, target, tls_key.key_digest(), pid, members.size())}};
 }
 
 int run(const std::vector<std::string>& words) {
