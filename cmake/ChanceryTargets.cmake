@@ -59,6 +59,18 @@ function(chancery_reuse_headers name)
   endif()
 endfunction()
 
+# Eight sources at a time are compiled as one where each of them includes much: what nlohmann's JSON instantiates is then
+# instantiated once. Sources that have names of their own in common with others stay apart (SKIP). `./dev lint` reads each
+# file by itself.
+option(CHANCERY_UNITY "compile several sources of a target as one" ON)
+function(chancery_several_at_a_time name)
+  cmake_parse_arguments(SEVERAL "" "" "SKIP" ${ARGN})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${CHANCERY_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+  if(SEVERAL_SKIP)
+    set_source_files_properties(${SEVERAL_SKIP} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endfunction()
+
 # chancery_library(NAME SOURCES a.cpp … PUBLIC libs… PRIVATE libs…)
 function(chancery_library name)
   cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -75,15 +87,19 @@ function(chancery_program name)
   chancery_reuse_headers(${name} ${PROGRAM_LINKS})
 endfunction()
 
-# chancery_test(NAME SOURCES a_test.cpp … LINKS libs… [TIMEOUT seconds] [SERIAL])
+# chancery_test(NAME SOURCES a_test.cpp … LINKS libs… [TIMEOUT seconds] [SERIAL] [APART])
+# APART: its sources have names in common, and are compiled one by one.
 # One ctest entry per executable; the name is what `./dev test NAME` matches.
 function(chancery_test name)
-  cmake_parse_arguments(TEST "SERIAL" "TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(TEST "SERIAL;APART" "TIMEOUT" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE chancery_options ${TEST_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE CHANCERY_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CHANCERY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   chancery_unoptimised(${name})
+  if(NOT TEST_APART)
+    chancery_several_at_a_time(${name})
+  endif()
   chancery_reuse_heavy_header(${name} chancery_test_header)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests-bin)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -170,7 +170,7 @@ class Ports(SystemTest):
         chunk = b"10000\r\n" + b"A" * 0x10000 + CRLF.encode()
         self.assertEqual(413, self.post(["Transfer-Encoding: chunked"], chunk * 5)[0])
         member = bare_context("chancery-member/1", self.secondary.file("identities/member/fullchain.pem"), self.secondary.file("identities/member/key.pem"))
-        self.assertEqual(413, self.post(["Content-Length: 1048577"], path="/api/v1/heartbeat", port=self.ports["portal"], context=member)[0])
+        self.assertEqual(413, self.post(["Content-Length: 2097153"], path="/api/v1/heartbeat", port=self.ports["portal"], context=member)[0])
         for headers in (["Content-Length: -1"], ["Content-Length: 1x"], ["Content-Length: 0x10"], ["Content-Length: 99999999999999999999"],
                         ["Content-Length: 3", "Content-Length: 4"], ["Content-Length: 3", "Transfer-Encoding: chunked"],
                         ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], ["Content-Length: +3"], ["Content-Length:"]):
