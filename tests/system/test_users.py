@@ -4,6 +4,7 @@ The users must exist while this runs, and their existence changes what `init` by
 namespace of its own with a copy of /etc; where a namespace is not to be had it makes the users for real and removes them
 at the end (ctest runs it alone for that reason).
 """
+import datetime
 import ctypes
 import grp
 import json
@@ -259,11 +260,12 @@ class Users(SystemTest):
         done = primary.cli("init", "--from", output, "--passphrase-file", passphrase)
         self.assertEqual(0, done.code, done)
         self.assertEqual(before, {path: owner for path, owner in owners().items() if path in before})
-        beats = secondary.log("engine").count("heartbeat accepted")
+        rebuilt = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         primary.start()
         self.assert_runs_as_its_user(primary)
         self.assert_modes(primary)
-        await_condition(lambda: secondary.log("engine").count("heartbeat accepted") > beats, "the secondary comes back")
+        await_condition(lambda: any(member["name"] == secondary.name and (member["last_seen"] or "") > rebuilt
+                                    for member in primary.json("federation", "list")["members"]), "the secondary comes back")
         # A user that the machine does not have is named, and nothing is made.
         primary.stop()
         shutil.rmtree(primary.state)
