@@ -205,9 +205,19 @@ std::optional<Rollout> RolloutJournal::unfinished(const Folder& state) {
   return std::nullopt;
 }
 
+// The names in order are the rollouts in order, also within one second and after the clock was set back: the newest is the
+// one that a person goes on with.
 std::string RolloutJournal::new_id(Instant now) const {
-  const SecretBytes random = random_secret(4);
-  return to_compact(now) + "-" + to_hex(view_of(random));
+  const std::string random = "-" + to_hex(view_of(random_secret(4)));
+  const std::vector<std::string> known = ids(state_);
+  std::string id = to_compact(now) + random;
+  if (!known.empty() && id <= known.front()) {
+    std::string newest = known.front().substr(0, known.front().find('-'));
+    for (const std::size_t at : {13U, 11U}) newest.insert(at, ":");
+    for (const std::size_t at : {6U, 4U}) newest.insert(at, "-");
+    id = to_compact(from_rfc3339(newest) + std::chrono::seconds(1)) + random;
+  }
+  return id;
 }
 
 void RolloutJournal::begin(const Rollout& rollout, const RolloutFiles& files) {
