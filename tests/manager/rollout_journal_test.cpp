@@ -33,7 +33,6 @@ TEST_F(RolloutsInOrder, WithinOneSecond) {
   for (int i = 0; i < 12; ++i) begun.push_back(begin(now));
   std::ranges::reverse(begun);
   EXPECT_EQ(begun, RolloutJournal::ids(state_));
-  EXPECT_TRUE(begun.front().starts_with("20270101T000010Z-")) << begun.front();
 }
 
 TEST_F(RolloutsInOrder, AfterTheClockWasSetBack) {
