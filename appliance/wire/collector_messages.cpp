@@ -142,6 +142,12 @@ struct ToJson {
   json operator()(const Revocations& m) const {
     return {{"type", "revocations"}, {"issuers", encoded(m.issuers)}, {"lists", encoded(m.lists)}};
   }
+  json operator()(const Later& m) const {
+    return {{"type", "later"}, {"after", m.after_seconds}, {"within", m.within_seconds}};
+  }
+  json operator()(const Ping&) const { return {{"type", "ping"}}; }
+  json operator()(const Pong&) const { return {{"type", "pong"}}; }
+  json operator()(const Nonce& m) const { return {{"type", "nonce"}, {"nonce", to_base64(m.value)}}; }
 };
 
 }  // namespace
@@ -191,6 +197,16 @@ Message parse_message(const std::string& text_json) {
   if (type == "revocations") {
     return Revocations{binaries(object, "issuers", most_roots, certificate_limit),
                        binaries(object, "lists", most_roots, frame_limit)};
+  }
+  if (type == "later") {
+    return Later{number(object, "after", 0, longest_spread), number(object, "within", 0, longest_spread)};
+  }
+  if (type == "ping") return Ping{};
+  if (type == "pong") return Pong{};
+  if (type == "nonce") {
+    Bytes value = binary(object, "nonce");
+    if (value.size() != nonce_size) throw invalid("\"nonce\" is not of 32 bytes");
+    return Nonce{std::move(value)};
   }
   if (type == "refused") return Refused{text(object, "code"), text(object, "message")};
   throw invalid("a message of unknown type");

@@ -12,6 +12,9 @@
 //   server -> collector   prove        prove these: one connection each, verified with that root alone
 //   collector -> server   proof        on such a connection, after its welcome; the server says it back once it is noted
 //   server -> collector   revocations  CRLs of the federation's issuing CAs, with the CAs
+//   server -> collector   later        it goes, or is too busy: come back then; the server closes
+//   either way            ping         answered by pong, in any order with other messages
+//   either way            nonce        without TLS only (plain_text.h)
 //
 // A collector's id is the hex SHA-256 of its public key (SubjectPublicKeyInfo). Every proof covers a label of its
 // speaker, the TLS exporter of the very session, and the id, so that nothing can be replayed, relayed or reflected.
@@ -25,6 +28,7 @@
 #include <vector>
 
 #include "appliance/tls/connection.h"
+#include "appliance/wire/session_messages.h"
 #include "keystore/x509/private_key.h"
 
 namespace chancery::wire {
@@ -88,8 +92,8 @@ struct Revocations {
   std::vector<Bytes> issuers;  // at most 8
   std::vector<Bytes> lists;    // at most 8; together they fit a frame
 };
-using Message =
-    std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused, Anchors, Holds, Prove, Proof, Revocations>;
+using Message = std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused, Anchors, Holds, Prove, Proof,
+                             Revocations, Later, Ping, Pong, Nonce>;
 
 [[nodiscard]] std::string to_json(const Message& message);
 [[nodiscard]] Message parse_message(const std::string& json);
