@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -47,7 +48,7 @@ struct Connection::State {
   mutable std::mutex mutex;
   bool broken = false;
   std::atomic<bool> wants_write = false;
-  ossl::SslPtr ssl;
+  ossl::SslPtr ssl;  // none: plain text
 
   ~State() {
     if (ssl && !broken && SSL_is_init_finished(ssl.get()) != 0) {
@@ -87,11 +88,32 @@ struct Connection::State {
     }
   }
 
+  Outcome receive(std::span<std::uint8_t> into, std::size_t& count) {
+    if (ssl) return step([&](SSL* link) { return SSL_read_ex(link, into.data(), into.size(), &count); });
+    return plain(::recv(descriptor.get(), into.data(), into.size(), MSG_DONTWAIT), Outcome::wants_read, count);
+  }
+
+  Outcome transmit(ByteView bytes, std::size_t& count) {
+    if (ssl) return step([&](SSL* link) { return SSL_write_ex(link, bytes.data(), bytes.size(), &count); });
+    return plain(::send(descriptor.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
+                 Outcome::wants_write, count);
+  }
+
+  Outcome plain(ssize_t result, Outcome unready, std::size_t& count) const {
+    if (result > 0) {
+      count = static_cast<std::size_t>(result);
+      return Outcome::done;
+    }
+    if (result == 0 || errno == ECONNRESET || errno == EPIPE) return Outcome::closed;
+    if (errno == EAGAIN || errno == EINTR) return unready;
+    throw system_failure(errno, "talk to", peer);
+  }
+
   // Steps until done or closed, waiting in between.
-  template <typename Operation>
-  Outcome finish(Operation operation, Deadline deadline, const char* action) {
+  template <typename Step>
+  Outcome finish(Step next, Deadline deadline, const char* action) {
     for (;;) {
-      const Outcome outcome = step(operation);
+      const Outcome outcome = next();
       if (outcome == Outcome::done || outcome == Outcome::closed) return outcome;
       const short events = outcome == Outcome::wants_read ? POLLIN : POLLOUT;
       if (!wait_for(descriptor.get(), events, deadline)) throw timeout_failure(peer, action);
@@ -128,7 +150,8 @@ Connection Connection::handshake(int descriptor, std::string peer_address, const
   set_peer_check(ssl, state->check.get());
   if (!is_ip_literal(name)) SSL_set_tlsext_host_name(ssl, name.c_str());
   SSL_set_connect_state(ssl);
-  if (state->finish([](SSL* link) { return SSL_do_handshake(link); }, deadline, "TLS handshake") == Outcome::closed) {
+  const auto shake = [&state] { return state->step([](SSL* link) { return SSL_do_handshake(link); }); };
+  if (state->finish(shake, deadline, "TLS handshake") == Outcome::closed) {
     throw Failure({.code = "tls-handshake",
                    .subject = state->peer,
                    .cause = "the peer closed the connection during the TLS handshake",
@@ -145,24 +168,36 @@ Connection Connection::adopt(ssl_st* ssl, int descriptor, std::string peer_addre
   return Connection(std::move(state));
 }
 
+Connection Connection::connect_plain(const Target& target, Deadline deadline) {
+  TcpLink link = connect_tcp(target.host, target.port, deadline);
+  return adopt_plain(link.descriptor.release(), link.peer);
+}
+
+Connection Connection::adopt_plain(int descriptor, std::string peer_address) {
+  auto state = std::make_unique<State>();
+  state->descriptor.reset(descriptor);
+  state->peer = std::move(peer_address);
+  return Connection(std::move(state));
+}
+
 std::size_t Connection::read(std::span<std::uint8_t> into, Deadline deadline) {
   std::size_t count = 0;
-  auto operation = [&](SSL* ssl) { return SSL_read_ex(ssl, into.data(), into.size(), &count); };
-  return state_->finish(operation, deadline, "reading") == Outcome::closed ? 0 : count;
+  const auto next = [&] { return state_->receive(into, count); };
+  return state_->finish(next, deadline, "reading") == Outcome::closed ? 0 : count;
 }
 
 void Connection::write_all(ByteView bytes, Deadline deadline) {
   while (!bytes.empty()) {
     std::size_t count = 0;
-    auto operation = [&](SSL* ssl) { return SSL_write_ex(ssl, bytes.data(), bytes.size(), &count); };
-    if (state_->finish(operation, deadline, "writing") == Outcome::closed) throw closed_failure(state_->peer);
+    const auto next = [&] { return state_->transmit(bytes, count); };
+    if (state_->finish(next, deadline, "writing") == Outcome::closed) throw closed_failure(state_->peer);
     bytes = bytes.subspan(count);
   }
 }
 
 std::optional<std::size_t> Connection::try_read(std::span<std::uint8_t> into) {
   std::size_t count = 0;
-  const Outcome outcome = state_->step([&](SSL* ssl) { return SSL_read_ex(ssl, into.data(), into.size(), &count); });
+  const Outcome outcome = state_->receive(into, count);
   state_->wants_write = outcome == Outcome::wants_write;
   if (outcome == Outcome::closed) return 0;
   return outcome == Outcome::done ? std::optional(count) : std::nullopt;
@@ -171,7 +206,7 @@ std::optional<std::size_t> Connection::try_read(std::span<std::uint8_t> into) {
 std::size_t Connection::try_write(ByteView bytes) {
   if (bytes.empty()) return 0;
   std::size_t count = 0;
-  const Outcome outcome = state_->step([&](SSL* ssl) { return SSL_write_ex(ssl, bytes.data(), bytes.size(), &count); });
+  const Outcome outcome = state_->transmit(bytes, count);
   state_->wants_write = outcome == Outcome::wants_write;
   if (outcome == Outcome::closed) throw closed_failure(state_->peer);
   return outcome == Outcome::done ? count : 0;
@@ -182,7 +217,7 @@ bool Connection::wants_write() const { return state_->wants_write; }
 void Connection::close_writing() noexcept {
   {
     std::lock_guard guard(state_->mutex);
-    if (!state_->broken) SSL_shutdown(state_->ssl.get());
+    if (state_->ssl && !state_->broken) SSL_shutdown(state_->ssl.get());
     ERR_clear_error();
     state_->broken = true;
   }
@@ -191,12 +226,18 @@ void Connection::close_writing() noexcept {
 
 bool Connection::has_buffered() const {
   std::lock_guard guard(state_->mutex);
-  return SSL_pending(state_->ssl.get()) > 0;
+  return state_->ssl && SSL_pending(state_->ssl.get()) > 0;
 }
 
 SecretBytes Connection::exporter(const std::string& label, std::size_t size, ByteView context) const {
   std::lock_guard guard(state_->mutex);
   SSL* ssl = state_->ssl.get();
+  if (ssl == nullptr) {
+    throw Failure({.code = "plain-text",
+                   .subject = state_->peer,
+                   .cause = "this connection has no TLS session to bind a proof to",
+                   .hint = "demand TLS of it: required-level TLSNoPeerAuth or TLSPeerAuth"});
+  }
   // Without the extended master secret a TLS 1.2 exporter does not bind to one session (RFC 7627).
   if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1) {
     throw Failure({.code = "no-extended-master-secret",
@@ -214,24 +255,41 @@ SecretBytes Connection::exporter(const std::string& label, std::size_t size, Byt
 
 std::vector<Certificate> Connection::peer_chain() const {
   std::lock_guard guard(state_->mutex);
+  if (!state_->ssl) return {};
   return peer_chain_of(state_->ssl.get());
 }
 
 bool Connection::peer_verified() const {
   std::lock_guard guard(state_->mutex);
   const SSL* ssl = state_->ssl.get();
+  if (ssl == nullptr) return false;
   if (SSL_is_server(ssl) == 0) return state_->check && state_->check->verified;
   return SSL_get0_peer_certificate(ssl) != nullptr && SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
 bool Connection::was_resumed() const {
   std::lock_guard guard(state_->mutex);
-  return SSL_session_reused(state_->ssl.get()) != 0;
+  return state_->ssl && SSL_session_reused(state_->ssl.get()) != 0;
 }
 
-std::string Connection::protocol() const { return SSL_get_version(state_->ssl.get()); }
+bool Connection::is_plain() const { return !state_->ssl; }
+
+// What a session still needs is in the SSL itself since TLS 1.3 (keys, transcript, exporter secret); before, the
+// exporter takes the master secret from here. That no session is set is a state OpenSSL knows: every SSL begins so.
+void Connection::shed_session() {
+  std::lock_guard guard(state_->mutex);
+  SSL* ssl = state_->ssl.get();
+  if (ssl == nullptr || state_->broken || SSL_version(ssl) < TLS1_3_VERSION || SSL_is_init_finished(ssl) == 0) return;
+  const long verdict = SSL_get_verify_result(ssl);
+  SSL_set_session(ssl, nullptr);
+  SSL_set_verify_result(ssl, verdict);
+  ERR_clear_error();
+}
+
+std::string Connection::protocol() const { return state_->ssl ? SSL_get_version(state_->ssl.get()) : "TCP/IP"; }
 
 std::string Connection::cipher() const {
+  if (!state_->ssl) return "";
   const char* name = SSL_get_cipher_name(state_->ssl.get());
   return name != nullptr ? name : "";
 }
@@ -239,6 +297,7 @@ std::string Connection::cipher() const {
 std::string Connection::alpn() const {
   const unsigned char* name = nullptr;
   unsigned size = 0;
+  if (!state_->ssl) return "";
   SSL_get0_alpn_selected(state_->ssl.get(), &name, &size);
   return {reinterpret_cast<const char*>(name), size};
 }

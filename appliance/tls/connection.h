@@ -44,6 +44,10 @@ class Connection {
                                             const ClientContext& context, Deadline deadline);
   // A handshake that a server side has finished elsewhere (event loop): takes both over.
   [[nodiscard]] static Connection adopt(ssl_st* ssl, int descriptor, std::string peer_address);
+  // TCP alone, where a level allows plain text (D1, D2): read and written like the others, protected by nothing.
+  // protocol() is then "TCP/IP", exporter() Failure("plain-text"), and there is no peer certificate.
+  [[nodiscard]] static Connection connect_plain(const Target& target, Deadline deadline);
+  [[nodiscard]] static Connection adopt_plain(int descriptor, std::string peer_address);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();  // sends close_notify without waiting
@@ -66,6 +70,10 @@ class Connection {
   std::vector<Certificate> peer_chain() const;  // leaf first, as sent; empty: none
   bool peer_verified() const;
   bool was_resumed() const;
+  bool is_plain() const;
+  // For a server that holds thousands of idle connections: gives back what only new handshakes, cipher(), peer_chain()
+  // and peer_verified() need of the TLS session, which say nothing from then on. Nothing happens before TLS 1.3.
+  void shed_session();
   std::string protocol() const;  // "TLSv1.3"
   std::string cipher() const;
   std::string alpn() const;
