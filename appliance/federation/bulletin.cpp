@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/federation/authority_link.h"
+#include "appliance/federation/strict_json.h"
 #include "keystore/bytes/cursor.h"
 #include "keystore/bytes/text_encoding.h"
 
@@ -13,75 +14,38 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* label = "chancery bulletin 1 authority";
-constexpr int deepest = 3;
 constexpr std::size_t most_certificates = 64;
 constexpr std::size_t most_lists = 8;
+constexpr std::size_t longest_word = 64;
+constexpr std::size_t longest_signature = 1024;
 constexpr std::size_t longest_text = std::size_t{1} * 1024 * 1024;
 
-[[noreturn]] void invalid(const std::string& cause) {
-  throw Failure({.code = "bulletin-invalid",
-                 .subject = "the authority's bulletin",
-                 .cause = cause,
-                 .hint = "check that primary and secondary run versions of Chancery that fit together; nothing was "
-                         "changed"});
-}
+constexpr MessageKind kind{
+    .code = "bulletin-invalid",
+    .subject = "the authority's bulletin",
+    .hint = "check that primary and secondary run versions of Chancery that fit together; nothing was changed",
+    .deepest = 3};
 
-json parse(std::string_view text) {
-  const auto watch = [](int depth, json::parse_event_t, json&) {
-    if (depth > deepest) invalid("it is nested too deeply");
-    return true;
-  };
-  json document;
+[[noreturn]] void invalid(const std::string& cause) { refuse_message(kind, cause); }
+
+Certificate certificate(const Members& members, const json& value) {
+  const std::string pem = members.text_in(value, "a certificate", longest_text);
   try {
-    document = json::parse(text, watch);
-  } catch (const json::exception&) {
-    // The library's message would quote the input.
-    invalid("it is not JSON");
-  }
-  if (!document.is_object()) invalid("it is not an object");
-  return document;
-}
-
-const json& member(const json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end()) invalid(std::string(name) + " is missing");
-  return *found;
-}
-
-std::string text(const json& object, const char* name) {
-  const json& value = member(object, name);
-  if (!value.is_string()) invalid(std::string(name) + " is not a text");
-  return value.get<std::string>();
-}
-
-std::int64_t number(const json& object, const char* name) {
-  const json& value = member(object, name);
-  if (!value.is_number_integer() || value < json(0) || value > json(std::int64_t{1} << 40)) {
-    invalid(std::string(name) + " is not a number in its range");
-  }
-  return value.get<std::int64_t>();
-}
-
-Certificate certificate(const json& value) {
-  if (!value.is_string()) invalid("a certificate is not a text");
-  try {
-    return one_certificate(value.get<std::string>(), "the authority's bulletin");
+    return one_certificate(pem, "the authority's bulletin");
   } catch (const Failure&) {
     invalid("a certificate in it cannot be read");
   }
 }
 
-std::vector<Certificate> certificates(const json& object, const char* name) {
-  const json& list = member(object, name);
-  if (!list.is_array() || list.size() > most_certificates) invalid(std::string(name) + " is not a list of its size");
+std::vector<Certificate> certificates(Members& members, const char* name) {
   std::vector<Certificate> all;
-  for (const json& each : list) all.push_back(certificate(each));
+  for (const json& each : members.array(name, most_certificates)) all.push_back(certificate(members, each));
   return all;
 }
 
-std::optional<Certificate> certificate_or_none(const json& object, const char* name) {
-  const json& value = member(object, name);
-  return value.is_null() ? std::nullopt : std::optional(certificate(value));
+std::optional<Certificate> certificate_or_none(Members& members, const char* name) {
+  const json& value = members.any(name);
+  return value.is_null() ? std::nullopt : std::optional(certificate(members, value));
 }
 
 json pem_or_null(const std::optional<Certificate>& certificate) {
@@ -151,21 +115,23 @@ std::string write_bulletin(const Bulletin& bulletin) {
       .dump();
 }
 
+// Members that nobody here knows are let pass: a primary may run a later version than its secondaries.
 Bulletin read_bulletin(std::string_view body) {
   if (body.size() > longest_text) invalid("it is too long");
-  const json document = parse(body);
-  const std::optional<authority::Phase> phase = authority::phase_named(text(document, "phase"));
+  const json document = parse_strictly(body, kind);
+  Members members(document, kind);
+  const std::optional<authority::Phase> phase = authority::phase_named(members.text("phase", longest_word));
   if (!phase) invalid("its phase is none that is known here");
-  Bulletin bulletin{.federation = text(document, "federation"),
-                    .number = static_cast<std::uint64_t>(number(document, "number")),
+  Bulletin bulletin{.federation = members.text("federation", longest_word),
+                    .number = static_cast<std::uint64_t>(members.number("number")),
                     .phase = *phase,
-                    .since = Instant{std::chrono::seconds{number(document, "since")}},
-                    .roots = certificates(document, "roots"),
-                    .root = certificate(member(document, "root")),
-                    .issuing = certificate(member(document, "issuing")),
-                    .former_issuing = certificate_or_none(document, "former_issuing"),
-                    .cross = certificate_or_none(document, "cross"),
-                    .retired = certificates(document, "retired")};
+                    .since = Instant{std::chrono::seconds{members.number("since")}},
+                    .roots = certificates(members, "roots"),
+                    .root = certificate(members, members.any("root")),
+                    .issuing = certificate(members, members.any("issuing")),
+                    .former_issuing = certificate_or_none(members, "former_issuing"),
+                    .cross = certificate_or_none(members, "cross"),
+                    .retired = certificates(members, "retired")};
   expect_sound(bulletin);
   return bulletin;
 }
@@ -184,23 +150,17 @@ std::string write_news(const SignedBulletin& bulletin, const std::vector<Bytes>&
 
 News read_news(std::string_view body, const Bytes& authority_key, const std::string& federation) {
   if (body.size() > bulletin_limit) invalid("it is too long");
-  const json document = parse(body);
-  const auto binary = [](const json& value) {
-    try {
-      if (value.is_string()) return from_base64(value.get_ref<const std::string&>());
-    } catch (const Failure&) {
-    }
-    invalid("something in it is not base64");
-  };
-  const std::string said = text(document, "bulletin");
-  if (!verify_signature(authority_key, signed_bytes(said), binary(member(document, "signature")))) {
+  const json document = parse_strictly(body, kind);
+  Members members(document, kind);
+  const std::string said = members.text("bulletin", longest_text);
+  if (!verify_signature(authority_key, signed_bytes(said), members.binary("signature", longest_signature))) {
     invalid("its signature is wrong");
   }
   News news{.bulletin = read_bulletin(said), .lists = {}};
   if (news.bulletin.federation != federation) invalid("it is of another federation");
-  const json& lists = member(document, "lists");
-  if (!lists.is_array() || lists.size() > most_lists) invalid("lists is not a list of its size");
-  for (const json& each : lists) news.lists.push_back(binary(each));
+  for (const json& each : members.array("lists", most_lists)) {
+    news.lists.push_back(members.binary_in(each, "a list", bulletin_limit));
+  }
   return news;
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/federation/strict_json.h"
 #include "keystore/bytes/cursor.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -12,73 +13,25 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* label = "chancery proof 1 member";
-constexpr int deepest = 3;
 constexpr std::size_t most_proofs = 256;
 constexpr std::size_t longest_who = 4096;
 constexpr std::size_t longest_why = 512;
 constexpr std::size_t longest_signature = 1024;
 constexpr std::size_t digest_size = 32;
 
-[[noreturn]] void malformed(const std::string& cause) {
-  throw Failure({.code = "proof-malformed",
-                 .subject = "proof of an anchor",
-                 .cause = cause,
-                 .hint = "check that both sides run versions of Chancery that fit together"});
-}
-
-json parse(std::string_view text, std::size_t members) {
-  const auto watch = [](int depth, json::parse_event_t, json&) {
-    if (depth > deepest) malformed("it is nested too deeply");
-    return true;
-  };
-  json document;
-  try {
-    document = json::parse(text, watch);
-  } catch (const json::exception&) {
-    // The library's message would quote the input.
-    malformed("it is not JSON");
-  }
-  if (!document.is_object() || document.size() != members) malformed("it has members that nobody knows, or too few");
-  return document;
-}
-
-std::string text(const json& object, const char* name, std::size_t limit) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) malformed(std::string(name) + " is missing or not a text");
-  if (found->get_ref<const std::string&>().size() > limit) malformed(std::string(name) + " is too long");
-  return found->get<std::string>();
-}
-
-Bytes digest(const json& object, const char* name) {
-  Bytes bytes;
-  try {
-    bytes = from_hex(text(object, name, 2 * digest_size));
-  } catch (const Failure&) {
-    malformed(std::string(name) + " is not hex");
-  }
-  if (bytes.size() != digest_size) malformed(std::string(name) + " is not of 32 bytes");
-  return bytes;
-}
-
-Bytes binary(const json& object, const char* name, std::size_t limit) {
-  Bytes bytes;
-  try {
-    bytes = from_base64(text(object, name, 2 * limit));
-  } catch (const Failure&) {
-    malformed(std::string(name) + " is not base64");
-  }
-  return bytes;
-}
+constexpr MessageKind kind{.code = "proof-malformed",
+                           .subject = "proof of an anchor",
+                           .hint = "check that both sides run versions of Chancery that fit together",
+                           .deepest = 3};
 
 AnchorProof proof_in(const json& value) {
-  if (!value.is_object() || value.size() != 4) malformed("a proof in it is none");
-  const auto proven = value.find("proven");
-  if (proven == value.end() || !proven->is_boolean()) malformed("proven is neither true nor false");
-  AnchorProof proof{.kind = text(value, "kind", 16),
-                    .who = text(value, "who", longest_who),
-                    .is_proven = proven->get<bool>(),
-                    .why = text(value, "why", longest_why)};
-  if (proof.kind != "member" && proof.kind != "trust-store") malformed("a kind that nobody knows");
+  Members members(value, kind);
+  AnchorProof proof{.kind = members.text("kind", 16),
+                    .who = members.text("who", longest_who),
+                    .is_proven = members.flag("proven"),
+                    .why = members.text("why", longest_why)};
+  members.expect_no_more();
+  if (proof.kind != "member" && proof.kind != "trust-store") refuse_message(kind, "a kind that nobody knows");
   return proof;
 }
 
@@ -102,18 +55,16 @@ std::string write_proof(const ProofStatement& statement, const Bytes& signature)
 }
 
 SignedProof read_proof(std::string_view body) {
-  if (body.size() > proof_limit) malformed("it is too long");
-  const json document = parse(body, 5);
-  const auto time = document.find("time");
-  if (time == document.end() || !time->is_number_integer() || *time < json(0) || *time > json(std::int64_t{1} << 40)) {
-    malformed("time is not a number in its range");
-  }
-  SignedProof message{.statement = {.certificate = digest(document, "certificate"),
-                                    .nonce = binary(document, "nonce", nonce_size),
-                                    .time = time->get<std::int64_t>(),
-                                    .report = text(document, "report", proof_limit)},
-                      .signature = binary(document, "signature", longest_signature)};
-  if (message.statement.nonce.size() != nonce_size) malformed("nonce is not of 32 bytes");
+  if (body.size() > proof_limit) refuse_message(kind, "it is too long");
+  const json document = parse_strictly(body, kind);
+  Members members(document, kind);
+  SignedProof message{.statement = {.certificate = members.hex("certificate", digest_size),
+                                    .nonce = members.binary("nonce", nonce_size),
+                                    .time = members.number("time"),
+                                    .report = members.text("report", proof_limit)},
+                      .signature = members.binary("signature", longest_signature)};
+  members.expect_no_more();
+  if (message.statement.nonce.size() != nonce_size) refuse_message(kind, "nonce is not of 32 bytes");
   return message;
 }
 
@@ -128,13 +79,11 @@ std::string write_report(const ReportText& report) {
 }
 
 ReportText read_report(std::string_view body) {
-  const json document = parse(body, 2);
-  ReportText report{.root_sha256 = to_hex(digest(document, "root")), .proofs = {}};
-  const auto proofs = document.find("proofs");
-  if (proofs == document.end() || !proofs->is_array() || proofs->size() > most_proofs) {
-    malformed("proofs is not a list of its size");
-  }
-  for (const json& each : *proofs) report.proofs.push_back(proof_in(each));
+  const json document = parse_strictly(body, kind);
+  Members members(document, kind);
+  ReportText report{.root_sha256 = to_hex(members.hex("root", digest_size)), .proofs = {}};
+  for (const json& each : members.array("proofs", most_proofs)) report.proofs.push_back(proof_in(each));
+  members.expect_no_more();
   return report;
 }
 

@@ -1,9 +1,8 @@
 #include "appliance/federation/signed_renewal.h"
 
 #include "appliance/federation/authority_link.h"
-#include "appliance/federation/join_wire.h"
+#include "appliance/federation/renewal_exchange.h"
 #include "appliance/federation/reply_proof.h"
-#include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/der.h"
 
 namespace chancery::federation {
@@ -33,85 +32,29 @@ bool is_client(const Certificate& certificate) {
   return std::find(usages.begin(), usages.end(), client_auth) != usages.end();
 }
 
-class Exchanged {
- public:
-  Exchanged(const SignedRenewal& request, const Clock& clock)
-      : request_(request),
-        clock_(clock),
-        peer_(address_of(request.authority)),
-        identity_(is_client(request.certificate) ? "client" : "server") {
-    statement_.token_id = from_hex(request.certificate.fingerprint());
-    statement_.requests.push_back({identity_, CertificateRequest::make(request.next, {})});
-    const SecretBytes nonce = random_secret(nonce_size);
-    statement_.nonce.assign(nonce.begin(), nonce.end());
-    statement_.time = clock().time_since_epoch().count();
-  }
-
-  http::Request make(const tls::Connection& connection) {
-    authority_key_ = key_in(connection.peer_chain().at(0), peer_);
-    session_secret_ = connection.exporter(renewal_session_label, session_secret_size);
-    const SecretBytes transcript = joiner_transcript(statement_, view_of(session_secret_), Exchange::renewal);
-    return {.method = "POST",
-            .path = "/renew",
-            .content_type = "application/json",
-            .body = write_renewal({statement_, request_.key.sign(view_of(transcript))}),
-            .headers = host_header(connection)};
-  }
-
-  std::vector<Certificate> check(const http::Reply& reply) const {
-    if (reply.status != 200) refused(reply, clock_(), peer_);
-    try {
-      return proven(read_signed_reply(reply.body));
-    } catch (const Failure& failure) {
-      if (failure.code() != "join-malformed" && failure.code() != "not-a-certificate") throw;
-      reply_invalid(peer_, failure.cause());
-    }
-  }
-
- private:
-  std::vector<Certificate> proven(const SignedReply& reply) const {
-    const SecretBytes transcript =
-        authority_transcript(statement_, view_of(session_secret_), reply.text, Exchange::renewal);
-    if (!verify_signature(authority_key_, view_of(transcript), reply.signature)) {
-      reply_invalid(peer_, "its signature is wrong");
-    }
-    const RenewalText text = read_renewal_text(reply.text);
-    if (text.nonce != statement_.nonce) reply_invalid(peer_, "it answers another question");
-    check_skew(text.time, clock_(), peer_);
-    const auto found = text.chains_pem.find(identity_);
-    if (found == text.chains_pem.end() || text.chains_pem.size() != 1) reply_invalid(peer_, "it has other identities");
-    std::vector<Certificate> chain;
-    for (const std::string& pem : found->second) chain.push_back(one_certificate(pem, peer_));
-    std::vector<std::string> names;
-    for (const AlternativeName& name : request_.certificate.names()) names.push_back(name.value);
-    prove_chain({.identity = identity_,
-                 .names = names,
-                 .uri = {},
-                 .server = identity_ == "server",
-                 .client = identity_ == "client"},
-                chain, request_.roots, request_.next, clock_());
-    return chain;
-  }
-
-  const SignedRenewal& request_;
-  const Clock& clock_;
-  std::string peer_;
-  std::string identity_;
-  JoinStatement statement_;
-  Bytes authority_key_;
-  SecretBytes session_secret_;
-};
-
 }  // namespace
 
 std::vector<Certificate> renew_signed(const SignedRenewal& request, const Clock& clock) {
+  const std::string peer = address_of(request.authority);
   const tls::ClientContext context(trusting(request.roots));
-  Exchanged exchange(request, clock);
-  std::vector<Certificate> chain;
+  const bool client = is_client(request.certificate);
+  const std::vector<JoinIdentity> wanted{{client ? "client" : "server", request.next}};
+  std::vector<std::string> names;
+  for (const AlternativeName& name : request.certificate.names()) names.push_back(name.value);
+  RenewalExchange exchange(peer, request.certificate, request.key, wanted, clock);
+  const auto prove = [&](const JoinIdentity& each, const std::vector<Certificate>& chain) {
+    prove_chain({.identity = each.identity, .names = names, .uri = {}, .server = !client, .client = client}, chain,
+                request.roots, each.key, clock());
+  };
+  std::map<std::string, std::vector<Certificate>> chains;
   (void)http::request_bound(
-      request.authority, context, [&](const tls::Connection& connection) { return exchange.make(connection); },
-      [&](const tls::Connection&, const http::Reply& reply) { chain = exchange.check(reply); }, request.deadline);
-  return chain;
+      request.authority, context,
+      [&](const tls::Connection& connection) {
+        return exchange.ask(connection, key_in(connection.peer_chain().at(0), peer));
+      },
+      [&](const tls::Connection&, const http::Reply& reply) { chains = exchange.check(reply, "", prove); },
+      request.deadline);
+  return chains.at(wanted.front().identity);
 }
 
 }  // namespace chancery::federation
