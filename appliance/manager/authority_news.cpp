@@ -7,6 +7,13 @@
 
 namespace chancery::manager {
 
+Failure not_joined(const Bench& bench) {
+  return Failure({.code = "not-joined",
+                  .subject = bench.appliance.name,
+                  .cause = "this appliance is in no federation: there is no authority to ask",
+                  .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
+}
+
 tls::Target authority_target(const FederationFacts& facts) {
   return {.host = facts.authority_host, .port = facts.authority_port, .name = {}};
 }
@@ -26,12 +33,7 @@ Sha256 authority_pin(const FederationFacts& facts) {
 
 federation::News news_of_authority(Bench& bench) {
   const auto facts = FederationFacts::read(bench.current());
-  if (!facts) {
-    throw Failure({.code = "not-joined",
-                   .subject = bench.appliance.name,
-                   .cause = "this appliance is in no federation",
-                   .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
-  }
+  if (!facts) throw not_joined(bench);
   if (bench.appliance.role == Role::secondary) {
     return federation::fetch_news(authority_target(*facts), authority_pin(*facts), facts->federation);
   }

@@ -14,6 +14,7 @@ namespace chancery::manager {
 
 [[nodiscard]] federation::News news_of_authority(Bench& bench);
 
+[[nodiscard]] Failure not_joined(const Bench& bench);
 // Where the authority is, and the SHA-256 of its key. Failure("federation-damaged").
 [[nodiscard]] tls::Target authority_target(const FederationFacts& facts);
 [[nodiscard]] Sha256 authority_pin(const FederationFacts& facts);

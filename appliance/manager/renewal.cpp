@@ -11,6 +11,7 @@
 
 #include "appliance/federation/renewal.h"
 #include "appliance/manager/authority_desk.h"
+#include "appliance/manager/authority_news.h"
 #include "appliance/manager/federation_facts.h"
 #include "appliance/manager/kept_keys.h"
 #include "appliance/manager/knowledge.h"
@@ -25,36 +26,12 @@ using nlohmann::json;
 
 constexpr const char* roots_path = "trust/federation/roots.pem";
 
-Failure not_joined(const Appliance& appliance) {
-  return Failure({.code = "not-joined",
-                  .subject = appliance.name,
-                  .cause = "this appliance is in no federation, so nobody issued what could be renewed",
-                  .hint = "join one first: chancery federation join --primary HOST:PORT --token-file F"});
-}
-
-Sha256 pin_of(const FederationFacts& facts) {
-  const Bytes pin = from_hex(facts.authority_pin);
-  Sha256 digest{};
-  if (pin.size() != digest.size()) {
-    throw Failure({.code = "federation-damaged",
-                   .subject = FederationFacts::path,
-                   .cause = "it does not say which key the federation's authority has",
-                   .hint = "go back to a generation that has it: chancery generation rollback N; or join again"});
-  }
-  std::copy(pin.begin(), pin.end(), digest.begin());
-  return digest;
-}
-
-tls::Target authority_of(const FederationFacts& facts) {
-  return {.host = facts.authority_host, .port = facts.authority_port, .name = {}};
-}
-
 Material from_primary(Bench& bench, const FederationFacts& facts, const std::vector<std::string>& wanted,
                       const std::vector<Certificate>& roots) {
   const auto member = change::read_identity(bench.current(), "identities/member");
-  if (!member || !member->key || roots.empty()) throw not_joined(bench.appliance);
-  const federation::RenewalRequest request{.authority = authority_of(facts),
-                                           .authority_pin = pin_of(facts),
+  if (!member || !member->key || roots.empty()) throw not_joined(bench);
+  const federation::RenewalRequest request{.authority = authority_target(facts),
+                                           .authority_pin = authority_pin(facts),
                                            .federation = facts.federation,
                                            .member = member->leaf,
                                            .member_key = *member->key,
@@ -125,7 +102,7 @@ json planned(Bench& bench, const FederationFacts& facts, const RenewalNeed& need
   for (json& identity : plan["identities"]) identity["after"] = "issued at the renewal";
   plan["renews"] = wanted;
   if (bench.appliance.role == Role::secondary) {
-    const auto seen = federation::look_at_authority(authority_of(facts), pin_of(facts));
+    const auto seen = federation::look_at_authority(authority_target(facts), authority_pin(facts));
     plan["authority"] = facts.authority_host + ":" + std::to_string(facts.authority_port) + ", " + seen.protocol +
                         ", its key is the one this appliance knows";
   } else {
@@ -187,7 +164,7 @@ RenewalNeed renewal_need(const backup::Generation& generation, const Appliance& 
 Material obtain(Bench& bench, AuthorityDesk* desk, const Material& defaults, const std::vector<std::string>& wanted,
                 const std::vector<Certificate>& roots) {
   const auto facts = FederationFacts::read(bench.current());
-  if (!facts) throw not_joined(bench.appliance);
+  if (!facts) throw not_joined(bench);
   return desk == nullptr ? from_primary(bench, *facts, wanted, roots)
                          : from_own_authority(bench, *desk, *facts, defaults, wanted);
 }
@@ -200,7 +177,7 @@ void after_renewal(Bench& bench, AuthorityDesk* desk, const Material& material) 
 json federation_renew(Bench& bench, Call& call) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", federation renew");
   const auto facts = FederationFacts::read(bench.current());
-  if (!facts) throw not_joined(bench.appliance);
+  if (!facts) throw not_joined(bench);
   const RenewalNeed need = renewal_need(bench.current(), bench.appliance);
   const bool only_due = call.flag("due_only");
   if (need.defaults.empty() || (only_due && bench.now() < *need.next)) return nothing_due(need, bench);
