@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t bytes_a_second = std::size_t{8} * 1024 * 1024;
 constexpr std::size_t handshakes_a_second = 200;
 constexpr std::size_t longest_spread = 3600;
+constexpr std::size_t returns_a_second = 500;  // after this engine has ended
+constexpr int busy_pause = 30;
+// What is said most often, and needs no parser.
+constexpr std::string_view ping = R"({"type":"ping"})";
+constexpr std::string_view pong = R"({"type":"pong"})";
 
 bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::ranges::find(all, one) != all.end();
@@ -22,45 +27,84 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
 
 Ingest::Ingest(IngestOptions options, Devices& devices)
     : options_(std::move(options)), devices_(devices), trust_(std::make_shared<FederationTrust>()) {
+  keeper_ = std::make_shared<wire::DoorKeeper>(
+      wire::DoorKeeper{.customer_key = options_.customer_key,
+                       .is_known = [this](const std::string& id) { return devices_.is_known(id); },
+                       .enter = [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); },
+                       .is_blocked = [this](const std::string& id) { return devices_.is_blocked(id); },
+                       .too_busy = [this]() -> std::optional<wire::Later> {
+                         if (!options_.is_behind || !options_.is_behind()) return std::nullopt;
+                         return wire::Later{.after_seconds = busy_pause, .within_seconds = busy_pause};
+                       }});
   wire::ChannelHandlers handlers;
-  handlers.on_begin = [this](wire::Session& session) {
-    wire::set_door(session, {.transcript = {},
-                             .customer_key = options_.customer_key,
-                             .is_known = [this](const std::string& id) { return devices_.is_known(id); },
-                             .enter = [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); },
-                             .is_blocked = [this](const std::string& id) { return devices_.is_blocked(id); }});
-  };
+  handlers.on_begin = [this](wire::Session& session) { begin(session); };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
     wire::CollectorDoor& door = wire::door_of(session);
+    if (door.is_open() && text == ping) return session.send(pong);
     const wire::Message message = wire::parse_message(text);
     if (door.is_open()) return take(session, door.id(), message);
-    const wire::DoorAnswer answer = door.take(message);
-    if (answer.reply) session.send(wire::to_json(*answer.reply));
-    if (answer.refused) {
-      spdlog::warn("[{}] collector {} refused: {}", session.number(), session.connection().peer_address(),
-                   std::get<wire::Refused>(*answer.reply).message);
-      session.end();
-    }
-    if (answer.opened) {
-      session.send(wire::to_json(wire::Welcome{options_.server_name, door.server_proof(), options_.interval_seconds}));
-      devices_.session_began(door.id());
-      spdlog::info("[{}] collector {} accepted from {} [{}], id {}", session.number(), session.endpoint(),
-                   session.connection().peer_address(), session.connection().protocol(), door.id().substr(0, 16));
-      tell(session);
-    }
+    greet(session, door.take(message));
   };
   handlers.on_end = [this](wire::Session& session) {
     told_.erase(session.number());
     const wire::CollectorDoor& door = wire::door_of(session);
     if (!door.is_open()) return;
     devices_.session_ended(door.id());
+    if (session.connection().is_plain()) --plain_;
     spdlog::info("[{}] collector {} has gone", session.number(), door.id().substr(0, 16));
   };
   handlers.idle = std::chrono::seconds(options_.interval_seconds) * 6 + std::chrono::seconds(15);
   channel_ = std::make_unique<wire::ChannelServer>(std::move(handlers));
 }
 
-Ingest::~Ingest() = default;
+// Whoever is here is told to come back, each at a moment of its own, so that the next engine is not stormed.
+Ingest::~Ingest() {
+  const auto spread = static_cast<int>(1 + channel_->sessions() / returns_a_second);
+  const std::string later =
+      wire::to_json(wire::Later{.after_seconds = 0, .within_seconds = std::min<int>(spread, longest_spread)});
+  channel_->stop([&later](wire::Session& session) {
+    session.send(later);
+    session.end();
+  });
+}
+
+void Ingest::begin(wire::Session& session) {
+  wire::set_door(session, keeper_);
+  if (channel_->sessions() <= options_.most_sessions) return;
+  spdlog::warn("[{}] {} is sent away for now: {} sessions are all that this engine may hold", session.number(),
+               session.connection().peer_address(), options_.most_sessions);
+  session.send(wire::to_json(wire::Later{.after_seconds = busy_pause, .within_seconds = busy_pause}));
+  session.end();
+}
+
+void Ingest::greet(wire::Session& session, const wire::DoorAnswer& answer) {
+  if (answer.reply) session.send(wire::to_json(*answer.reply));
+  if (answer.refused) {
+    const auto* refused = std::get_if<wire::Refused>(&*answer.reply);
+    spdlog::warn("[{}] collector {} refused: {}", session.number(), session.connection().peer_address(),
+                 refused != nullptr ? refused->message : "too busy for a new one, it comes back later");
+    session.end();
+  }
+  if (!answer.opened) return;
+  const wire::CollectorDoor& door = wire::door_of(session);
+  const tls::Connection& link = session.connection();
+  session.send(wire::to_json(wire::Welcome{options_.server_name, door.server_proof(), options_.interval_seconds}));
+  devices_.session_began(door.id());
+  if (link.is_plain()) ++plain_;
+  spdlog::info("[{}] collector {} accepted from {} [{}{}], id {}", session.number(), session.endpoint(),
+               link.peer_address(), link.protocol(), link.is_plain() ? " UNPROTECTED" : "", door.id().substr(0, 16));
+  tell(session);
+  session.settle();
+}
+
+void Ingest::end_plain(const std::function<bool(const std::string& endpoint)>& may_be_plain) {
+  if (plain_ == 0) return;
+  channel_->for_each([may_be_plain](wire::Session& session) {
+    if (!session.connection().is_plain() || may_be_plain(session.endpoint())) return;
+    session.send(wire::to_json(wire::Refused{"tls-required", "this endpoint takes no plain text any more"}));
+    session.end();
+  });
+}
 
 void Ingest::adopt(tls::Connection connection, const std::string& endpoint) {
   channel_->adopt(std::move(connection), endpoint);
@@ -105,6 +149,7 @@ void Ingest::end_blocked() {
 }
 
 std::size_t Ingest::tell(wire::Session& session) {
+  if (session.connection().is_plain()) return 0;  // nothing that is learned there could be believed
   const auto now = trust();
   Told& told = told_[session.number()];
   if (told.trust == now || now->anchors.empty()) return 0;
@@ -153,7 +198,9 @@ void Ingest::take_holds(wire::Session& session, const std::string& id, const wir
 void Ingest::take_proof(wire::Session& session, const std::string& id, const wire::Proof& proof) {
   const auto now = trust();
   const auto reached = now->reached.find(session.endpoint());
-  if (session.connection().was_resumed() || reached == now->reached.end() || !contains(reached->second, proof.root)) {
+  const tls::Connection& link = session.connection();
+  if (link.is_plain() || link.was_resumed() || reached == now->reached.end() ||
+      !contains(reached->second, proof.root)) {
     session.send(wire::to_json(wire::Refused{"not-proven", "what was served here does not end at that root"}));
     session.end();
     return;

@@ -10,7 +10,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "appliance/wire/channel_server.h"
+#include "appliance/wire/collector_door.h"
 #include "engine/devices.h"
 #include "engine/federation_trust.h"
 
@@ -20,6 +20,10 @@ struct IngestOptions {
   std::string server_name;                    // said in the welcome
   std::function<SecretBytes()> customer_key;  // of the generation in force
   int interval_seconds = 5;                   // between two reports of a collector
+  // More would be more than the process may have open; whoever comes then is told to come back later.
+  std::size_t most_sessions = 1'000'000;
+  // Too much waits to be written: collectors that are not known yet are told to come back later.
+  std::function<bool()> is_behind = {};
 };
 
 class Ingest {
@@ -33,9 +37,14 @@ class Ingest {
   void tell_news();
   // Ends the sessions of collectors that are blocked now.
   void end_blocked();
+  // Collectors that are connected without TLS now; those are ended whose endpoint takes no plain text any more.
+  std::size_t plain() const { return plain_; }
+  void end_plain(const std::function<bool(const std::string& endpoint)>& may_be_plain);
 
  private:
   std::shared_ptr<const FederationTrust> trust() const;
+  void begin(wire::Session& session);
+  void greet(wire::Session& session, const wire::DoorAnswer& answer);
   void take(wire::Session& session, const std::string& id, const wire::Message& message);
   void take_holds(wire::Session& session, const std::string& id, const wire::Holds& holds);
   void take_proof(wire::Session& session, const std::string& id, const wire::Proof& proof);
@@ -43,6 +52,8 @@ class Ingest {
 
   IngestOptions options_;
   Devices& devices_;
+  std::shared_ptr<const wire::DoorKeeper> keeper_;
+  std::atomic<std::size_t> plain_ = 0;
   mutable std::mutex mutex_;
   std::shared_ptr<const FederationTrust> trust_;
   std::atomic<bool> has_news_ = false;

@@ -21,15 +21,14 @@ std::optional<EngineView> choose(const Engines& engines) {
 
 Assignment::Assignment(AssignmentOptions options, const Engines& engines)
     : options_(std::move(options)), engines_(engines) {
+  // A portal keeps no list of collectors: every visit proves the Customer Key.
+  const auto keeper =
+      std::make_shared<const wire::DoorKeeper>(wire::DoorKeeper{.customer_key = options_.customer_key,
+                                                                .is_known = [](const std::string&) { return false; },
+                                                                .enter = [](const std::string&, const Bytes&) {},
+                                                                .is_blocked = options_.is_blocked});
   wire::ChannelHandlers handlers;
-  handlers.on_begin = [this](wire::Session& session) {
-    // A portal keeps no list of collectors: every visit proves the Customer Key.
-    wire::set_door(session, {.transcript = {},
-                             .customer_key = options_.customer_key,
-                             .is_known = [](const std::string&) { return false; },
-                             .enter = [](const std::string&, const Bytes&) {},
-                             .is_blocked = options_.is_blocked});
-  };
+  handlers.on_begin = [keeper](wire::Session& session) { wire::set_door(session, keeper); };
   handlers.on_frame = [this](wire::Session& session, const std::string& text) {
     wire::CollectorDoor& door = wire::door_of(session);
     const wire::DoorAnswer answer = door.take(wire::parse_message(text));

@@ -17,6 +17,7 @@
 #include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
 #include "appliance/settings/guarded.h"
+#include "appliance/sign_in/sign_in_log.h"
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
 #include "keystore/files/lock.h"
@@ -29,6 +30,7 @@ constexpr char collector_protocol[] = "chancery-collector/1";
 constexpr char retired_path[] = "trust/federation/retired.pem";
 constexpr auto grace = std::chrono::seconds(5);
 constexpr auto background_pause = std::chrono::seconds(5);
+constexpr unsigned most_loops = 4;
 
 void log_line(const std::string& line) { spdlog::info("{}", line); }
 
@@ -69,7 +71,8 @@ struct HostedProgram::State {
         folder(open_guarded(appliance.state)),
         run(make_run_folder(folder, appliance, name)),
         lock(take_run_lock(run, name)),
-        changeover(folder, name) {}
+        changeover(folder, name),
+        clients(name, appliance.state, system_now) {}
 
   const std::string name;
   const Appliance appliance;
@@ -77,6 +80,7 @@ struct HostedProgram::State {
   const Folder run;
   const FileLock lock;
   Changeover changeover;
+  SignInLog clients;  // by certificate
   http::Routes routes;
   std::map<std::string, Channel> channels;
   std::vector<Background> background;
@@ -115,6 +119,14 @@ void HostedProgram::State::make_listener() {
   tls::ListenerHandlers handlers;
   handlers.http = [this](tls::Arrival arrival) { web->take(std::move(arrival)); };
   for (const auto& [alpn, channel] : channels) handlers.channels[alpn] = channel;
+  handlers.plain_channel = collector_protocol;
+  handlers.client = [this](const tls::ListenerHandlers::Client& client) {
+    if (client.refusal.empty()) {
+      clients.succeeded(client.name, client.address, "certificate");
+    } else {
+      clients.failed(client.address, client.name, client.refusal);
+    }
+  };
   handlers.log = log_line;
   if (name == "portal" && appliance.role == Role::single) {
     sender = std::make_unique<HandoverSender>(folder);
@@ -122,7 +134,10 @@ void HostedProgram::State::make_listener() {
                             return sender->give(descriptor);
                           }};
   }
-  listener = std::make_unique<tls::Listener>(changeover.live(), std::move(handlers));
+  // Those that collectors come to by the thousand shake hands on every core.
+  const bool is_crowded = name == "portal" || name == "engine";
+  const unsigned loops = is_crowded ? std::clamp(std::thread::hardware_concurrency(), 1U, most_loops) : 1;
+  listener = std::make_unique<tls::Listener>(changeover.live(), std::move(handlers), tls::ListenerLimits{}, loops);
   if (name == "engine" && appliance.role == Role::single) {
     receiver = std::make_unique<HandoverReceiver>(
         folder, [this](tls::Descriptor connected) { listener->take(std::move(connected), "engine"); });
@@ -267,7 +282,9 @@ HostedProgram::HostedProgram(const std::string& state_path, const std::string& n
   run_in_background("client certificates", [this] {
     do {
       state_->client_revocations->look();
+      state_->clients.report();
     } while (pause(std::chrono::seconds(1)));
+    state_->clients.report_all();
   });
   state_->routes.set_host_rule([state = state_.get()](const std::string& host, const tls::Connection& connection) {
     return answers_host(host, tls::local_address(connection.descriptor()).address(), state->appliance.all_names(),

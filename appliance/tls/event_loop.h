@@ -46,12 +46,15 @@ class EventLoop {
   void advance(int descriptor);
   // Each returns false when the peer has left the loop (closed or handed on).
   bool open(Peer& peer);
+  bool give_away(const Peer& peer) const;
+  bool open_plain(Peer& peer, std::uint8_t first);
   bool shake_hands(Peer& peer);
   bool refuse(Peer& peer);
   bool established(Peer& peer);
   bool read_head(Peer& peer);
   bool answer_and_drain(Peer& peer, const char* status);
   bool drain(Peer& peer);
+  void introduce(const Peer& peer, const Handshake& handshake) const;
   std::unique_ptr<Peer> leave(Peer& peer);
   void sweep();
   bool expire(Peer& peer);

@@ -6,7 +6,9 @@
 //   listener.serve({{"portal", socket}});        // again with another map to open, keep and close sockets
 //
 // A silent, slow or garbled peer costs a descriptor until its deadline and nothing else. Plain HTTP on a TLS port is
-// answered `HTTP/1.1 400`; everything else that is not TLS gets an alert or a close. When descriptors run out,
+// answered `HTTP/1.1 400`; everything else that is not TLS gets an alert or a close. Where the endpoint's level is None
+// the first byte decides: a TLS record (22), a frame of `plain_channel` (0), a request of HTTP (a capital letter); the
+// connection that is handed on is then plain (Connection::is_plain), and logged as unprotected. When descriptors run out,
 // accepting pauses and tries again. Handlers are called on a loop's thread and must not block. Thread safety: all
 // methods may be called from any thread; the destructor must not be called from a handler.
 #pragma once
@@ -36,13 +38,22 @@ struct ListenerHandlers {
   std::function<void(Arrival arrival)> http;
   // By ALPN.
   std::map<std::string, std::function<void(Connection connection, const std::string& endpoint)>> channels;
-  // Connections whose ClientHello offers `alpn` are given away before there is an SSL; `give` returns false when it
-  // could not (the connection is then closed). Empty: none.
+  // The channel whose frames are also taken without TLS on endpoints of level None (wire/plain_text.h); "": none.
+  std::string plain_channel;
+  // Connections whose ClientHello offers `alpn`, and those that begin with a frame in plain text, are given away before
+  // there is an SSL; `give` returns false when it could not (the connection is then closed). Empty: none.
   struct Diversion {
     std::string alpn;
     std::string endpoint;
     std::function<bool(int descriptor)> give;
   } diversion;
+  // A client has shown a certificate in its handshake, and was let in or not; may be empty.
+  struct Client {
+    std::string name;  // the allowed name, else its common name, else its first other name; of a refused one as it says
+    std::string address;  // without the port
+    std::string refusal;  // the code of the reason; "": let in
+  };
+  std::function<void(const Client& client)> client;
   std::function<void(const std::string& line)> log;  // lines of log_lines.h; may be empty
 };
 

@@ -41,7 +41,12 @@ std::string request_line(std::uint64_t number, const std::string& peer, const st
 std::string accepted_line(std::uint64_t number, const Connection& connection, const std::string& endpoint,
                           std::string_view client) {
   return number_of(number) + "accepted " + connection.peer_address() + " on " + endpoint + " [" +
-         connection.protocol() + "]" + with_blank(client);
+         connection.protocol() + (connection.is_plain() ? " UNPROTECTED]" : "]") + with_blank(client);
+}
+
+std::string identified_line(std::uint64_t number, const std::string& peer, const std::string& endpoint,
+                            std::string_view name) {
+  return number_of(number) + "identified " + peer + " on " + endpoint + " by its certificate as" + with_blank(name);
 }
 
 std::string refused_line(std::uint64_t number, const std::string& peer, const std::string& endpoint,
@@ -58,7 +63,9 @@ std::string connected_line(std::uint64_t number, const Target& target, const Con
                            std::string_view server) {
   return number_of(number) + "connected to " + printable(target.host) + ":" + std::to_string(target.port) +
          (server.empty() ? "" : ",") + with_blank(server) + " [" + connection.protocol() +
-         (connection.peer_verified() ? " VERIFIED]" : "]");
+         (connection.is_plain()        ? " UNPROTECTED]"
+          : connection.peer_verified() ? " VERIFIED]"
+                                       : "]");
 }
 
 }  // namespace chancery::tls

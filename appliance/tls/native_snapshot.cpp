@@ -75,6 +75,7 @@ NativeEndpoint make_native(const EndpointSnapshot& endpoint, ByteView trusted_pe
   NativeEndpoint native;
   native.minimum_version = protocol_version(endpoint.profile.minimum_protocol, "profile " + endpoint.profile.name);
   native.web_verify_mode = verify_mode(endpoint);
+  native.takes_plain_text = endpoint.profile.required_level == SecurityLevel::none;
   native.web = make_context(endpoint, "web", policy);
   if (native.web_verify_mode != SSL_VERIFY_NONE) demand(native.web.get(), trusted_pem);
   if (!member_roots_pem.empty()) {

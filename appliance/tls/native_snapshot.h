@@ -16,6 +16,7 @@ struct NativeEndpoint {
   ossl::SslCtxPtr member;  // null before joining a federation: the protocol is then unknown
   int minimum_version = 0;
   int web_verify_mode = 0;  // SSL_VERIFY_…
+  bool takes_plain_text = false;
 };
 
 struct ServingSnapshot::Native {

@@ -11,6 +11,7 @@
 #include "appliance/tls/event_loop.h"
 #include "appliance/tls/handshake_fault.h"
 #include "appliance/tls/log_lines.h"
+#include "appliance/tls/native_snapshot.h"
 
 namespace chancery::tls {
 namespace {
@@ -18,6 +19,9 @@ namespace {
 constexpr char plain_http_answer[] =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 37\r\nConnection: close\r\n\r\n"
     "This port speaks TLS: use https://\r\n\r\n";
+
+constexpr std::uint8_t first_of_tls = 22;   // a handshake record
+constexpr std::uint8_t first_of_frame = 0;  // a frame's length is below 2^24
 
 // The end of the request head in `bytes`, looking from `from` on.
 bool has_head(const Bytes& bytes, std::size_t from) {
@@ -32,22 +36,26 @@ bool is_plain_http() {
 
 }  // namespace
 
-// The first bytes are there: give the connection away if it is another program's, else start the handshake.
+// The first bytes are there: give the connection away if it is another program's, take plain text where that is allowed,
+// else start the handshake.
 bool EventLoop::open(Peer& peer) {
   const ListenerHandlers::Diversion& diversion = shared_.handlers.diversion;
-  if (diversion.give && diversion.endpoint == peer.endpoint) {
+  const bool diverts = diversion.give && diversion.endpoint == peer.endpoint;
+  const auto snapshot = shared_.live.get();
+  const auto native = snapshot->native->endpoints.find(peer.endpoint);
+  const bool takes_plain_text = native != snapshot->native->endpoints.end() && native->second.takes_plain_text;
+  if (diverts || takes_plain_text) {
     std::uint8_t bytes[client_hello_limit];
-    const ssize_t count = ::recv(peer.raw.get(), bytes, sizeof bytes, MSG_PEEK);
+    const ssize_t count = ::recv(peer.raw.get(), bytes, diverts ? sizeof bytes : 1, MSG_PEEK);
     if (count < 0 && errno == EAGAIN) return true;
     if (count <= 0) return false;
-    const ClientHello hello = peek_client_hello({bytes, static_cast<std::size_t>(count)});
-    const bool full = static_cast<std::size_t>(count) == sizeof bytes;
-    if (hello.state == ClientHello::State::incomplete && !full) return true;
-    if (hello.state == ClientHello::State::complete && offers(hello, diversion.alpn)) {
-      if (!diversion.give(peer.raw.get())) {
-        log(refused_line(peer.number, peer.address, peer.endpoint, "nobody takes " + diversion.alpn + " now"));
-      }
-      return false;
+    if (diverts && bytes[0] == first_of_frame) return give_away(peer);
+    if (takes_plain_text && bytes[0] != first_of_tls) return open_plain(peer, bytes[0]);
+    if (diverts) {
+      const ClientHello hello = peek_client_hello({bytes, static_cast<std::size_t>(count)});
+      const bool full = static_cast<std::size_t>(count) == sizeof bytes;
+      if (hello.state == ClientHello::State::incomplete && !full) return true;
+      if (hello.state == ClientHello::State::complete && offers(hello, diversion.alpn)) return give_away(peer);
     }
   }
   peer.handshake = std::make_unique<Handshake>(Handshake{.live = &shared_.live,
@@ -55,10 +63,45 @@ bool EventLoop::open(Peer& peer) {
                                                          .endpoint = peer.endpoint,
                                                          .protocol = "",
                                                          .resumable = true,
+                                                         .client = "",
+                                                         .client_refusal = std::nullopt,
                                                          .snapshot = nullptr});
   peer.ssl = shared_.context.begin(*peer.handshake, peer.raw.get());
   peer.stage = Peer::Stage::handshake;
   return shake_hands(peer);
+}
+
+bool EventLoop::give_away(const Peer& peer) const {
+  const ListenerHandlers::Diversion& diversion = shared_.handlers.diversion;
+  if (!diversion.give(peer.raw.get())) {
+    log(refused_line(peer.number, peer.address, peer.endpoint, "nobody takes " + diversion.alpn + " now"));
+  }
+  return false;
+}
+
+bool EventLoop::open_plain(Peer& peer, std::uint8_t first) {
+  const auto channel = shared_.handlers.channels.find(shared_.handlers.plain_channel);
+  const bool is_frame = first == first_of_frame && channel != shared_.handlers.channels.end();
+  if (!is_frame && (first < 'A' || first > 'Z')) {
+    log(refused_line(peer.number, peer.address, peer.endpoint,
+                     "what arrived is neither TLS nor spoken here without it"));
+    ::shutdown(peer.raw.get(), SHUT_WR);
+    peer.stage = Peer::Stage::draining;
+    peer.deadline = within(shared_.limits.drain);
+    watch(peer, EPOLLIN);
+    return drain(peer);
+  }
+  peer.connection = Connection::adopt_plain(peer.raw.release(), peer.address);
+  if (is_frame) {
+    log(accepted_line(peer.number, *peer.connection, peer.endpoint, channel->first));
+    std::unique_ptr<Peer> leaving = leave(peer);
+    channel->second(std::move(*leaving->connection), leaving->endpoint);
+    return false;
+  }
+  peer.stage = Peer::Stage::head;
+  peer.deadline = within(shared_.limits.head);
+  watch(peer, EPOLLIN);
+  return read_head(peer);
 }
 
 bool EventLoop::shake_hands(Peer& peer) {
@@ -81,7 +124,9 @@ bool EventLoop::shake_hands(Peer& peer) {
 
 bool EventLoop::refuse(Peer& peer) {
   const bool plain_http = is_plain_http();
-  log(refused_line(peer.number, peer.address, peer.endpoint, handshake_fault(peer.address).cause));
+  const Fault fault = handshake_fault(peer.address);
+  introduce(peer, *peer.handshake);
+  if (!peer.handshake->client_refusal) log(refused_line(peer.number, peer.address, peer.endpoint, fault.cause));
   if (plain_http) ::send(peer.raw.get(), plain_http_answer, sizeof plain_http_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   // Closing with unread bytes would reset the connection and take the alert or answer with it.
   ::shutdown(peer.raw.get(), SHUT_WR);
@@ -93,8 +138,22 @@ bool EventLoop::refuse(Peer& peer) {
   return drain(peer);
 }
 
+// A client certificate is an identity: it stands in the log before what its bearer does, and is told on.
+void EventLoop::introduce(const Peer& peer, const Handshake& handshake) const {
+  const auto& refusal = handshake.client_refusal;
+  if (handshake.client.empty() && !refusal) return;
+  log(refusal ? refused_line(peer.number, peer.address, peer.endpoint,
+                             refusal->cause + " (it calls itself " + printable(handshake.client) + ")")
+              : identified_line(peer.number, peer.address, peer.endpoint, handshake.client));
+  if (!shared_.handlers.client) return;
+  shared_.handlers.client({.name = handshake.client,
+                           .address = peer.address.substr(0, peer.address.rfind(':')),
+                           .refusal = refusal ? refusal->code : ""});
+}
+
 bool EventLoop::established(Peer& peer) {
   const std::unique_ptr<Handshake> handshake = std::move(peer.handshake);
+  introduce(peer, *handshake);
   ServerContext::finish(peer.ssl.get(), *handshake);
   const int descriptor = peer.raw.get();
   peer.connection = Connection::adopt(peer.ssl.release(), descriptor, peer.address);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "appliance/tls/client_hello.h"
+#include "appliance/tls/handshake_fault.h"
 #include "appliance/tls/native_certificates.h"
 #include "appliance/tls/native_snapshot.h"
 #include "appliance/tls/security_profile.h"
@@ -36,33 +37,64 @@ std::string choose(const std::vector<std::string>& offered, const Handshake& han
   return "";
 }
 
-// The profile's revocation lists, then its allow-list, which sees the CN and every SAN of a client certificate.
-int check_allowed(int good, X509_STORE_CTX* store) {
-  if (good != 1 || X509_STORE_CTX_get_error_depth(store) != 0) return good;
-  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  const Handshake* handshake = handshake_of(ssl);
-  try {
-    if (const auto& rule = handshake->live->client_rule()) {
-      const auto refusal = rule(handshake->endpoint, from_stack(X509_STORE_CTX_get0_chain(store)));
-      if (refusal) {
-        X509_STORE_CTX_set_error(store, *refusal == "revoked" ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_UNABLE_TO_GET_CRL);
-        return 0;
-      }
-    }
-    const std::vector<std::string>& allowed = handshake->snapshot->endpoints.at(handshake->endpoint).profile.allow;
-    if (allowed.empty()) return 1;
-    const Certificate leaf = from_native(X509_STORE_CTX_get0_cert(store));
-    auto listed = [&](const std::string& name) {
-      return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
-    };
-    if (listed(leaf.common_name())) return 1;
-    for (const AlternativeName& name : leaf.names()) {
-      if (listed(name.value)) return 1;
-    }
-  } catch (const std::exception&) {
-    // Fall through: what cannot be read is not allowed.
+// The name a client is known by: the one that the profile allows, else its CN, else its first other name. Decoding a
+// whole certificate costs as much as half a handshake, so that is done only where more than the CN is asked for.
+std::string name_of_client(X509* leaf, const std::vector<std::string>& allowed, bool* is_allowed) {
+  char common[256] = "";
+  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, common, sizeof common);
+  std::string name(common, static_cast<std::size_t>(std::max(size, 0)));
+  const auto listed = [&](const std::string& one) {
+    return std::find(allowed.begin(), allowed.end(), one) != allowed.end();
+  };
+  *is_allowed = allowed.empty() || (!name.empty() && listed(name));
+  if (*is_allowed && !name.empty()) return name;
+  for (const AlternativeName& other : from_native(leaf).names()) {
+    if (name.empty()) name = other.value;
+    if (!listed(other.value)) continue;
+    *is_allowed = true;
+    return other.value;
   }
-  X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+  return name;
+}
+
+// Revocation lists of the profile; 0 or X509_V_ERR_….
+int revocation_error(const Handshake& handshake, const SecurityProfile& profile, X509_STORE_CTX* store) {
+  const auto& rule = handshake.live->client_rule();
+  if (profile.crl.empty() || !rule) return X509_V_OK;
+  const auto refusal = rule(handshake.endpoint, from_stack(X509_STORE_CTX_get0_chain(store)));
+  if (!refusal) return X509_V_OK;
+  return *refusal == "revoked" ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_UNABLE_TO_GET_CRL;
+}
+
+int judge_client(X509_STORE_CTX* store, Handshake& handshake) {
+  const SecurityProfile& profile = handshake.snapshot->endpoints.at(handshake.endpoint).profile;
+  bool is_allowed = false;
+  handshake.client = name_of_client(X509_STORE_CTX_get0_cert(store), profile.allow, &is_allowed);
+  if (const int error = revocation_error(handshake, profile, store); error != X509_V_OK) return error;
+  return is_allowed ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
+// Called for each certificate of a client's chain, the leaf last. What an untrusted one calls itself is kept for the log.
+int check_client(int good, X509_STORE_CTX* store) {
+  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  Handshake* handshake = handshake_of(ssl);
+  const int depth = X509_STORE_CTX_get_error_depth(store);
+  if (good == 1 && depth != 0) return 1;
+  int error = X509_V_ERR_APPLICATION_VERIFICATION;  // what cannot be read is not allowed
+  try {
+    if (good == 1) {
+      error = judge_client(store, *handshake);
+      if (error == X509_V_OK) return 1;
+    } else {
+      error = X509_STORE_CTX_get_error(store);
+      bool is_allowed = false;
+      handshake->client = name_of_client(X509_STORE_CTX_get0_cert(store), {}, &is_allowed);
+    }
+    handshake->client_refusal = verification_fault(error, depth, "client");
+  } catch (const std::exception&) {
+    // It is refused, without a reason in the log.
+  }
+  X509_STORE_CTX_set_error(store, error);
   return 0;
 }
 
@@ -102,7 +134,7 @@ int take_identity(SSL* ssl, int* alert) {
     SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     without_tickets(ssl, *handshake);
   } else if (native.web_verify_mode != SSL_VERIFY_NONE) {
-    SSL_set_verify(ssl, native.web_verify_mode, check_allowed);
+    SSL_set_verify(ssl, native.web_verify_mode, check_client);
     without_tickets(ssl, *handshake);
   } else if (handshake->endpoint == endpoint_without_tickets) {
     without_tickets(ssl, *handshake);

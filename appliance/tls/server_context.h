@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -26,6 +27,8 @@ struct Handshake {
   std::string endpoint;
   std::string protocol;  // chosen; known after the ClientHello
   bool resumable = true;
+  std::string client;                   // the name in the certificate that it has shown
+  std::optional<Fault> client_refusal;  // why that certificate was refused
   std::shared_ptr<const ServingSnapshot> snapshot;
 };
 

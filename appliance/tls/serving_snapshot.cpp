@@ -53,17 +53,20 @@ Bytes read_trusted(const backup::Generation& generation, const SecurityProfile& 
 }
 
 void check_profile(const SecurityProfile& profile) {
-  if (profile.required_level != SecurityLevel::none) return;
+  if (profile.required_level != SecurityLevel::none || profile.client_certificates != ClientCertificates::require) {
+    return;
+  }
   throw Failure({.code = "bad-profile",
                  .subject = "profile " + profile.name,
-                 .cause = "these endpoints never take plain text, so required-level cannot be None",
-                 .hint = "set required-level to TLSNoPeerAuth or TLSPeerAuth"});
+                 .cause = "it demands client certificates and takes plain text, which cannot show any",
+                 .hint = "set required-level to TLSPeerAuth, or client-certificates to request or off"});
 }
 
 EndpointSnapshot read_endpoint(const backup::Generation& generation, Endpoint endpoint) {
   const std::string profile_path = "profiles/" + endpoint.profile + ".toml";
   SecurityProfile profile = parse_profile(endpoint.profile, generation.read(profile_path));
   check_profile(profile);
+  expect_level(profile, endpoint.name);
   const std::string folder = "identities/" + endpoint.identity + "/";
   std::vector<Certificate> chain = read_chain(generation, folder);
   PrivateKey key = PrivateKey::from_pem(view_of(generation.read_secret(folder + "key.pem")));
@@ -120,6 +123,19 @@ std::shared_ptr<const ServingSnapshot> ServingSnapshot::single(EndpointSnapshot 
   snapshot->endpoints.emplace(name, std::move(endpoint));
   snapshot->native = std::move(native);
   return snapshot;
+}
+
+void expect_level(const SecurityProfile& profile, const std::string& endpoint) {
+  const std::string program = endpoint_program(endpoint);
+  const bool may_be_plain = program == "portal" || program == "engine";
+  if (profile.required_level != SecurityLevel::none || may_be_plain) return;
+  throw Failure(
+      {.code = "bad-profile",
+       .subject = "profile " + profile.name,
+       .cause = "the endpoint " + endpoint + " never takes plain text, so required-level cannot be None there",
+       .hint = "set required-level to TLSNoPeerAuth or TLSPeerAuth, or give the endpoint another profile: "
+               "chancery endpoint set " +
+               endpoint + " profile=NAME"});
 }
 
 void expect_servable(const SecurityProfile& profile, const backup::Generation& generation) {

@@ -47,8 +47,12 @@ struct ServingSnapshot {
 };
 
 // Whether any endpoint could serve by `profile` in `generation`; Failure("bad-profile") for lists that OpenSSL refuses or
-// that protect nothing, for plain text, and for trusted files that are not there or hold no certificate.
+// that protect nothing, for trusted files that are not there or hold no certificate, and for level None where client
+// certificates are demanded, which plain text cannot show.
 void expect_servable(const SecurityProfile& profile, const backup::Generation& generation);
+// Plain text is for the collector channel and what the Web API tells anybody: Failure("bad-profile") where `profile` allows
+// it and the endpoint is one that takes passwords (console) or binds proofs to the session (join).
+void expect_level(const SecurityProfile& profile, const std::string& endpoint);
 
 // The pointer. A small mutex, not std::atomic<shared_ptr> (which trips ThreadSanitizer with g++ 12).
 class Live {

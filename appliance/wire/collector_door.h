@@ -1,8 +1,10 @@
 // Who may come in on the collector channel, as a state machine without a socket: it says what to answer, its owner
 // sends.
 //
+//   (without TLS) expecting nonce -> nonce -> expecting hello
 //   expecting hello -> (id blocked) -> refused
 //   expecting hello -> (id known) -> open
+//   expecting hello -> (id unknown) -> (no room for a new one now) -> later
 //   expecting hello -> (id unknown) -> expecting admission -> (Customer Key proven) -> open
 //
 // The hello's signature by the collector's own key and the id (hash of that key) are checked every time; the Customer
@@ -11,21 +13,23 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "appliance/wire/channel_server.h"
 #include "appliance/wire/collector_messages.h"
+#include "appliance/wire/plain_text.h"
 
 namespace chancery::wire {
 
-// What the door needs to know; all called on the session's thread.
+// What all doors of a channel need to know; called on a session's thread. Kept once for all of them.
 struct DoorKeeper {
-  std::function<Bytes(Speaker speaker, const std::string& id)> transcript;  // over this very session
   std::function<SecretBytes()> customer_key;
   std::function<bool(const std::string& id)> is_known;
   std::function<void(const std::string& id, const Bytes& public_key)> enter;
   std::function<bool(const std::string& id)> is_blocked;
+  std::function<std::optional<Later>()> too_busy = {};  // for one more that is not known; may be empty
 };
 
 struct DoorAnswer {
@@ -36,7 +40,8 @@ struct DoorAnswer {
 
 class CollectorDoor {
  public:
-  explicit CollectorDoor(DoorKeeper keeper) : keeper_(std::move(keeper)) {}
+  // `session` is borrowed, and keeps the door.
+  CollectorDoor(std::shared_ptr<const DoorKeeper> keeper, const Session& session);
   // Any message before the door is open. Failure("message-invalid") for one that does not fit the state.
   DoorAnswer take(const Message& message);
 
@@ -47,19 +52,23 @@ class CollectorDoor {
   Bytes server_proof() const;
 
  private:
-  enum class State { hello, admission, open };
+  enum class State { nonce, hello, admission, open };
+  DoorAnswer take_nonce(const Nonce& nonce);
   DoorAnswer take_hello(const Hello& hello);
   DoorAnswer take_admission(const Admission& admission);
+  Bytes transcript(Speaker speaker) const;
 
-  DoorKeeper keeper_;
-  State state_ = State::hello;
+  std::shared_ptr<const DoorKeeper> keeper_;
+  const Session& session_;
+  State state_;
   std::string id_;
   std::string version_;
-  Bytes public_key_;
+  Bytes public_key_;                     // until it is registered
+  std::unique_ptr<PlainNonces> nonces_;  // without TLS
 };
 
-// A door at a session of a channel: its transcript is that of the session, which keeps the door as its owner_state.
-void set_door(Session& session, DoorKeeper keeper);      // `transcript` is made here
+// A door at a session of a channel, which keeps it as its owner_state.
+void set_door(Session& session, const std::shared_ptr<const DoorKeeper>& keeper);
 [[nodiscard]] CollectorDoor& door_of(Session& session);  // after set_door
 
 }  // namespace chancery::wire

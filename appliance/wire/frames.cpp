@@ -9,18 +9,22 @@ namespace {
 constexpr std::size_t header_size = 4;
 }
 
-Bytes encode_frame(std::string_view message) {
+void append_frame(Bytes& to, std::string_view message) {
   if (message.size() > frame_limit) {
     throw Failure({.code = "too-large",
                    .subject = "collector frame",
                    .cause = "a message of " + std::to_string(message.size()) + " bytes does not fit a frame",
                    .hint = "send it in parts of at most 256 KiB"});
   }
-  Bytes frame;
-  frame.reserve(header_size + message.size());
+  if (to.empty()) to.reserve(header_size + message.size());
   const auto size = static_cast<std::uint32_t>(message.size());
-  for (int shift = 24; shift >= 0; shift -= 8) frame.push_back(static_cast<std::uint8_t>(size >> shift));
-  frame.insert(frame.end(), message.begin(), message.end());
+  for (int shift = 24; shift >= 0; shift -= 8) to.push_back(static_cast<std::uint8_t>(size >> shift));
+  to.insert(to.end(), message.begin(), message.end());
+}
+
+Bytes encode_frame(std::string_view message) {
+  Bytes frame;
+  append_frame(frame, message);
   return frame;
 }
 

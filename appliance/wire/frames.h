@@ -18,11 +18,13 @@ namespace chancery::wire {
 inline constexpr std::size_t frame_limit = 256 * 1024;
 
 [[nodiscard]] Bytes encode_frame(std::string_view message);  // Failure("too-large")
+void append_frame(Bytes& to, std::string_view message);      // the same, behind what is there
 
 class FrameReader {
  public:
   void feed(ByteView bytes);
   std::optional<std::string> next();
+  bool is_inside() const noexcept { return start_ != pending_.size(); }  // of a frame that is not whole yet
 
  private:
   Bytes pending_;
