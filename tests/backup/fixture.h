@@ -16,6 +16,7 @@
 #include "backup/generations/generations.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
+#include "tests/failure_code.h"
 
 namespace chancery::backup {
 
@@ -73,22 +74,6 @@ inline Picture picture(const fs::path& root) {
     }
   }
   return all;
-}
-
-// Runs `action`; the Failure's code, or "" when it threw none. Every Failure must have a hint.
-template <typename Action>
-std::string code_of(Action action, Fault* fault = nullptr) {
-  try {
-    action();
-  } catch (const Failure& failure) {
-    EXPECT_FALSE(failure.hint().empty());
-    EXPECT_FALSE(failure.cause().empty());
-    if (fault != nullptr) {
-      *fault = failure.fault();
-    }
-    return failure.code();
-  }
-  return "";
 }
 
 inline NewFile new_file(const std::string& text, mode_t mode) {

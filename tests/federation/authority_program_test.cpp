@@ -12,7 +12,6 @@
 namespace chancery::federation {
 namespace {
 
-using testing::failure_code;
 using testing::Joiner;
 using testing::Primary;
 
@@ -95,7 +94,7 @@ TEST_F(AuthorityProgram, ServesJoinsAndRemembersThemAcrossRestarts) {
   start();
   const std::string before = primary_.standing();
   EXPECT_EQ(first.join(token).chains.at("member").front(), joined.chains.at("member").front());
-  EXPECT_EQ(failure_code([&] { (void)joiner().join(token); }), "join-refused");
+  EXPECT_EQ(code_of([&] { (void)joiner().join(token); }), "join-refused");
   EXPECT_EQ(primary_.standing(), before);
   const std::string log = primary_.folder.read("authority.log");
   EXPECT_NE(log.find("the token was used with other keys"), std::string::npos) << log;
@@ -110,7 +109,7 @@ TEST_F(AuthorityProgram, KilledInTheMiddleOfJoinsItHasGivenAllOrNothing) {
     std::this_thread::sleep_for(std::chrono::milliseconds(4));
     (void)stop(SIGKILL);
   });
-  (void)failure_code([&] { (void)one.join(token); });
+  (void)code_of([&] { (void)one.join(token); });
   killer.join();
   const auto given = primary_.authority().store().rows("SELECT count(*) FROM token_certificates")[0].integer(0);
   EXPECT_TRUE(given == 0 || given == 3) << given;

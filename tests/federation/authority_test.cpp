@@ -15,7 +15,6 @@ namespace chancery::authority {
 namespace {
 
 using testing::count_certificates;
-using testing::failure_code;
 using testing::run_command;
 using testing::TemporaryFolder;
 using testing::TurningClock;
@@ -155,7 +154,7 @@ TEST_F(AuthorityTest, NamesOutsideTheConstraintsAreRefusedAndNothingIsRegistered
   const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
   const auto before = count_certificates(authority);
   const auto refused = [&](const std::vector<std::string>& wanted) {
-    return failure_code([&] { (void)issue(authority, LeafPurpose::server, wanted, key); });
+    return code_of([&] { (void)issue(authority, LeafPurpose::server, wanted, key); });
   };
   EXPECT_EQ(refused({"engine.example.com"}), "name-not-permitted");
   EXPECT_EQ(refused({"portal.example.com", "192.0.2.1"}), "name-not-permitted");
@@ -165,7 +164,7 @@ TEST_F(AuthorityTest, NamesOutsideTheConstraintsAreRefusedAndNothingIsRegistered
   EXPECT_EQ(refused({"https://portal.example.com/"}), "bad-name");
   EXPECT_EQ(refused({"<script>.portal.example.com"}), "bad-name");
   EXPECT_EQ(refused({}), "bad-name");
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               (void)authority.issue({.purpose = LeafPurpose::member,
                                      .names = {"portal.example.com"},
                                      .member_uri = "chancery://another/member/secondary/x",
@@ -206,9 +205,9 @@ TEST_F(AuthorityTest, WithoutTheRootsKeyTheDailyWorkGoesOnAndOnlyNewNamesAskForI
 
   const Certificate issuing = authority.issuing();
   const auto before = count_certificates(authority);
-  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}); }), "root-key-absent");
-  EXPECT_EQ(failure_code([&] { authority.expect_permissible({"engine.example.com"}, {}); }), "root-key-absent");
-  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}, {.key_file = exported}); }),
+  EXPECT_EQ(code_of([&] { authority.permit_names({"engine.example.com"}); }), "root-key-absent");
+  EXPECT_EQ(code_of([&] { authority.expect_permissible({"engine.example.com"}, {}); }), "root-key-absent");
+  EXPECT_EQ(code_of([&] { authority.permit_names({"engine.example.com"}, {.key_file = exported}); }),
             "root-key-locked");
   EXPECT_EQ(authority.issuing(), issuing);
   EXPECT_EQ(count_certificates(authority), before);
@@ -230,7 +229,7 @@ TEST_F(AuthorityTest, AnAuthorityUnderATokensRootPassesOpensslStrictAndGnutls) {
       {.federation = federation_, .names = names, .root_key = {.token_uri = token.uri("rsa"), .pin = token.pin()}},
       time_.clock());
   EXPECT_EQ(authority.root_key_place(), RootKeyPlace::token);
-  EXPECT_EQ(failure_code([&] { authority.permit_names({"engine.example.com"}); }), "root-key-locked");
+  EXPECT_EQ(code_of([&] { authority.permit_names({"engine.example.com"}); }), "root-key-locked");
   authority.permit_names({"engine.example.com"}, {.pin = token.pin()});
   const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
   write_chain(authority, issue(authority, LeafPurpose::server, {"engine.example.com"}, key));
@@ -282,7 +281,7 @@ TEST_F(AuthorityTest, WeakAndOddKeysAreRefused) {
     const auto made = run_command("cd " + folder_.path() + " && " + recipe);
     ASSERT_EQ(made.exit_code, 0) << made.output;
     const std::string spki = folder_.read("k.der");
-    EXPECT_EQ(failure_code([&] {
+    EXPECT_EQ(code_of([&] {
                 (void)authority.issue({.names = names, .public_key_der = bytes_of(spki), .issued_for = recipe});
               }),
               "key-weak")
@@ -343,34 +342,34 @@ TEST_F(AuthorityTest, FilesAreForTheOwnerOnlyAndASecondCreateChangesNothing) {
     EXPECT_EQ(status.st_mode & 0777, 0600U) << file;
   }
   const std::string root_before = folder_.read("authority/root.pem");
-  EXPECT_EQ(failure_code([&] { (void)found(names); }), "already-exists");
+  EXPECT_EQ(code_of([&] { (void)found(names); }), "already-exists");
   EXPECT_EQ(folder_.read("authority/root.pem"), root_before);
   EXPECT_EQ(reopen().root(), authority.root());
 }
 
 TEST_F(AuthorityTest, OpeningWhatIsNotThereOrNotWhole) {
-  EXPECT_EQ(failure_code(
-                [&] { (void)Authority::open(Folder::create(folder_.file("empty"), {.mode = 0700}), time_.clock()); }),
-            "no-authority");
+  EXPECT_EQ(
+      code_of([&] { (void)Authority::open(Folder::create(folder_.file("empty"), {.mode = 0700}), time_.clock()); }),
+      "no-authority");
   { Authority authority = found(names); }
   folder_.write("authority/issuing.key", view_of(PrivateKey::generate(KeyType::ecdsa_p256).to_pem()));
-  EXPECT_EQ(failure_code([&] { (void)reopen(); }), "authority-damaged");
+  EXPECT_EQ(code_of([&] { (void)reopen(); }), "authority-damaged");
 }
 
 TEST_F(AuthorityTest, AnExpiredAuthorityIssuesNothing) {
   Authority authority = found(names);
   const auto before = count_certificates(authority);
   time_.advance(std::chrono::hours{24 * 366 * 11});
-  EXPECT_EQ(failure_code(
-                [&] { (void)issue(authority, LeafPurpose::server, names, PrivateKey::generate(KeyType::ecdsa_p256)); }),
-            "authority-expired");
+  EXPECT_EQ(
+      code_of([&] { (void)issue(authority, LeafPurpose::server, names, PrivateKey::generate(KeyType::ecdsa_p256)); }),
+      "authority-expired");
   EXPECT_EQ(count_certificates(authority), before);
 }
 
 TEST_F(AuthorityTest, FederationIdsThatCannotStandAsAHostAreRefused) {
   for (const char* id : {"", "-abc", "Abc", "a.b", "a/b", "a b", "a-"}) {
     federation_ = id;
-    EXPECT_EQ(failure_code([&] { (void)found(names); }), "bad-federation") << id;
+    EXPECT_EQ(code_of([&] { (void)found(names); }), "bad-federation") << id;
   }
   EXPECT_FALSE(std::filesystem::exists(folder_.file("authority/root.key")));
 }

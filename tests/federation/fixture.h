@@ -13,6 +13,7 @@
 
 #include "appliance/authority/authority.h"
 #include "keystore/fault.h"
+#include "tests/failure_code.h"
 
 namespace chancery::testing {
 
@@ -64,18 +65,6 @@ inline CommandResult run_command(const std::string& command) {
 inline void must_run(const std::string& command) {
   const CommandResult result = run_command(command);
   ASSERT_EQ(result.exit_code, 0) << command << "\n" << result.output;
-}
-
-// The code of the Failure that `work` throws; "" when it throws none.
-template <typename Work>
-std::string failure_code(Work work) {
-  try {
-    work();
-  } catch (const Failure& failure) {
-    EXPECT_FALSE(failure.hint().empty());
-    return failure.code();
-  }
-  return "";
 }
 
 // A clock that tests turn.

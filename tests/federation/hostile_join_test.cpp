@@ -16,7 +16,6 @@
 namespace chancery::federation {
 namespace {
 
-using testing::failure_code;
 using testing::Joiner;
 using testing::Primary;
 using testing::run_command;

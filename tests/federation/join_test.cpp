@@ -11,7 +11,6 @@
 namespace chancery::federation {
 namespace {
 
-using testing::failure_code;
 using testing::Joiner;
 using testing::Primary;
 
@@ -61,7 +60,7 @@ TEST(Join, AUsedTokenIsWorthNothingForOtherKeysAlsoAfterARestart) {
   (void)Joiner(primary).join(token);
   primary.restart();
   const std::string before = primary.standing();
-  EXPECT_EQ(failure_code([&] { (void)Joiner(primary).join(token); }), "join-refused");
+  EXPECT_EQ(code_of([&] { (void)Joiner(primary).join(token); }), "join-refused");
   EXPECT_EQ(primary.standing(), before);
 }
 
@@ -85,7 +84,7 @@ TEST(Join, OneHundredRacesForOneTokenGiveOneCertificate) {
       for (int round = 0; round < 10; ++round) {
         Joiner joiner(primary, {"engine.example.com"});
         joiner.request.identities.resize(1, joiner.request.identities.front());
-        const std::string code = failure_code([&] { (void)joiner.join(token); });
+        const std::string code = code_of([&] { (void)joiner.join(token); });
         ++(code.empty() ? joined : refused);
         EXPECT_TRUE(code.empty() || code == "join-refused" || code == "too-many-attempts") << code;
       }
@@ -126,7 +125,7 @@ TEST(Join, NamesMustBeTheTokensOneToOne) {
                                                 {"engine.example.com", "engine.internal", "127.0.0.1"},
                                                 {"other.example.com", "engine.internal"},
                                                 {"engine.example.com", "engine.internal", "primary.example.com"}}) {
-    EXPECT_EQ(failure_code([&] { (void)Joiner(primary, names).join(token); }), "join-refused");
+    EXPECT_EQ(code_of([&] { (void)Joiner(primary, names).join(token); }), "join-refused");
   }
   EXPECT_EQ(primary.standing(), before);
 }
@@ -136,7 +135,7 @@ TEST(Join, NamesInAnotherOrderAreTheSameNames) {
   const SecretBytes token = primary.token({"engine.example.com", "engine.internal", "10.0.0.9"});
   // But the first is what the member is called.
   const auto join_as = [&](const std::vector<std::string>& names) {
-    return failure_code([&] { (void)Joiner(primary, names).join(token); });
+    return code_of([&] { (void)Joiner(primary, names).join(token); });
   };
   EXPECT_EQ(join_as({"engine.internal", "engine.example.com", "10.0.0.9"}), "join-refused");
   EXPECT_EQ(join_as({"Engine.example.com", "10.0.0.9", "ENGINE.internal"}), "");
@@ -147,7 +146,7 @@ TEST(Join, ClocksMayDifferByMinutesButNotByDays) {
   for (const auto skew : {std::chrono::minutes(5), std::chrono::minutes(-5), std::chrono::minutes(59)}) {
     Joiner joiner(primary);
     joiner.time.advance(skew);
-    EXPECT_EQ(failure_code([&] { (void)joiner.join(primary.token()); }), "") << skew.count();
+    EXPECT_EQ(code_of([&] { (void)joiner.join(primary.token()); }), "") << skew.count();
   }
   const SecretBytes token = primary.token();
   const std::string before = primary.standing();
@@ -163,7 +162,7 @@ TEST(Join, ClocksMayDifferByMinutesButNotByDays) {
     }
   }
   EXPECT_EQ(primary.standing(), before);
-  EXPECT_EQ(failure_code([&] { (void)Joiner(primary).join(token); }), "");  // the token is as good as before
+  EXPECT_EQ(code_of([&] { (void)Joiner(primary).join(token); }), "");  // the token is as good as before
 }
 
 TEST(Join, ExpiredAndRevokedTokens) {
@@ -171,10 +170,10 @@ TEST(Join, ExpiredAndRevokedTokens) {
   const SecretBytes expired = primary.token();
   const SecretBytes revoked = primary.token({"second.example.com"});
   primary.admission().revoke_token(to_hex(read_token(view_of(revoked)).id));
-  EXPECT_EQ(failure_code([&] { (void)Joiner(primary, {"second.example.com"}).join(revoked); }), "join-refused");
+  EXPECT_EQ(code_of([&] { (void)Joiner(primary, {"second.example.com"}).join(revoked); }), "join-refused");
   primary.time.advance(std::chrono::minutes(10));
   const auto before = testing::count_certificates(primary.authority());
-  EXPECT_EQ(failure_code([&] { (void)Joiner(primary).join(expired); }), "token-expired");
+  EXPECT_EQ(code_of([&] { (void)Joiner(primary).join(expired); }), "token-expired");
   EXPECT_EQ(testing::count_certificates(primary.authority()), before);
   std::vector<std::string> states;
   for (const TokenSummary& token : primary.admission().tokens()) states.push_back(token.state);
@@ -190,7 +189,7 @@ TEST(Join, NobodyThere) {
     token = primary.token();
     request = Joiner(primary).request;
   }
-  EXPECT_EQ(failure_code([&] { (void)join(request, token, system_now); }), "tcp-refused");
+  EXPECT_EQ(code_of([&] { (void)join(request, token, system_now); }), "tcp-refused");
 }
 
 TEST(Join, TokensAreReadStrictly) {
@@ -198,12 +197,12 @@ TEST(Join, TokensAreReadStrictly) {
   const SecretBytes good = primary.token();
   const std::string text(text_of(view_of(good)));
   EXPECT_EQ(text.size(), 16U + 107U);
-  EXPECT_EQ(failure_code([&] { (void)read_token(view_of("  " + text + "\r\n")); }), "");
+  EXPECT_EQ(code_of([&] { (void)read_token(view_of("  " + text + "\r\n")); }), "");
   for (const std::string& bad : {std::string(), std::string("chancery-join-1."), text.substr(1), text + "A",
                                  text.substr(0, text.size() - 1), "chancery-join-2." + text.substr(16),
                                  text.substr(0, 40) + "=" + text.substr(41), text.substr(0, 40) + " " + text.substr(41),
                                  text.substr(0, 40) + "+" + text.substr(41), std::string(100'000, 'A')}) {
-    EXPECT_EQ(failure_code([&] { (void)read_token(view_of(bad)); }), "token-malformed");
+    EXPECT_EQ(code_of([&] { (void)read_token(view_of(bad)); }), "token-malformed");
   }
 }
 
@@ -217,7 +216,7 @@ TEST(Join, TokensAreOrderedSensibly) {
                                      .certificates = {}});
   const std::string before = primary.standing();
   const auto order = [&](Role role, std::vector<std::string> names, std::chrono::seconds life) {
-    return failure_code(
+    return code_of(
         [&] { (void)primary.admission().make_token({.role = role, .names = std::move(names), .time_to_live = life}); });
   };
   using namespace std::chrono_literals;
@@ -227,7 +226,7 @@ TEST(Join, TokensAreOrderedSensibly) {
   EXPECT_EQ(order(Role::secondary, {"a.example.com"}, 0s), "bad-ttl");
   EXPECT_EQ(order(Role::secondary, {"a.example.com"}, 24h * 30), "bad-ttl");
   EXPECT_EQ(order(Role::secondary, {primary.name}, 10min), "already-exists");
-  EXPECT_EQ(failure_code([&] { primary.admission().revoke_token("00"); }), "unknown-token");
+  EXPECT_EQ(code_of([&] { primary.admission().revoke_token("00"); }), "unknown-token");
   EXPECT_EQ(primary.standing(), before);
 }
 

@@ -13,7 +13,6 @@ namespace {
 
 using authority::Authority;
 using authority::LeafPurpose;
-using chancery::testing::failure_code;
 using chancery::testing::TemporaryFolder;
 using chancery::testing::TurningClock;
 
@@ -63,7 +62,7 @@ class Orders : public ::testing::Test {
   OrderTrust trust() const { return {.roots = {ours_.root()}}; }
   std::string opening(const Bytes& sealed, const Party& recipient) const { return opening(sealed, recipient, trust()); }
   std::string opening(const Bytes& sealed, const Party& recipient, const OrderTrust& trust) const {
-    return failure_code([&] { static_cast<void>(open_sealed(sealed, recipient.recipient(), trust, *time_.now)); });
+    return code_of([&] { static_cast<void>(open_sealed(sealed, recipient.recipient(), trust, *time_.now)); });
   }
 
   TemporaryFolder folder_;
@@ -144,7 +143,7 @@ TEST_F(Orders, AnAlteredByteAnywhereIsRefused) {
 
 TEST_F(Orders, OnlyAPrimaryOfThisFederationGivesThem) {
   const auto judged = [&](const Party& signer) {
-    return failure_code([&] {
+    return code_of([&] {
       const Bytes sealed = seal(view_of(write_order(order())), signer.signer(), engine_.chain.front());
       const Opened opened = open_sealed(sealed, engine_.recipient(), trust(), *time_.now);
       static_cast<void>(orderer(opened.signer, ours_.federation()));
@@ -158,7 +157,7 @@ TEST_F(Orders, OnlyAPrimaryOfThisFederationGivesThem) {
   // The primary's member certificate, which its portal has, may ask and not order.
   EXPECT_FALSE(orderer(member(ours_, "primary", "primary.test").chain.front(), ours_.federation()).may_change);
   EXPECT_TRUE(orderer(primary_.chain.front(), ours_.federation()).may_change);
-  EXPECT_EQ(failure_code([&] { static_cast<void>(orderer(primary_.chain.front(), theirs_.federation())); }),
+  EXPECT_EQ(code_of([&] { static_cast<void>(orderer(primary_.chain.front(), theirs_.federation())); }),
             "order-refused");
 }
 
@@ -185,7 +184,7 @@ TEST_F(Orders, ARevokedSignerOrIssuerIsRefused) {
 
 TEST_F(Orders, AreForOneMemberAndOneHour) {
   const auto judged = [&](const Order& given) {
-    return failure_code([&] { expect_for_us(given, ours_.federation(), "engine.test", *time_.now); });
+    return code_of([&] { expect_for_us(given, ours_.federation(), "engine.test", *time_.now); });
   };
   EXPECT_EQ(judged(order()), "");
   Order other = order();
@@ -208,7 +207,7 @@ TEST_F(Orders, AreForOneMemberAndOneHour) {
 
 TEST_F(Orders, HaveOneShapeAndOneSize) {
   const auto reading = [](SecretBytes bytes) {
-    return failure_code([&] { static_cast<void>(read_order(view_of(bytes))); });
+    return code_of([&] { static_cast<void>(read_order(view_of(bytes))); });
   };
   const SecretBytes good = write_order(order());
   EXPECT_EQ(reading(good), "");
@@ -224,16 +223,16 @@ TEST_F(Orders, HaveOneShapeAndOneSize) {
       << "a reply is no order";
   Order large = order();
   large.attachments = {SecretBytes(order_limit, 1)};
-  EXPECT_EQ(failure_code([&] { static_cast<void>(write_order(large)); }), "too-large");
+  EXPECT_EQ(code_of([&] { static_cast<void>(write_order(large)); }), "too-large");
   large.attachments.assign(65, SecretBytes(1, 1));
-  EXPECT_EQ(failure_code([&] { static_cast<void>(write_order(large)); }), "too-large");
+  EXPECT_EQ(code_of([&] { static_cast<void>(write_order(large)); }), "too-large");
 }
 
 TEST_F(Orders, AnAnswerBelongsToOneOrder) {
   const Order sent = order();
   const OrderReply answer{
       .federation = sent.federation, .member = sent.target, .id = sent.id, .digest = order_digest(sent), .text = "{}"};
-  const auto judged = [&](const OrderReply& reply) { return failure_code([&] { expect_answer_to(reply, sent); }); };
+  const auto judged = [&](const OrderReply& reply) { return code_of([&] { expect_answer_to(reply, sent); }); };
   EXPECT_EQ(judged(read_order_reply(view_of(write_order_reply(answer)))), "");
   OrderReply other = answer;
   other.member = "other.test";

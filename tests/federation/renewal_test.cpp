@@ -14,7 +14,6 @@ namespace chancery::federation {
 namespace {
 
 using std::chrono::days;
-using testing::failure_code;
 using testing::Joiner;
 using testing::Primary;
 
@@ -131,7 +130,7 @@ TEST(Renewal, AnExpiredMemberComesBackForNinetyDaysAndNoLonger) {
   MemberSide late(primary);
   primary.time.advance(days(397 + 91));
   const std::string before = primary.standing();
-  EXPECT_EQ(failure_code([&] { (void)late.renew(); }), "renew-too-late");
+  EXPECT_EQ(code_of([&] { (void)late.renew(); }), "renew-too-late");
   EXPECT_EQ(primary.standing(), before);
 }
 
@@ -162,7 +161,7 @@ TEST(Renewal, AnotherKeyThanTheJoinPinnedIsARelay) {
   MemberSide member(primary);
   member.request->authority_pin = PrivateKey::generate(KeyType::ecdsa_p256).key_digest();
   const std::string before = primary.standing();
-  EXPECT_EQ(failure_code([&] { (void)member.renew(); }), "relay-suspected");
+  EXPECT_EQ(code_of([&] { (void)member.renew(); }), "relay-suspected");
   EXPECT_EQ(primary.standing(), before);
 }
 
@@ -171,7 +170,7 @@ TEST(Renewal, ADifferenceOfClocksIsTold) {
   MemberSide member(primary);
   member.time = testing::TurningClock{std::make_shared<Instant>(*primary.time.now + days(2))};
   const std::string before = primary.standing();
-  EXPECT_EQ(failure_code([&] { (void)member.renew(); }), "clock-skew");
+  EXPECT_EQ(code_of([&] { (void)member.renew(); }), "clock-skew");
   EXPECT_EQ(primary.standing(), before);
 }
 
@@ -292,7 +291,7 @@ TEST_F(HostileRenewal, WhoWasRemovedDoesNotRenewNorAskWithItsTokenAgain) {
   expect_refused(signed_body(statement(own_), key_), "revoked");
   EXPECT_EQ(primary_.admission().tokens().front().state, "revoked");
   EXPECT_EQ(primary_.admission().remove("engine.example.com"), 0);
-  EXPECT_EQ(failure_code([&] { (void)primary_.admission().remove("nobody.example.com"); }), "unknown-member");
+  EXPECT_EQ(code_of([&] { (void)primary_.admission().remove("nobody.example.com"); }), "unknown-member");
 }
 
 TEST(RevocationList, IsMadeAnewAfterEachRevocationAndBeforeItEnds) {
@@ -329,7 +328,7 @@ TEST(RevocationList, WhatIsNoneIsRefusedAndAFlippedBitIsNotSigned) {
   Primary primary;
   const Bytes good = primary.authority().revocation_list();
   for (std::size_t size = 0; size < good.size(); ++size) {
-    EXPECT_EQ(failure_code([&] { (void)RevocationList::from_der(ByteView(good).first(size)); }), "bad-crl") << size;
+    EXPECT_EQ(code_of([&] { (void)RevocationList::from_der(ByteView(good).first(size)); }), "bad-crl") << size;
   }
   for (std::size_t at = 0; at < good.size(); ++at) {
     Bytes flipped = good;

@@ -12,7 +12,6 @@ namespace {
 
 using authority::Authority;
 using authority::LeafPurpose;
-using testing::failure_code;
 
 class ReplyProof : public ::testing::Test {
  protected:
@@ -35,7 +34,7 @@ class ReplyProof : public ::testing::Test {
   std::string judged(const std::vector<Certificate>& offered, bool as_member = true) {
     ExpectedChain expected{.identity = "member", .names = names_, .uri = "", .client = as_member};
     if (as_member) expected.uri = member_uri("f1", "secondary", "engine.example.com");
-    return failure_code([&] { prove_chain(expected, offered, {ours_.root()}, key_, *time_.now); });
+    return code_of([&] { prove_chain(expected, offered, {ours_.root()}, key_, *time_.now); });
   }
 
   testing::TemporaryFolder folder_;
@@ -90,9 +89,9 @@ TEST(JoinWire, RepliesAreReadAsTheyAreWrittenAndNotOtherwise) {
   const WireRefusal refusal{"clock-skew", "message", "hint", 5};
   EXPECT_EQ(write_refusal(read_refusal(write_refusal(refusal))), write_refusal(refusal));
   for (const std::string& bad : {std::string("{}"), written.substr(1), written + "}", std::string("[]")}) {
-    EXPECT_EQ(failure_code([&] { (void)read_reply_text(bad); }), "join-malformed");
-    EXPECT_EQ(failure_code([&] { (void)read_signed_reply(bad); }), "join-malformed");
-    EXPECT_EQ(failure_code([&] { (void)read_refusal(bad); }), "join-malformed");
+    EXPECT_EQ(code_of([&] { (void)read_reply_text(bad); }), "join-malformed");
+    EXPECT_EQ(code_of([&] { (void)read_signed_reply(bad); }), "join-malformed");
+    EXPECT_EQ(code_of([&] { (void)read_refusal(bad); }), "join-malformed");
   }
 }
 

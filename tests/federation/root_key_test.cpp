@@ -12,7 +12,6 @@
 namespace chancery::authority {
 namespace {
 
-using testing::failure_code;
 using testing::run_command;
 using testing::SoftToken;
 using testing::TemporaryFolder;
@@ -36,7 +35,7 @@ class RootKeyTest : public ::testing::Test {
                                          .extensions = root_extensions(key_identifier(public_key))}));
   }
   std::string open_code(const Certificate& root, const RootAccess& access) const {
-    return failure_code([&] { (void)RootKey::open(folder_, root, access); });
+    return code_of([&] { (void)RootKey::open(folder_, root, access); });
   }
 
   TemporaryFolder place_;
@@ -94,8 +93,8 @@ TEST_F(RootKeyTest, OffTheApplianceTheExportedFileSignsAndNothingElseDoes) {
 
 TEST_F(RootKeyTest, AShortPassphraseProtectsNothing) {
   const SecretBytes eleven = secret_copy(std::string_view("abcdefghijk"));
-  EXPECT_EQ(failure_code([&] { (void)RootKey::create({.passphrase = eleven}); }), "passphrase-weak");
-  EXPECT_EQ(failure_code([&] { (void)RootKey::create({}).sealed(eleven); }), "passphrase-weak");
+  EXPECT_EQ(code_of([&] { (void)RootKey::create({.passphrase = eleven}); }), "passphrase-weak");
+  EXPECT_EQ(code_of([&] { (void)RootKey::create({}).sealed(eleven); }), "passphrase-weak");
 }
 
 TEST_F(RootKeyTest, ATokenSignsAndKeepsItsKey) {
@@ -107,7 +106,7 @@ TEST_F(RootKeyTest, ATokenSignsAndKeepsItsKey) {
     made->keep(folder_, {.mode = 0600}, keeping);
     EXPECT_EQ(root_key_place(folder_), RootKeyPlace::token);
     EXPECT_FALSE(folder_.status("root.key"));
-    EXPECT_EQ(failure_code([&] { (void)made->sealed(passphrase); }), "root-key-in-token");
+    EXPECT_EQ(code_of([&] { (void)made->sealed(passphrase); }), "root-key-in-token");
     const Certificate root = root_of(RootKey::open(folder_, root_of(*made), {.pin = token.pin()}));
     made.reset();
     place_.write("root.pem", view_of(root.to_pem()));
@@ -118,9 +117,8 @@ TEST_F(RootKeyTest, ATokenSignsAndKeepsItsKey) {
     EXPECT_EQ(open_code(root, {}), "root-key-locked");
     EXPECT_EQ(open_code(root, {.pin = secret_copy(std::string_view("999999"))}), "root-key-locked");
     EXPECT_EQ(open_code(root, {.pin = token.pin()}), "");
-    EXPECT_EQ(
-        failure_code([&] { (void)RootKey::create({.token_uri = token.uri_for_p11_kit(name), .pin = token.pin()}); }),
-        "token-unavailable");
+    EXPECT_EQ(code_of([&] { (void)RootKey::create({.token_uri = token.uri_for_p11_kit(name), .pin = token.pin()}); }),
+              "token-unavailable");
     EXPECT_EQ(open_code(root_of(RootKey::create({})), {.pin = token.pin()}), "root-key-wrong");
   }
 }
@@ -136,7 +134,7 @@ TEST_F(RootKeyTest, ATokensLibraryIsFoundByP11KitAsWell) {
   token.make_key("ec");
   const std::string uri = token.uri_for_p11_kit("ec");
   const SecretBytes wrong = secret_copy(std::string_view("999999"));
-  EXPECT_EQ(failure_code([&] { (void)RootKey::create({.token_uri = uri, .pin = wrong}); }), "root-key-locked");
+  EXPECT_EQ(code_of([&] { (void)RootKey::create({.token_uri = uri, .pin = wrong}); }), "root-key-locked");
   const RootKey key = RootKey::create({.token_uri = uri, .pin = token.pin()});
   EXPECT_EQ(key.signer().description().type, "EC P-256");
 }
@@ -155,7 +153,7 @@ TEST_F(RootKeyTest, UrisThatTellASecretOrNoKeyAreRefused) {
       EXPECT_EQ(std::string(failure.what()).find("123456"), std::string::npos);
     }
   }
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               (void)RootKey::create({.token_uri = "pkcs11:object=key?module-path=/no/such/lib.so", .pin = pin});
             }),
             "token-unavailable");

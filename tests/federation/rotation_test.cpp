@@ -22,7 +22,6 @@ using authority::Authority;
 using authority::Phase;
 using authority::Rotation;
 using std::chrono::days;
-using testing::failure_code;
 using testing::Joiner;
 using testing::Primary;
 using testing::run_command;
@@ -118,15 +117,15 @@ TEST(Rotation, ALeafOfTheNextRootVerifiesForThoseWhoKnowEitherRoot) {
 TEST(Rotation, StepsOutOfOrderChangeNothing) {
   Primary primary;
   Rotation rotation(primary.authority());
-  EXPECT_EQ(failure_code([&] { rotation.activate({}); }), "rotation-order");
+  EXPECT_EQ(code_of([&] { rotation.activate({}); }), "rotation-order");
   rotation.retire();  // nothing to retire
   EXPECT_EQ(anchors(primary).number, 0U);
   rotation.prepare({});
-  EXPECT_EQ(failure_code([&] { rotation.retire(); }), "rotation-order");
+  EXPECT_EQ(code_of([&] { rotation.retire(); }), "rotation-order");
   EXPECT_EQ(anchors(primary).number, 1U);
   rotation.activate({});
   const std::string before = primary.standing();
-  EXPECT_EQ(failure_code([&] { rotation.prepare({}); }), "rotation-order");
+  EXPECT_EQ(code_of([&] { rotation.prepare({}); }), "rotation-order");
   EXPECT_EQ(anchors(primary).number, 2U);
   EXPECT_EQ(primary.standing(), before);
 }
@@ -277,7 +276,7 @@ TEST(Rotation, AnEncryptedRootIsFollowedByAnEncryptedOne) {
     keeping.passphrase = passphrase;
     key.keep(folder, {.mode = 0600}, keeping);
   }
-  EXPECT_EQ(failure_code([&] { Rotation(primary.authority()).prepare({}); }), "root-key-locked");
+  EXPECT_EQ(code_of([&] { Rotation(primary.authority()).prepare({}); }), "root-key-locked");
   EXPECT_EQ(anchors(primary).number, 0U);
   EXPECT_FALSE(std::filesystem::exists(primary.folder.file("authority/next-root.key")));
   authority::Succession succession;
@@ -285,7 +284,7 @@ TEST(Rotation, AnEncryptedRootIsFollowedByAnEncryptedOne) {
   Rotation(primary.authority()).prepare(succession);
   EXPECT_NE(primary.folder.read("authority/next-root.key").find("ENCRYPTED"), std::string::npos);
   Rotation(primary.authority()).activate({});
-  EXPECT_EQ(failure_code([&] { primary.authority().permit_names({"new.example.org"}); }), "root-key-locked");
+  EXPECT_EQ(code_of([&] { primary.authority().permit_names({"new.example.org"}); }), "root-key-locked");
   primary.authority().permit_names({"new.example.org"}, succession.access);
 }
 
@@ -314,11 +313,11 @@ TEST(Bulletin, OfAnotherKeyFederationOrShapeIsRefused) {
   const std::string good = primary.admission().news();
   const Bytes key = primary.tls_key.public_key_der();
   const auto read = [&](const std::string& body, const std::string& federation = "3fa2b5c6d7e8f901") {
-    return failure_code([&] { (void)read_news(body, key, federation); });
+    return code_of([&] { (void)read_news(body, key, federation); });
   };
   EXPECT_EQ(read(good), "");
   EXPECT_EQ(read(good, "other"), "bulletin-invalid");
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               (void)read_news(good, PrivateKey::generate(KeyType::ecdsa_p256).public_key_der(), primary.federation);
             }),
             "bulletin-invalid");
@@ -355,7 +354,7 @@ TEST(Bulletin, OfAnotherKeyFederationOrShapeIsRefused) {
 TEST(Bulletin, ComesOverAPinnedConnectionOnly) {
   Primary primary;
   EXPECT_EQ(fetch_news(primary.target(), primary.tls_key.key_digest(), primary.federation).bulletin.number, 0U);
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               (void)fetch_news(primary.target(), PrivateKey::generate(KeyType::ecdsa_p256).key_digest(),
                                primary.federation);
             }),
@@ -415,7 +414,7 @@ TEST(Rotation, MembersRenewAndJoinInTheMiddleOfIt) {
   const Authority stranger =
       Authority::create(Folder::create(primary.folder.file("stranger"), {.mode = 0700}), {.mode = 0600},
                         {.federation = primary.federation, .names = {"x.test"}}, primary.time.clock());
-  EXPECT_EQ(failure_code([&] { member.renew({stranger.root()}); }), "reply-invalid");
+  EXPECT_EQ(code_of([&] { member.renew({stranger.root()}); }), "reply-invalid");
   Joiner late(primary, {"late.example.com"});
   late.time = primary.time;
   const Joined joined = late.join(primary.token({"late.example.com"}));
@@ -445,15 +444,15 @@ TEST(AnchorProof, NeedsTheNewRootsChainAndALeafUnderIt) {
   const Certificate former = primary.authority().root();
   Rotation(primary.authority()).prepare({});
   const Certificate coming = *anchors(primary).next_root;
-  EXPECT_EQ(failure_code([&] { member.prove(coming); }), "untrusted-root");
+  EXPECT_EQ(code_of([&] { member.prove(coming); }), "untrusted-root");
   Rotation(primary.authority()).activate({});
   // The authority still presents its former chain: a cross certificate does not help.
-  EXPECT_EQ(failure_code([&] { member.prove(coming); }), "untrusted-root");
-  EXPECT_EQ(failure_code([&] { shake_hands_under(primary.target(), primary.tls_key.key_digest(), coming); }),
+  EXPECT_EQ(code_of([&] { member.prove(coming); }), "untrusted-root");
+  EXPECT_EQ(code_of([&] { shake_hands_under(primary.target(), primary.tls_key.key_digest(), coming); }),
             "untrusted-root");
   primary.present_anew();
   shake_hands_under(primary.target(), primary.tls_key.key_digest(), coming);
-  EXPECT_EQ(failure_code([&] { member.prove(coming); }), "proof-refused") << "its own leaf is under the former root";
+  EXPECT_EQ(code_of([&] { member.prove(coming); }), "proof-refused") << "its own leaf is under the former root";
   EXPECT_EQ(member.proven(), 0U);
   member.renew({former, coming});
   member.prove(coming, {{.kind = "trust-store", .who = "/etc/cacerts", .is_proven = false, .why = "holds it not"}});
@@ -468,7 +467,7 @@ TEST(AnchorProof, NeedsTheNewRootsChainAndALeafUnderIt) {
   member.prove(coming);
   EXPECT_EQ(member.proven(), 1U);
   // The former root, which the cross certificate leads to; and a step that wipes what was proven before.
-  EXPECT_EQ(failure_code([&] { member.prove(former); }), "proof-refused");
+  EXPECT_EQ(code_of([&] { member.prove(former); }), "proof-refused");
   Rotation(primary.authority()).replace_at_once({});
   EXPECT_EQ(member.proven(), 0U);
 }
@@ -482,7 +481,7 @@ TEST(AnchorProof, OfARemovedMemberOrAnotherKeyOrForAnotherIsRefused) {
   const Certificate coming = primary.authority().root();
   member.renew({coming});
   const auto refused_with = [&](const std::vector<AnchorProof>& proofs, const PrivateKey& key) {
-    return failure_code([&] {
+    return code_of([&] {
       report_proofs({.authority = primary.target(),
                      .authority_pin = primary.tls_key.key_digest(),
                      .member = member.chain.front(),
@@ -508,17 +507,17 @@ TEST(AnchorProof, ABodyThatIsNoneIsRefused) {
   ProofStatement statement{.certificate = Bytes(32, 7), .nonce = Bytes(32, 9), .time = 5, .report = "{}"};
   const std::string good = write_proof(statement, Bytes(70, 1));
   EXPECT_EQ(read_proof(good).statement.report, "{}");
-  const auto code = [](const std::string& body) { return failure_code([&] { (void)read_proof(body); }); };
+  const auto code = [](const std::string& body) { return code_of([&] { (void)read_proof(body); }); };
   for (std::size_t size = 0; size < good.size(); ++size) EXPECT_EQ(code(good.substr(0, size)), "proof-malformed");
   EXPECT_EQ(code(std::string(300 * 1024, '[')), "proof-malformed");
   for (const char* body : {"{}", "[]", R"({"root":"00","proofs":[]})", R"({"root":"","proofs":{}})"}) {
-    EXPECT_EQ(failure_code([&] { (void)read_report(body); }), "proof-malformed") << body;
+    EXPECT_EQ(code_of([&] { (void)read_report(body); }), "proof-malformed") << body;
   }
   std::string many = R"({"root":")" + std::string(64, 'a') + R"(","proofs":[)";
   for (int at = 0; at < 300; ++at) {
     many += std::string(at == 0 ? "" : ",") + R"({"kind":"member","who":"x","proven":true,"why":""})";
   }
-  EXPECT_EQ(failure_code([&] { (void)read_report(many + "]}"); }), "proof-malformed");
+  EXPECT_EQ(code_of([&] { (void)read_report(many + "]}"); }), "proof-malformed");
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 namespace chancery::federation {
 namespace {
 
-using testing::failure_code;
 using testing::Primary;
 
 class SignedRenewalTest : public ::testing::Test {
@@ -57,15 +56,15 @@ TEST_F(SignedRenewalTest, OnlyWhileItIsGood) {
   EXPECT_GT(renewed.not_after(), certificate_.not_after());
   primary_.time.advance(std::chrono::minutes{1});
   const std::string before = primary_.standing();
-  EXPECT_EQ(failure_code([&] { (void)renew(certificate_, key_, PrivateKey::generate(KeyType::ecdsa_p256)); }),
+  EXPECT_EQ(code_of([&] { (void)renew(certificate_, key_, PrivateKey::generate(KeyType::ecdsa_p256)); }),
             "renew-too-late");
   EXPECT_EQ(primary_.standing(), before);
 }
 
 TEST_F(SignedRenewalTest, AnotherKeyARevokedOneAndAWeakOneAreRefused) {
   std::string before = primary_.standing();
-  EXPECT_EQ(failure_code([&] { (void)renew(certificate_, next_, next_); }), "renew-refused");
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] { (void)renew(certificate_, next_, next_); }), "renew-refused");
+  EXPECT_EQ(code_of([&] {
               const Certificate stranger = authority::self_signed(next_, {"robot.example.com"}, system_now());
               (void)renew(stranger, next_, next_);
             }),
@@ -75,14 +74,13 @@ TEST_F(SignedRenewalTest, AnotherKeyARevokedOneAndAWeakOneAreRefused) {
   EXPECT_EQ(authority::revoke_signed(primary_.authority().store(), sha256, system_now()), 1);
   EXPECT_TRUE(authority::revocable(primary_.authority().store(), sha256).empty());
   before = primary_.standing();
-  EXPECT_EQ(failure_code([&] { (void)renew(certificate_, key_, next_); }), "renew-refused");
+  EXPECT_EQ(code_of([&] { (void)renew(certificate_, key_, next_); }), "renew-refused");
   EXPECT_EQ(primary_.standing(), before);
 }
 
 TEST_F(SignedRenewalTest, WhatBelongsToTheFederationIsNotSignedByHand) {
   const Bytes root = from_hex(primary_.authority().root().fingerprint());
-  EXPECT_EQ(failure_code([&] { (void)authority::revocable(primary_.authority().store(), root); }),
-            "unknown-certificate");
+  EXPECT_EQ(code_of([&] { (void)authority::revocable(primary_.authority().store(), root); }), "unknown-certificate");
 }
 
 }  // namespace

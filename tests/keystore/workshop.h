@@ -17,6 +17,7 @@
 
 #include "keystore/bytes/bytes.h"
 #include "keystore/fault.h"
+#include "tests/failure_code.h"
 
 namespace chancery {
 
@@ -59,18 +60,5 @@ class Workshop {
 
 // Seconds of processor time of this process: machines are shared, so time on the wall proves nothing.
 inline double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-// The code of the Failure that `work` throws; "" when it throws none. Every Failure must have a hint.
-template <typename Work>
-std::string code_of(Work work) {
-  try {
-    work();
-  } catch (const Failure& failure) {
-    EXPECT_FALSE(failure.hint().empty());
-    EXPECT_FALSE(failure.cause().empty());
-    return failure.code();
-  }
-  return "";
-}
 
 }  // namespace chancery

@@ -11,7 +11,6 @@
 namespace chancery::nifi {
 namespace {
 
-using testing::failure_code;
 using testing::TemporaryFolder;
 using namespace std::chrono_literals;
 
@@ -71,7 +70,7 @@ TEST_F(DeskTest, NoLeafOutlivesTheAuthority) {
   EXPECT_EQ(certificate_of(answer).not_after(), desk_.authority().certificate().not_after());
   now_ += 51 * 24h;
   EXPECT_EQ(desk_.answer(body_for(request()), "192.0.2.1:1").body, R"({"error":"server error"})");
-  EXPECT_EQ(failure_code([&] { (void)open(); }), "expired");
+  EXPECT_EQ(code_of([&] { (void)open(); }), "expired");
 }
 
 TEST_F(DeskTest, TenWrongTokensAndAnAddressWaitsAMinute) {
@@ -105,25 +104,25 @@ TEST_F(DeskTest, TheSameAuthorityComesBack) {
   EXPECT_TRUE(desk_.authority().was_created());
   EXPECT_TRUE(again.certificate().is_ca());
   EXPECT_EQ(again.certificate().common_name(), "ca.test");
-  EXPECT_EQ(failure_code([&] { (void)CertificateAuthority::open_or_create(folder_.file("ca"), "b.test", clock()); }),
+  EXPECT_EQ(code_of([&] { (void)CertificateAuthority::open_or_create(folder_.file("ca"), "b.test", clock()); }),
             "name-mismatch");
 }
 
 TEST_F(DeskTest, ADamagedAuthorityIsNotReplaced) {
   const std::string store = folder_.read("ca/nifi-ca-keystore.jks");
   (void)folder_.write("ca/nifi-ca-keystore.jks", view_of(store.substr(0, store.size() / 2)));
-  EXPECT_NE(failure_code([&] { (void)open(); }), "");
+  EXPECT_NE(code_of([&] { (void)open(); }), "");
   EXPECT_EQ(folder_.read("ca/nifi-ca-keystore.jks").size(), store.size() / 2);
   (void)folder_.write("ca/nifi-ca-keystore.jks", view_of(store));
   (void)folder_.write("ca/nifi-ca-keystore.password", bytes_of("another\n"));
-  EXPECT_EQ(failure_code([&] { (void)open(); }), "wrong-password");
+  EXPECT_EQ(code_of([&] { (void)open(); }), "wrong-password");
   // Without its keystore the folder is somebody else's.
   std::filesystem::remove(folder_.file("ca/nifi-ca-keystore.jks"));
-  EXPECT_EQ(failure_code([&] { (void)open(); }), "already-exists");
+  EXPECT_EQ(code_of([&] { (void)open(); }), "already-exists");
 }
 
 TEST_F(DeskTest, ShortTokensServeNobody) {
-  EXPECT_EQ(failure_code([&] { (void)Desk(open(), token("fifteen bytes.."), clock()); }), "token-too-short");
+  EXPECT_EQ(code_of([&] { (void)Desk(open(), token("fifteen bytes.."), clock()); }), "token-too-short");
 }
 
 }  // namespace

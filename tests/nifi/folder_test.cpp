@@ -9,7 +9,6 @@ namespace chancery::nifi {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::failure_code;
 using testing::TemporaryFolder;
 
 std::vector<NewFile> two_files() {
@@ -54,21 +53,21 @@ TEST(WholeFolder, WhatIsThereStays) {
   (void)folder.write("used/one", bytes_of("mine"));
   (void)folder.write("file", bytes_of("mine"));
   for (const char* name : {"used", "file"}) {
-    EXPECT_EQ(failure_code([&] { expect_free(folder.file(name)); }), "already-exists");
-    EXPECT_EQ(failure_code([&] { put_folder(folder.file(name), two_files()); }), "already-exists");
+    EXPECT_EQ(code_of([&] { expect_free(folder.file(name)); }), "already-exists");
+    EXPECT_EQ(code_of([&] { put_folder(folder.file(name), two_files()); }), "already-exists");
   }
   EXPECT_EQ(folder.read("used/one"), "mine");
   EXPECT_EQ(folder.read("file"), "mine");
   EXPECT_EQ(count_in(folder.path()), 2U);
-  EXPECT_EQ(failure_code([&] { expect_free(folder.file("no/where")); }), "not-found");
-  EXPECT_EQ(failure_code([] { expect_free("/"); }), "bad-name");
+  EXPECT_EQ(code_of([&] { expect_free(folder.file("no/where")); }), "not-found");
+  EXPECT_EQ(code_of([] { expect_free("/"); }), "bad-name");
 }
 
 TEST(WholeFolder, NothingIsLeftOfOneThatFails) {
   const TemporaryFolder folder;
   std::vector<NewFile> files = two_files();
   files.push_back({"one", secret_copy(std::string_view("again"))});
-  EXPECT_EQ(failure_code([&] { put_folder(folder.file("new"), files); }), "already-exists");
+  EXPECT_EQ(code_of([&] { put_folder(folder.file("new"), files); }), "already-exists");
   EXPECT_EQ(count_in(folder.path()), 0U);
 }
 

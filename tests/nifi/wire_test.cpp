@@ -13,7 +13,6 @@
 namespace chancery::nifi {
 namespace {
 
-using testing::failure_code;
 
 constexpr char kPublicKey[] =
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs+nR9FaxBHNW/ncwUdCGuml3bthU3LbwiMEkaSzEY2KQCPpXK5zUFQCc"
@@ -29,11 +28,11 @@ TEST(Wire, TheMacIsOverTheKeyIdentifier) {
   EXPECT_EQ(to_hex(key_identifier(key)), kIdentifier);
   EXPECT_EQ(to_hex(mac_over(secret_copy(std::string_view("a shared token of many bytes")), key)), kMac);
   EXPECT_NE(to_hex(mac_over(secret_copy(std::string_view("a shared token of many bytez")), key)), kMac);
-  EXPECT_EQ(failure_code([] { (void)key_identifier(bytes_of("no key")); }), "key-weak");
+  EXPECT_EQ(code_of([] { (void)key_identifier(bytes_of("no key")); }), "key-weak");
 }
 
 TEST(Wire, TokensHaveSixteenBytes) {
-  EXPECT_EQ(failure_code([] { expect_usable_token(SecretBytes(15, 'x')); }), "token-too-short");
+  EXPECT_EQ(code_of([] { expect_usable_token(SecretBytes(15, 'x')); }), "token-too-short");
   expect_usable_token(SecretBytes(16, 'x'));
 }
 
@@ -61,7 +60,7 @@ TEST(Wire, OddBodiesAreRefused) {
   for (const std::string& body : {std::string(), std::string("{"), std::string("[]"), std::string("7"), deep, nested,
                                   large, std::string(R"({"hmac":7})"), std::string(R"({"hmac":"*"})"),
                                   std::string(R"({"csr":["x"]})"), std::string("{\"csr\":\"\xff\"}")}) {
-    EXPECT_EQ(failure_code([&] { (void)read_request(body); }), "nifi-malformed") << body.substr(0, 40);
+    EXPECT_EQ(code_of([&] { (void)read_request(body); }), "nifi-malformed") << body.substr(0, 40);
   }
 }
 
@@ -108,7 +107,7 @@ TEST(Names, ASubjectIsReadAsJavaReadsIt) {
   EXPECT_EQ(subject.der, subject_for("Node1.example.com").der);
   for (const char* text : {"", "nonsense", "OU=NIFI", "CN=", "CN=*.example.com", "CN=a b", "CN=a.test, CN=b.test",
                            "CN=a.test, EMAILADDRESS=a@b.test", "CN=http://a.test/", "CN=a@b.test"}) {
-    EXPECT_EQ(failure_code([&] { (void)read_subject(text); }), "bad-name") << text;
+    EXPECT_EQ(code_of([&] { (void)read_subject(text); }), "bad-name") << text;
   }
 }
 

@@ -8,21 +8,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/failure_code.h"
+
 namespace chancery::rollout {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Work>
-std::string refusal(Work work) {
-  try {
-    work();
-  } catch (const Failure& failure) {
-    EXPECT_FALSE(failure.hint().empty());
-    return failure.code();
-  }
-  return "";
-}
 
 std::vector<std::string> names_of(const std::vector<preflight::SourceFile>& files) {
   std::vector<std::string> names;
@@ -100,7 +91,7 @@ TEST_F(Plan, WhatIsWrongIsSaidWithItsPlace) {
   write("a.pem", "a");
   const auto refused = [&](const std::string& text) {
     write("plan", text);
-    return refusal([&] { static_cast<void>(read_plan(path("plan"))); });
+    return code_of([&] { static_cast<void>(read_plan(path("plan"))); });
   };
   for (const char* text :
        {"", "{", "[]", "[member", "[{", "member = 1", "shared = 1", "[member]\na = 1", "[member.a]\nkey = \"a.pem\"",
@@ -111,7 +102,7 @@ TEST_F(Plan, WhatIsWrongIsSaidWithItsPlace) {
     EXPECT_EQ(refused(text), "plan-invalid") << text;
   }
   EXPECT_EQ(refused("[member.a]\ncertificate = \"missing.pem\""), "not-found");
-  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("nothing"))); }), "not-found");
+  EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(path("nothing"))); }), "not-found");
 }
 
 TEST_F(Plan, AFolderIsSortedByWhatIsInItsFiles) {
@@ -136,12 +127,12 @@ TEST_F(Plan, AFolderIsSortedByWhatIsInItsFiles) {
 }
 
 TEST_F(Plan, AFolderOfNothingOrTwoFoldersDeepIsRefused) {
-  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
+  EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
   write("README", "hello");
-  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
+  EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(folder_)); }), "empty-input");
   make_leaf("a");
   run("mkdir -p x/y; cp a.crt x/y/; zip -qr deep.zip x");
-  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("deep.zip"))); }), "plan-invalid");
+  EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(path("deep.zip"))); }), "plan-invalid");
 }
 
 TEST_F(Plan, AZipOfAFolderIsAsTheFolder) {
@@ -187,9 +178,9 @@ open('locked.zip', 'wb').write(bytes(locked))
   run("python3 make.py");
   for (const char* name : {"climbing", "absolute", "control", "twice", "link", "device", "bomb", "many-bombs", "crowd",
                            "cut", "crc", "locked"}) {
-    EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path(std::string(name) + ".zip"))); }), "plan-invalid") << name;
+    EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(path(std::string(name) + ".zip"))); }), "plan-invalid") << name;
   }
-  EXPECT_EQ(refusal([&] { static_cast<void>(read_plan(path("good.zip"))); }), "empty-input");
+  EXPECT_EQ(code_of([&] { static_cast<void>(read_plan(path("good.zip"))); }), "empty-input");
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 namespace chancery::storage {
 namespace {
 
-using testing::failure_code;
 
 const Schema first_version{.what = "test",
                            .migrations = {"CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT, b BLOB) STRICT;"}};
@@ -55,8 +54,8 @@ TEST_P(StorageTest, KeepsEveryType) {
   EXPECT_TRUE(rows[1].blob(2).empty());
   EXPECT_EQ(rows[2].integer(0), 9'000'000'000'000'000'000);
   EXPECT_EQ(rows[2].text(1), "?");
-  EXPECT_EQ(failure_code([&] { (void)rows[0].text(0); }), "storage-damaged");
-  EXPECT_EQ(failure_code([&] { (void)rows[0].text(9); }), "storage-damaged");
+  EXPECT_EQ(code_of([&] { (void)rows[0].text(0); }), "storage-damaged");
+  EXPECT_EQ(code_of([&] { (void)rows[0].text(9); }), "storage-damaged");
 }
 
 TEST_P(StorageTest, ParametersAreNeverSql) {
@@ -68,7 +67,7 @@ TEST_P(StorageTest, ParametersAreNeverSql) {
 
 TEST_P(StorageTest, ATransactionWithAFailedStatementKeepsNothingThatLooksWhole) {
   const auto store = open();
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               store->write([&] {
                 store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{1}});
                 store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{1}});
@@ -85,7 +84,7 @@ TEST_P(StorageTest, MigratesForwardAndRefusesTheFuture) {
     store->run("UPDATE a SET n = 7");
     EXPECT_EQ(store->rows("SELECT t, n FROM a")[0].text(0), "kept");
   }
-  EXPECT_EQ(failure_code([&] { (void)open(first_version); }), "storage-newer");
+  EXPECT_EQ(code_of([&] { (void)open(first_version); }), "storage-newer");
   EXPECT_EQ(open(second_version)->rows("SELECT n FROM a")[0].integer(0), 7);
 }
 
@@ -93,7 +92,7 @@ TEST_P(StorageTest, AMigrationThatFailsLeavesTheOldVersion) {
   { open()->run("INSERT INTO a (t) VALUES ('kept')"); }
   Schema broken = second_version;
   broken.migrations.emplace_back("CREATE TABLE b (id INTEGER PRIMARY KEY) STRICT; CREATE TABLE a (x);");
-  EXPECT_EQ(failure_code([&] { (void)open(broken); }), "storage-failed");
+  EXPECT_EQ(code_of([&] { (void)open(broken); }), "storage-failed");
   EXPECT_EQ(count(*open(first_version)), 1);
 }
 
@@ -106,7 +105,7 @@ TEST_P(StorageTest, WhatThrowsIsRolledBackWholly) {
                std::runtime_error);
   EXPECT_EQ(count(*store), 0);
   // An inner failure that was swallowed still undoes everything.
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               store->write([&] {
                 store->run("INSERT INTO a (t) VALUES ('x')");
                 try {
@@ -126,7 +125,7 @@ TEST_P(StorageTest, AStatementThatFailedCanBeRunAgain) {
   const auto store = open();
   store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{1}});
   for (int round = 0; round < 3; ++round) {
-    EXPECT_EQ(failure_code([&] { store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{1}}); }), "storage-failed");
+    EXPECT_EQ(code_of([&] { store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{1}}); }), "storage-failed");
   }
   EXPECT_EQ(store->run("INSERT INTO a (id) VALUES (?)", {std::int64_t{2}}), 1);
 }

@@ -10,7 +10,6 @@
 namespace chancery::storage {
 namespace {
 
-using testing::failure_code;
 
 const Schema schema{.what = "test", .migrations = {"CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT) STRICT;"}};
 
@@ -72,7 +71,7 @@ TEST_F(PostgresTest, AWrongPasswordIsSaidWithoutIt) {
 TEST_F(PostgresTest, AServerThatDiesInATransactionTakesAllOfItAndIsFoundAgain) {
   PostgresStore store(server_.options(), schema);
   store.run("INSERT INTO a (id, t) VALUES (?, ?)", {std::int64_t{1}, "before"});
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               store.write([&] {
                 store.run("INSERT INTO a (id, t) VALUES (?, ?)", {std::int64_t{2}, "half"});
                 server_.kill();
@@ -90,7 +89,7 @@ TEST_F(PostgresTest, AServerThatDiesInATransactionTakesAllOfItAndIsFoundAgain) {
 TEST_F(PostgresTest, HalfATransactionIsNeverKept) {
   PostgresStore store(server_.options(), schema);
   (void)store.rows("SELECT 1");
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               store.write([&] {
                 server_.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'engine'");
                 try {
@@ -118,7 +117,7 @@ TEST_F(PostgresTest, AServerThatFallsSilentIsGivenUp) {
   options.patience = std::chrono::milliseconds(300);
   PostgresStore store(options, schema);
   (void)store.rows("SELECT 1");
-  EXPECT_EQ(failure_code([&] { (void)store.rows("SELECT pg_sleep(60)"); }), "storage-unreachable");
+  EXPECT_EQ(code_of([&] { (void)store.rows("SELECT pg_sleep(60)"); }), "storage-unreachable");
   store.retry_now();
   EXPECT_EQ(cause_of(store), "");
 }

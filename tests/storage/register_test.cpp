@@ -18,7 +18,6 @@ namespace chancery::authority {
 namespace {
 
 using storage::PostgresServer;
-using testing::failure_code;
 
 const std::vector<std::string> own_tables{"issuer"};
 
@@ -138,8 +137,8 @@ TEST_F(RegisterTest, MovesThereAndBackAndEveryRowIsTheSame) {
   EXPECT_EQ(digests(server()), before);
   // The old place keeps its rows and takes no more.
   Authority old = open(file());
-  EXPECT_EQ(failure_code([&] { (void)issue(old); }), "storage-moved");
-  EXPECT_EQ(failure_code([&] { (void)old.store().run("DELETE FROM members"); }), "storage-moved");
+  EXPECT_EQ(code_of([&] { (void)issue(old); }), "storage-moved");
+  EXPECT_EQ(code_of([&] { (void)old.store().run("DELETE FROM members"); }), "storage-moved");
   EXPECT_EQ(digests(server()), before);
   // Numbers go on behind those that were copied.
   Authority authority = open(server());
@@ -148,7 +147,7 @@ TEST_F(RegisterTest, MovesThereAndBackAndEveryRowIsTheSame) {
   EXPECT_NE(after, before);
   const auto back = move(server(), file());
   EXPECT_EQ(back.tables, after);
-  EXPECT_EQ(failure_code([&] { (void)issue(authority); }), "storage-moved");
+  EXPECT_EQ(code_of([&] { (void)issue(authority); }), "storage-moved");
   Authority again = open(file());
   (void)issue(again);
   EXPECT_GT(issuance_of(again.store()).epoch, issuance_of(authority.store()).epoch);
@@ -180,12 +179,12 @@ TEST_F(RegisterTest, AMoveThatIsCutAnywhereLosesNothingAndGoesOn) {
       std::int64_t expected = certificates(from);
       {
         Authority authority = open(from);
-        const std::string said = failure_code([&] { (void)issue(authority); });
+        const std::string said = code_of([&] { (void)issue(authority); });
         EXPECT_EQ(said, cut.starts_with("copied") || cut == "verified" ? "" : "storage-moved") << cut;
         if (said.empty()) ++expected;
       }
       if (was_cut) {
-        const std::string said = failure_code([&] {
+        const std::string said = code_of([&] {
           Authority early = open(to);
           (void)issue(early);
         });
@@ -212,11 +211,11 @@ TEST_F(RegisterTest, AnotherFederationIsNeverOverwritten) {
   const RegisterPlace from{.state = other.path(), .setting = {}};
   RegisterPlace to = server();
   to.state = other.path();
-  EXPECT_EQ(failure_code([&] { (void)forecast_move(from, to); }), "storage-not-empty");
-  EXPECT_EQ(failure_code([&] { (void)move(from, to); }), "storage-not-empty");
+  EXPECT_EQ(code_of([&] { (void)forecast_move(from, to); }), "storage-not-empty");
+  EXPECT_EQ(code_of([&] { (void)move(from, to); }), "storage-not-empty");
   EXPECT_EQ(digests(server()), before);
   EXPECT_EQ(issuance_of(*from.open()).state, Issuance::in_force);
-  EXPECT_EQ(failure_code([&] { (void)move(to, to); }), "storage-same");
+  EXPECT_EQ(code_of([&] { (void)move(to, to); }), "storage-same");
 }
 
 TEST_F(RegisterTest, OneOfTwoPrimariesIssuesAndTheOtherTakesItsPlace) {
@@ -228,7 +227,7 @@ TEST_F(RegisterTest, OneOfTwoPrimariesIssuesAndTheOtherTakesItsPlace) {
   Authority two = open_bare();
   Issuership of_one(one.store(), server(), first_, time_.clock());
   Issuership of_two(two.store(), server(), second_, time_.clock());
-  EXPECT_EQ(failure_code([&] { (void)issue(one); }), "not-the-issuer") << "nobody was elected yet";
+  EXPECT_EQ(code_of([&] { (void)issue(one); }), "not-the-issuer") << "nobody was elected yet";
   EXPECT_TRUE(of_one.look());
   EXPECT_FALSE(of_two.look());
   (void)issue(one);
@@ -242,20 +241,20 @@ TEST_F(RegisterTest, OneOfTwoPrimariesIssuesAndTheOtherTakesItsPlace) {
   }
   // A request of its manager is no way around it; the elected one's manager may.
   Authority by_hand = open(server(), second_);
-  EXPECT_EQ(failure_code([&] { (void)issue(by_hand); }), "not-the-issuer");
+  EXPECT_EQ(code_of([&] { (void)issue(by_hand); }), "not-the-issuer");
   EXPECT_EQ(certificates(server()), before);
   Authority by_first = open(server(), first_);
   (void)issue(by_first);
   EXPECT_TRUE(of_one.look());
   // The first is gone for the server, and does not know: what it signs now is not kept and does not leave.
   end_sessions("chancery-issuer");
-  EXPECT_EQ(failure_code([&] { (void)of_two.look(); }), "storage-unreachable");
+  EXPECT_EQ(code_of([&] { (void)of_two.look(); }), "storage-unreachable");
   EXPECT_TRUE(of_two.look());
   const std::int64_t epoch = issuance_of(two.store()).epoch;
   EXPECT_TRUE(of_one.is_ours()) << "it has not looked since";
-  EXPECT_EQ(failure_code([&] { (void)issue(one); }), "not-the-issuer");
+  EXPECT_EQ(code_of([&] { (void)issue(one); }), "not-the-issuer");
   EXPECT_EQ(certificates(server()), before + 1);
-  EXPECT_EQ(failure_code([&] { (void)of_one.look(); }), "storage-unreachable");
+  EXPECT_EQ(code_of([&] { (void)of_one.look(); }), "storage-unreachable");
   EXPECT_FALSE(of_one.look());
   (void)issue(two);
   EXPECT_EQ(issuance_of(two.store()).epoch, epoch);
@@ -278,7 +277,7 @@ TEST_F(RegisterTest, APrimaryThatIsPausedInATransactionHoldsNobodyUpAndKeepsNoth
   const auto store = server().open(std::chrono::milliseconds(200));
   guard_for_request(*store, server(), first_, time_.clock());
   const std::int64_t before = certificates(server());
-  EXPECT_EQ(failure_code([&] {
+  EXPECT_EQ(code_of([&] {
               store->write([&] {
                 store->run("UPDATE certificates SET issued_for = 'half'");
                 Authority other = open(server(), second_);
@@ -336,7 +335,7 @@ TEST_P(VersionTest, StepsForthAndBackKeepEveryRow) {
     older.migrations.pop_back();
     --lowest;
     const auto before = digests(*by(newest), older, changed_since(older));
-    EXPECT_EQ(failure_code([&] { (void)by(older); }), "storage-newer");
+    EXPECT_EQ(code_of([&] { (void)by(older); }), "storage-newer");
     EXPECT_EQ(by(newest)->version(), version);
     take_back(place(), lowest);
     EXPECT_EQ(by(older)->version(), lowest);
@@ -353,7 +352,7 @@ TEST_P(VersionTest, StepsForthAndBackKeepEveryRow) {
   }
   ASSERT_LT(lowest, version - 1);
   const auto before = digests(*by(newest));
-  EXPECT_EQ(failure_code([&] { take_back(place(), lowest - 1); }), "no-way-back");
+  EXPECT_EQ(code_of([&] { take_back(place(), lowest - 1); }), "no-way-back");
   EXPECT_EQ(by(newest)->version(), version);
   EXPECT_EQ(digests(*by(newest)), before);
 }
@@ -364,7 +363,7 @@ TEST_F(RegisterTest, NobodyTakesARegisterBackWhileAPrimaryIssuesOnIt) {
   Issuership of_one(one.store(), server(), first_, time_.clock());
   ASSERT_TRUE(of_one.look());
   const int version = static_cast<int>(register_schema().migrations.size());
-  EXPECT_EQ(failure_code([&] { take_back(server(), version - 1); }), "storage-in-use");
+  EXPECT_EQ(code_of([&] { take_back(server(), version - 1); }), "storage-in-use");
   EXPECT_EQ(one.store().version(), version);
   (void)issue(one);
 }
@@ -377,7 +376,7 @@ TEST_F(RegisterTest, APasswordIsReadOnBehalfOfTheAuthoritysUser) {
   const auto read_as = [&](uid_t owner, gid_t group, mode_t mode) {
     EXPECT_EQ(::chown(path.c_str(), owner, group), 0);
     EXPECT_EQ(::chmod(path.c_str(), mode), 0);
-    return failure_code([&] { EXPECT_EQ(text_of(view_of(read_password_file(path, reader))), "geheim"); });
+    return code_of([&] { EXPECT_EQ(text_of(view_of(read_password_file(path, reader))), "geheim"); });
   };
   EXPECT_EQ(read_as(64123, 64124, 0600), "");
   EXPECT_EQ(read_as(0, 64124, 0640), "");
@@ -386,7 +385,7 @@ TEST_F(RegisterTest, APasswordIsReadOnBehalfOfTheAuthoritysUser) {
   EXPECT_EQ(read_as(64123, 64124, 0640), "key-permissions");
   EXPECT_EQ(read_as(0, 64124, 0660), "key-permissions");
   EXPECT_EQ(read_as(64125, 64124, 0600), "key-permissions");
-  EXPECT_EQ(failure_code([&] { (void)read_password_file(path); }), "key-permissions");
+  EXPECT_EQ(code_of([&] { (void)read_password_file(path); }), "key-permissions");
 }
 
 }  // namespace

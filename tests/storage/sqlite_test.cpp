@@ -7,7 +7,6 @@
 namespace chancery::storage {
 namespace {
 
-using testing::failure_code;
 using testing::TemporaryFolder;
 
 const Schema schema{.what = "test", .migrations = {"CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT, b BLOB) STRICT;"}};
@@ -27,11 +26,11 @@ TEST_F(SqliteTest, OpensForTheOwnerOnly) {
 
 TEST_F(SqliteTest, WhatIsNotADatabaseIsRefusedAndLeftAlone) {
   folder_.write("test.db", view_of(std::string(5000, 'x')));
-  EXPECT_EQ(failure_code([&] { (void)open(); }), "storage-damaged");
+  EXPECT_EQ(code_of([&] { (void)open(); }), "storage-damaged");
   EXPECT_EQ(folder_.read("test.db"), std::string(5000, 'x'));
   std::filesystem::remove(folder_.file("test.db"));
   std::filesystem::create_symlink(folder_.file("elsewhere"), folder_.file("test.db"));
-  EXPECT_EQ(failure_code([&] { (void)open(); }), "not-a-file");
+  EXPECT_EQ(code_of([&] { (void)open(); }), "not-a-file");
   EXPECT_FALSE(std::filesystem::exists(folder_.file("elsewhere")));
 }
 

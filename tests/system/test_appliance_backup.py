@@ -84,7 +84,8 @@ class Primary(Recovery):
         verified = primary.json("backup", "verify", output, "--passphrase-file", self.passphrase)
         self.assertTrue(verified["verified"])
         self.assertEqual((told["files"], told["bytes"], told["audit_record"]), (verified["files"], verified["bytes"], verified["audit_record"]))
-        self.assertEqual("backup-appliance", self.records(primary)[-1]["verb"])
+        # Joins are told to the audit by another process, which may come after it.
+        self.assertIn("backup-appliance", [record["verb"] for record in self.records(primary)[-3:]])
         self.assertEqual([], [n for n in os.listdir(primary.state) if n.startswith(".")])
 
         # After the backup: changes and a join that it does not know.

@@ -6,6 +6,7 @@
 
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
+#include "tests/failure_code.h"
 #include "tests/tls/workbench.h"
 
 namespace chancery::test {
@@ -53,17 +54,6 @@ class OpensslServer {
   int port_;
   pid_t process_ = -1;
 };
-
-template <typename Action>
-std::string code_of(Action action) {
-  try {
-    action();
-  } catch (const Failure& failure) {
-    EXPECT_FALSE(failure.hint().empty());
-    return failure.code();
-  }
-  return "";
-}
 
 ClientContext with(const std::string& root, void (*change)(ClientOptions&)) {
   ClientOptions options;
