@@ -62,6 +62,15 @@ void check_framing(const HTTPServerRequestImpl& request) {
   }
 }
 
+// Where a level allows plain text, it is for what anybody may read: a password, a session or an order would be everybody's.
+void check_protection(const HTTPServerRequestImpl& request, const tls::Connection& connection) {
+  if (!connection.is_plain()) return;
+  const std::string& method = request.getMethod();
+  const bool reads = method == "GET" || method == "HEAD";
+  if (reads && !request.has("Authorization") && !request.has("Cookie")) return;
+  reject(403, "plain-text", "without TLS nothing secret is taken and nothing is changed: use https://");
+}
+
 void check_host(const HTTPServerRequestImpl& request, const Routes& routes, const std::string& endpoint,
                 const tls::Connection& connection) {
   const std::size_t hosts = count_of(request, "Host");
@@ -129,10 +138,10 @@ std::string read_body(HTTPServerRequestImpl& request, HTTPServerResponseImpl& re
   return body;
 }
 
-void set_head(HTTPServerResponseImpl& response, const Answer& answer, bool keep) {
+void set_head(HTTPServerResponseImpl& response, const Answer& answer, bool keep, bool plain) {
   response.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(answer.status));
   response.setContentType(answer.content_type);
-  response.set("Strict-Transport-Security", "max-age=31536000");
+  if (!plain) response.set("Strict-Transport-Security", "max-age=31536000");  // RFC 6797, section 7.2
   response.set("X-Content-Type-Options", "nosniff");
   response.set("X-Frame-Options", "DENY");
   response.set("Content-Security-Policy",
@@ -192,6 +201,7 @@ class Exchange {
 
   Answer answer_of(HTTPServerRequestImpl& request, bool& keep) {
     check_framing(request);
+    check_protection(request, arrival_.connection);
     check_host(request, routes_, arrival_.endpoint, arrival_.connection);
     Call call{.method = request.getMethod(),
               .path = "",
@@ -214,7 +224,11 @@ class Exchange {
     read_headers(request, call);
     keep = request.getKeepAlive();
     try {
-      return route->handler(call);
+      Answer answer = route->handler(call);
+      if (answer.status == 401 && arrival_.connection.is_plain()) {  // no browser shall ask for a password here
+        reject(403, "plain-text", "this asks for a password, which is not taken without TLS: use https://");
+      }
+      return answer;
     } catch (const Failure& failure) {
       return problem_of(failure);
     } catch (const std::exception& problem) {
@@ -225,7 +239,7 @@ class Exchange {
 
   After send(const Answer& answer, bool keep) {
     socket_->set_deadline(tls::within(limits_.answer));
-    set_head(response_, answer, keep);
+    set_head(response_, answer, keep, arrival_.connection.is_plain());
     if (answer.stream) {
       keep = keep && response_.getVersion() == Poco::Net::HTTPMessage::HTTP_1_1;
       stream(answer);
