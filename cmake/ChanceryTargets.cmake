@@ -39,6 +39,9 @@ function(chancery_unoptimised name)
 endfunction()
 
 function(chancery_reuse_heavy_header name header)
+  if(CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    return()
+  endif()
   target_precompile_headers(${name} REUSE_FROM ${header})
   # g++ 12 takes libstdc++'s own string code for out of bounds when it comes out of a precompiled header.
   target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>
