@@ -12,6 +12,8 @@
 #include "keystore/x509/key_description.h"
 #include "keystore/x509/pem.h"
 #include "keystore/x509/plain_certificate.h"
+#include "keystore/x509/public_key.h"
+#include "keystore/x509/signature_check.h"
 
 namespace chancery {
 namespace {
@@ -107,12 +109,14 @@ struct Certificate::State {
   Bytes subject_key_id, authority_key_id;
 
   // What costs more than the rest is done when asked, once: decoding the key, and checking a signature.
-  mutable std::once_flag native_once, key_once, self_signed_once;
+  mutable std::once_flag native_once, public_key_once, key_once, self_signed_once;
   mutable ossl::X509Ptr native;
+  mutable ossl::KeyPtr public_key;  // nullptr: of a kind that OpenSSL does not know
   mutable KeyDescription key;
   mutable bool self_signed = false;
 
   X509* with_key() const;
+  EVP_PKEY* decoded_key() const;
   const KeyDescription& described_key() const;
 
   using Extensions = STACK_OF(X509_EXTENSION);
@@ -149,6 +153,14 @@ X509* Certificate::State::with_key() const {
     ERR_clear_error();
   });
   return native.get();
+}
+
+EVP_PKEY* Certificate::State::decoded_key() const {
+  std::call_once(public_key_once, [this] {
+    if (const auto outline = der::outline_of(der)) public_key = decode_public_key(outline->key);
+    ERR_clear_error();
+  });
+  return public_key.get();
 }
 
 const KeyDescription& Certificate::State::described_key() const {
@@ -327,6 +339,9 @@ bool Certificate::is_self_signed() const noexcept {
 
 bool Certificate::is_signed_by(const Certificate& issuer) const {
   if (state_->issuer_der != issuer.state_->subject_der) return false;
+  if (EVP_PKEY* plain = issuer.state_->decoded_key(); plain != nullptr) {
+    if (const auto good = is_signed_by_key(der(), plain)) return *good;
+  }
   EVP_PKEY* key = X509_get0_pubkey(issuer.native());
   const bool verified = key != nullptr && X509_verify(native(), key) == 1;
   ERR_clear_error();

@@ -31,24 +31,29 @@ struct CertificatePool::State {
   };
   std::vector<Entry> entries;
   std::unordered_map<Sha256, std::size_t, DigestHash> by_digest;
+  // Made when somebody asks by name: who only asks what is in it does not pay for the names of ten thousand.
   std::unordered_multimap<std::string, std::size_t> by_subject;
-  std::mutex decoding;
+  std::size_t named = 0;  // entries that are in it
+  std::mutex decoding;    // of entries, and of their names
 
   bool add(ByteView der, const Certificate* decoded) {
-    const Sha256 digest = sha256(der);
-    if (by_digest.contains(digest)) return false;
-    std::string subject;
-    if (decoded != nullptr) {
-      subject = text_of(decoded->subject_der());
-    } else if (const auto outline = der::outline_of(der)) {
-      subject = text_of(der::canonical_name(outline->subject));
-    } else {
-      return false;
-    }
-    by_digest.emplace(digest, entries.size());
-    by_subject.emplace(std::move(subject), entries.size());
+    if (decoded == nullptr && !der::outline_of(der)) return false;
+    if (!by_digest.emplace(sha256(der), entries.size()).second) return false;
     entries.push_back({Bytes(der.begin(), der.end()), decoded ? std::optional(*decoded) : std::nullopt, false});
     return true;
+  }
+
+  void name_all() {
+    for (; named < entries.size(); ++named) {
+      const Entry& entry = entries[named];
+      std::string subject;
+      if (entry.decoded) {
+        subject = text_of(entry.decoded->subject_der());
+      } else {
+        subject = text_of(der::canonical_name(der::outline_of(entry.der)->subject));
+      }
+      by_subject.emplace(std::move(subject), named);
+    }
   }
 
   const std::optional<Certificate>& decoded(std::size_t index) {
@@ -106,6 +111,7 @@ bool CertificatePool::contains(const std::string& fingerprint) const {
 
 std::vector<Certificate> CertificatePool::with_subject(const Bytes& subject_der) const {
   const std::lock_guard guard(state_->decoding);
+  state_->name_all();
   std::vector<Certificate> out;
   const auto [first, last] = state_->by_subject.equal_range(std::string(text_of(subject_der)));
   for (auto at = first; at != last; ++at) {

@@ -1,12 +1,11 @@
 #include "keystore/x509/request.h"
 
-#include <openssl/asn1t.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 
 #include "keystore/openssl/alternative_names.h"
 #include "keystore/x509/key_description.h"
 #include "keystore/x509/pem.h"
+#include "keystore/x509/plain_request.h"
 #include "keystore/x509/public_key.h"
 
 namespace chancery {
@@ -23,28 +22,15 @@ Failure not_a_request(std::string cause) {
        .hint = "make one with `chancery cert csr IDENTITY`, or look at this with `openssl req -in FILE -text`"});
 }
 
-Bytes encoded_key(X509_PUBKEY* key) {
-  unsigned char* encoded = nullptr;
-  const int size = key == nullptr ? 0 : i2d_X509_PUBKEY(key, &encoded);
-  if (size <= 0) throw not_a_request("its public key cannot be read");
-  Bytes out(encoded, encoded + size);
-  OPENSSL_free(encoded);
-  return out;
-}
-
-// The request with its key left as it is: OpenSSL's decoders, which know every kind of key, cost ten times the rest. In a
-// context of no algorithms none is even tried.
-ossl::X509ReqPtr decode_without_key(ByteView der, std::size_t& trailing) {
-  static OSSL_LIB_CTX* const context = [] {
-    OSSL_LIB_CTX* made = OSSL_LIB_CTX_new();
-    if (made != nullptr) (void)OSSL_PROVIDER_load(made, "null");
-    return made;
-  }();
-  const unsigned char* at = der.data();
-  ossl::X509ReqPtr request(reinterpret_cast<X509_REQ*>(
-      ASN1_item_d2i_ex(nullptr, &at, static_cast<long>(der.size()), ASN1_ITEM_rptr(X509_REQ), context, nullptr)));
-  trailing = static_cast<std::size_t>(der.data() + der.size() - at);
-  return request;
+// Of a key that OpenSSL does not know.
+KeyDescription described(ByteView public_key_der) {
+  struct Free {
+    void operator()(X509_PUBKEY* key) const noexcept { X509_PUBKEY_free(key); }
+  };
+  const unsigned char* at = public_key_der.data();
+  const std::unique_ptr<X509_PUBKEY, Free> key(d2i_X509_PUBKEY(nullptr, &at, static_cast<long>(public_key_der.size())));
+  if (!key) throw not_a_request("its public key cannot be read");
+  return describe(key.get());
 }
 
 void add_names(X509_REQ* request, const std::vector<AlternativeName>& names) {
@@ -64,7 +50,7 @@ void add_names(X509_REQ* request, const std::vector<AlternativeName>& names) {
 }  // namespace
 
 struct CertificateRequest::State {
-  ossl::X509ReqPtr native;
+  PlainRequestPtr plain;
   ossl::KeyPtr decoded;  // nullptr: of a kind that OpenSSL does not know
   Bytes der;
   std::string subject;
@@ -107,17 +93,17 @@ CertificateRequest CertificateRequest::from_der(ByteView der) {
   if (der.size() > largest) throw not_a_request("it has more than 64 KiB");
   auto state = std::make_shared<State>();
   std::size_t trailing = 0;
-  state->native = decode_without_key(der, trailing);
-  if (!state->native) throw not_a_request("these bytes are not a PKCS#10 request: " + ossl::drain_errors());
+  state->plain = decode_plain_request(der, trailing);
+  if (!state->plain) throw not_a_request("these bytes are not a PKCS#10 request: " + ossl::drain_errors());
   if (trailing != 0) throw not_a_request("bytes follow after the end of the request");
   state->der.assign(der.begin(), der.end());
-  state->subject = ossl::to_text(X509_REQ_get_subject_name(state->native.get()));
-  X509_PUBKEY* key = X509_REQ_get_X509_PUBKEY(state->native.get());
-  state->public_key_der = encoded_key(key);
+  state->subject = ossl::to_text(state->plain->contents->subject);
+  state->public_key_der = key_of(*state->plain);
+  if (state->public_key_der.empty()) throw not_a_request("its public key cannot be read");
   state->decoded = decode_public_key(state->public_key_der);
-  state->key = state->decoded ? describe(state->decoded.get()) : describe(key);
+  state->key = state->decoded ? describe(state->decoded.get()) : described(state->public_key_der);
   state->key_digest = sha256(state->public_key_der);
-  if (const ossl::ExtensionStackPtr extensions{X509_REQ_get_extensions(state->native.get())}) {
+  if (const ossl::ExtensionStackPtr extensions = extensions_of(*state->plain)) {
     const ossl::GeneralNamesPtr names(
         static_cast<GENERAL_NAMES*>(X509V3_get_d2i(extensions.get(), NID_subject_alt_name, nullptr, nullptr)));
     state->names = ossl::from_general_names(names.get());
@@ -149,7 +135,7 @@ const Sha256& CertificateRequest::key_digest() const noexcept { return state_->k
 
 bool CertificateRequest::is_self_signature_valid() const {
   EVP_PKEY* key = state_->decoded.get();
-  const bool valid = key != nullptr && X509_REQ_verify(state_->native.get(), key) == 1;
+  const bool valid = key != nullptr && is_signed_by(*state_->plain, key);
   ERR_clear_error();
   return valid;
 }

@@ -141,6 +141,52 @@ TEST_F(CertificateTest, VerifiesWhoSigned) {
   EXPECT_EQ(leaf.issuer_der(), root.subject_der());
 }
 
+// Of every kind of CA, as OpenSSL says; and nothing that was altered, anywhere in it.
+TEST_F(CertificateTest, VerifiesWhoSignedAsOpensslDoes) {
+  struct Maker {
+    const char* key;
+    const char* signing;
+  };
+  constexpr std::array kinds{Maker{"EC -pkeyopt ec_paramgen_curve:P-256", "-sha256"},
+                             Maker{"EC -pkeyopt ec_paramgen_curve:P-384", "-sha384"},
+                             Maker{"EC -pkeyopt ec_paramgen_curve:P-521", "-sha512"},
+                             Maker{"EC -pkeyopt ec_paramgen_curve:P-256", "-sha1"},
+                             Maker{"RSA -pkeyopt rsa_keygen_bits:2048", "-sha256"},
+                             Maker{"RSA -pkeyopt rsa_keygen_bits:2048", "-sha512"},
+                             Maker{"RSA -pkeyopt rsa_keygen_bits:2048", "-sha256 -sigopt rsa_padding_mode:pss"},
+                             Maker{"ED25519", ""}};
+  for (const Maker& kind : kinds) {
+    const std::string made = std::string(kind.key) + " " + kind.signing;
+    const auto ca = [&](const std::string& name) {
+      return "openssl genpkey -algorithm " + std::string(kind.key) + " -out " + name +
+             ".key && openssl req -x509 -new -key " + name +
+             ".key -subj /CN=CA -addext basicConstraints=critical,CA:TRUE " + kind.signing + " -out " + name +
+             ".pem && openssl x509 -in " + name + ".pem -outform DER -out " + name + ".der";
+    };
+    shop_->run(
+        ca("one") + " && " + ca("two") +
+        " && openssl req -new -key one.key -subj /CN=leaf -out leaf.csr && openssl x509 -req -in leaf.csr -CA one.pem "
+        "-CAkey one.key " +
+        kind.signing + " -outform DER -out signed.der");
+    const Certificate one = Certificate::from_der(shop_->read("one.der"));
+    const Certificate two = Certificate::from_der(shop_->read("two.der"));
+    const Bytes der = shop_->read("signed.der");
+    const Certificate leaf = Certificate::from_der(der);
+    EXPECT_TRUE(leaf.is_signed_by(one)) << made;
+    EXPECT_FALSE(leaf.is_signed_by(two)) << made << ": the same name, another key";
+    EXPECT_TRUE(one.is_self_signed() && two.is_self_signed()) << made;
+    for (std::size_t at = 0; at < der.size(); ++at) {
+      Bytes altered = der;
+      altered[at] ^= 0x04U;
+      try {
+        EXPECT_FALSE(Certificate::from_der(altered).is_signed_by(one)) << made << " at " << at;
+      } catch (const Failure&) {
+        // is no certificate any more
+      }
+    }
+  }
+}
+
 TEST_F(CertificateTest, NamesCompareAsOpensslCompares) {
   const auto name = [](const std::string& subject, const std::string& options = "") {
     return make(subject, "", options);
