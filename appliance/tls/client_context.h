@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "keystore/fault.h"
 #include "keystore/openssl/digest.h"
 #include "keystore/x509/certificate.h"
 #include "keystore/x509/private_key.h"
@@ -27,6 +29,9 @@ struct ClientOptions {
   bool verify_name = true;    // false: T6; refused by callers where the trust is the public CAs
   // Asked for each certificate that the peer sends, once the chain is good; called on any thread. Empty: none is.
   std::function<bool(const Certificate& certificate)> is_revoked = {};
+  // Asked about a leaf whose chain is good: an administrator has named this very certificate, so that it answers to any
+  // name (a pinned one may be self-signed, or of version 1 and without a name). Empty: none was named.
+  std::function<bool(const Certificate& leaf)> is_named = {};
   std::string minimum_protocol = "TLSv1.2";
   std::vector<std::string> alpn;   // in order of preference
   std::vector<Certificate> chain;  // client certificate, leaf first; empty: none
@@ -39,6 +44,13 @@ class ClientContext {
   explicit ClientContext(ClientOptions options);
   const ClientOptions& options() const noexcept;
   ssl_ctx_st* native() const noexcept;
+
+  // What a handshake with a server that sends this chain (leaf first) and is called `name` would end in, by the very
+  // code that handshakes use, and by this machine's clock: nullopt where it would be taken. Not judged: whether the
+  // server has the leaf's key, and protocol versions.
+  [[nodiscard]] std::optional<Fault> judge(const std::vector<Certificate>& sent, const std::string& name) const;
+  // This client with some certificates (SHA-256) taken out of its trust; nullopt where nothing is left.
+  [[nodiscard]] std::optional<ClientContext> without(const std::set<std::string>& fingerprints) const;
 
  private:
   friend class Connection;

@@ -50,6 +50,7 @@ std::optional<Fault> check_chain(X509_STORE_CTX* store, const PeerCheck& check, 
 
 std::optional<Fault> check_name(const PeerCheck& check, const Certificate& leaf) {
   if (!check.options->verify_name || answers_to(leaf.names(), check.host)) return std::nullopt;
+  if (check.options->is_named && check.options->is_named(leaf)) return std::nullopt;
   std::string bears;
   for (const AlternativeName& name : leaf.names()) {
     if (bears.size() > 200) break;
@@ -74,7 +75,9 @@ std::optional<Fault> check_revocation(const PeerCheck& check, const std::vector<
   return std::nullopt;
 }
 
-std::optional<Fault> judge(X509_STORE_CTX* store, const PeerCheck& check) {
+}  // namespace
+
+std::optional<Fault> judge_peer(X509_STORE_CTX* store, const PeerCheck& check) {
   const std::vector<Certificate> sent = from_stack(X509_STORE_CTX_get0_untrusted(store));
   if (sent.empty()) return verification_fault(X509_V_ERR_UNSPECIFIED, 0, check.host);
   const Certificate& leaf = sent.front();
@@ -93,12 +96,14 @@ std::optional<Fault> judge(X509_STORE_CTX* store, const PeerCheck& check) {
   return check_name(check, leaf);
 }
 
+namespace {
+
 int verify(X509_STORE_CTX* store, void*) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* check = static_cast<PeerCheck*>(SSL_get_ex_data(ssl, check_index()));
   if (check == nullptr) return 0;
   try {
-    check->fault = judge(store, *check);
+    check->fault = judge_peer(store, *check);
   } catch (const Failure& failure) {
     check->fault = failure.fault();
   } catch (const std::exception&) {

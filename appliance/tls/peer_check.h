@@ -11,6 +11,7 @@
 #include "keystore/x509/certificate_pool.h"
 
 struct ssl_st;
+struct x509_store_ctx_st;
 struct ssl_ctx_st;
 
 namespace chancery::tls {
@@ -26,5 +27,8 @@ struct PeerCheck {
 
 void install_peer_check(ssl_ctx_st* context);
 void set_peer_check(ssl_st* ssl, PeerCheck* check);
+// The judgement itself: `store` holds the chain as it was sent (leaf first, as its untrusted certificates) and the
+// client's parameters. nullopt: chain and name (or pin) pass.
+[[nodiscard]] std::optional<Fault> judge_peer(x509_store_ctx_st* store, const PeerCheck& check);
 
 }  // namespace chancery::tls

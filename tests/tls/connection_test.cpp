@@ -156,6 +156,56 @@ TEST(Connection, AMissingClientCertificateIsNamed) {
   }
 }
 
+// What a rehearsal says is what the handshake then does, by the same code and the same parameters.
+TEST(ClientContext, JudgesAChainAsItsHandshakesDo) {
+  struct Case {
+    const char* leaf;
+    ClientContext context;
+    const char* name = "localhost";
+  };
+  const std::vector<Case> cases{
+      {"a", trusting()},
+      {"a", trusting("intermediate.pem")},
+      {"a", trusting("a.pem")},
+      {"a", trusting("stranger.pem")},
+      {"a", trusting(), "elsewhere.test"},
+      {"expired", trusting()},
+      {"other-name", trusting()},
+      {"other-name", with("root.pem", [](ClientOptions& o) { o.verify_name = false; })},
+      {"member", trusting("federation.pem")},
+      {"a", with("stranger.pem", [](ClientOptions& o) { o.verify_chain = false; })},
+      {"a", with("root.pem", [](ClientOptions& o) { o.is_revoked = [](const Certificate&) { return true; }; })},
+  };
+  std::set<std::string> seen;
+  for (const Case& each : cases) {
+    const OpensslServer server(each.leaf);
+    const std::string shown = code_of([&] { server.connect(each.context, each.name); });
+    const Pki& pki = Pki::get();
+    const auto judged = each.context.judge({pki.certificate(each.leaf), pki.certificate("intermediate")}, each.name);
+    EXPECT_EQ(judged ? judged->code : "", shown) << each.leaf << " as " << each.name;
+    seen.insert(shown);
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"", "untrusted-root", "name-mismatch", "expired", "eku-mismatch", "revoked"}));
+}
+
+TEST(ClientContext, JudgesWithoutAnAnchorThatIsToGo) {
+  const Pki& pki = Pki::get();
+  const std::vector<Certificate> chain{pki.certificate("a"), pki.certificate("intermediate")};
+  Bytes both = pki.bytes("root.pem");
+  const Bytes other = pki.bytes("stranger.pem");
+  both.insert(both.end(), other.begin(), other.end());
+  ClientOptions options;
+  options.trust_pem = both;
+  const ClientContext context(std::move(options));
+  const auto less = context.without({pki.fingerprint("root")});
+  ASSERT_TRUE(less.has_value());
+  EXPECT_EQ(less->judge(chain, "localhost")->code, "untrusted-root");
+  EXPECT_FALSE(context.without({pki.fingerprint("stranger")})->judge(chain, "localhost").has_value());
+  EXPECT_FALSE(context.judge(chain, "localhost").has_value()) << "the context itself is as it was";
+  EXPECT_FALSE(context.without({pki.fingerprint("root"), pki.fingerprint("stranger")}).has_value());
+  EXPECT_EQ(context.judge({}, "localhost")->code, "no-certificate");
+}
+
 TEST(ClientContext, RefusesTrustThatCanNeverVerify) {
   EXPECT_EQ(code_of([] { ClientContext context{ClientOptions{}}; }), "no-trust");
   EXPECT_EQ(

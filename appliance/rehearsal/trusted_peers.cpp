@@ -1,0 +1,79 @@
+#include "appliance/rehearsal/trusted_peers.h"
+
+#include <future>
+
+#include "appliance/tls/probe.h"
+#include "keystore/fault.h"
+
+namespace chancery::rehearsal {
+
+namespace {
+
+Entry entry_of(const std::string& who, const std::string& name, const Fault& fault, const std::string& what) {
+  return {.who = who,
+          .kind = "appliance",
+          .reason = fault.code,
+          .name = "",
+          .calls = name,
+          .detail = what.empty() ? fault.cause : "as a client of " + what + ": " + fault.cause};
+}
+
+Report judge_peer(const std::string& who, const TrustedPeer& peer, const tls::ClientContext& present,
+                  const std::optional<tls::ClientContext>& next, std::chrono::milliseconds patience) {
+  Report report;
+  const tls::ProbeResult seen = tls::probe(peer.address, peer.name, patience, peer.alpn);
+  if (seen.chain.empty()) {
+    report.asked = 1;
+    report.silent.push_back({.entry = {.who = who,
+                                       .kind = "appliance",
+                                       .reason = "",
+                                       .name = "",
+                                       .calls = peer.name,
+                                       .detail = "as a client of " + peer.what + ", which does not answer"},
+                             .predicted = Prediction::unknown});
+    return report;
+  }
+  if (present.judge(seen.chain, peer.name)) return report;
+  report.asked = 1;
+  const std::optional<Fault> fault = next ? next->judge(seen.chain, peer.name)
+                                          : std::optional<Fault>(Fault{.code = "untrusted-root",
+                                                                       .subject = peer.name,
+                                                                       .cause = "nothing else is trusted there",
+                                                                       .hint = "append another root first"});
+  if (fault) {
+    report.would_break.push_back(entry_of(who, peer.name, *fault, peer.what));
+  } else {
+    report.would_trust = 1;
+  }
+  return report;
+}
+
+}  // namespace
+
+Report judge_peers(const std::string& who, const std::vector<TrustedPeer>& peers, const tls::ClientContext& context,
+                   const std::vector<std::string>& without, std::chrono::milliseconds patience) {
+  const std::optional<tls::ClientContext> next = context.without({without.begin(), without.end()});
+  std::vector<std::future<Report>> asked;
+  for (const TrustedPeer& peer : peers) {
+    asked.push_back(
+        std::async(std::launch::async, [&, peer] { return judge_peer(who, peer, context, next, patience); }));
+  }
+  Report report;
+  for (auto& each : asked) report.add(each.get());
+  return report;
+}
+
+Report judge_chain(const std::string& who, const tls::ClientContext& context, const std::vector<Certificate>& present,
+                   const std::vector<Certificate>& chain, const std::string& name) {
+  Report report;
+  if (chain.empty() || (!present.empty() && context.judge(present, name))) return report;
+  report.asked = 1;
+  if (const auto fault = context.judge(chain, name)) {
+    report.would_break.push_back(entry_of(who, name, *fault, ""));
+  } else {
+    report.would_trust = 1;
+  }
+  return report;
+}
+
+}  // namespace chancery::rehearsal
