@@ -166,6 +166,8 @@ void Ingest::take(wire::Session& session, const std::string& id, const wire::Mes
     take_holds(session, id, *holds);
   } else if (const auto* proof = std::get_if<wire::Proof>(&message)) {
     take_proof(session, id, *proof);
+  } else if (std::holds_alternative<wire::Ping>(message)) {
+    session.send(pong);
   }
 }
 

@@ -274,15 +274,18 @@ bool Connection::was_resumed() const {
 
 bool Connection::is_plain() const { return !state_->ssl; }
 
-// What a session still needs is in the SSL itself since TLS 1.3 (keys, transcript, exporter secret); before, the
-// exporter takes the master secret from here. That no session is set is a state OpenSSL knows: every SSL begins so.
+// Both sides' ephemeral keys have served once the secret is derived, and TLS 1.3 never comes back to them; OpenSSL keeps
+// them for as long as the connection lives. A key that is given another type lets go of what it holds.
 void Connection::shed_session() {
   std::lock_guard guard(state_->mutex);
   SSL* ssl = state_->ssl.get();
-  if (ssl == nullptr || state_->broken || SSL_version(ssl) < TLS1_3_VERSION || SSL_is_init_finished(ssl) == 0) return;
-  const long verdict = SSL_get_verify_result(ssl);
-  SSL_set_session(ssl, nullptr);
-  SSL_set_verify_result(ssl, verdict);
+  if (ssl == nullptr || SSL_version(ssl) < TLS1_3_VERSION || SSL_is_init_finished(ssl) == 0) return;
+  EVP_PKEY* ours = nullptr;
+  EVP_PKEY* theirs = nullptr;
+  if (SSL_get_tmp_key(ssl, &ours) == 1) EVP_PKEY_set_type(ours, EVP_PKEY_X25519);
+  if (SSL_get_peer_tmp_key(ssl, &theirs) == 1) EVP_PKEY_set_type(theirs, EVP_PKEY_X25519);
+  EVP_PKEY_free(ours);
+  EVP_PKEY_free(theirs);
   ERR_clear_error();
 }
 
