@@ -1,16 +1,16 @@
-// chancery-console: the appliance's web console. It reads nothing of the state itself but its own identity: what it
-// shows it asks of chancery-manager.
+// chancery-console: the appliance's web console. It reads nothing of the state itself but its own identity, the hash of
+// the administrator's password and its own file of tokens: what it shows and changes it asks of chancery-manager.
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "appliance/console/certificates_page.h"
-#include "appliance/control/message.h"
-#include "appliance/pages/page.h"
+#include "appliance/console/asset_routes.h"
+#include "appliance/console/openapi.h"
+#include "appliance/console/session_routes.h"
+#include "appliance/console/verb_routes.h"
 #include "appliance/serving/report_sign_ins.h"
 #include "appliance/serving/serving_program.h"
+#include "appliance/settings/program_settings.h"
 #include "appliance/sign_in/administrator.h"
-#include "keystore/fault.h"
 
 namespace {
 
@@ -18,64 +18,57 @@ using namespace chancery;
 
 constexpr const char* root_path = "trust/federation/roots.pem";
 
-std::string ask_manager(const serving::Program& program, const std::string& verb) {
-  const std::string socket = program.appliance().state + "/run/manager/control.sock";
-  return control::ask(socket,
-                      {.json = nlohmann::json({{"verb", verb}, {"arguments", nlohmann::json::object()}}).dump(),
-                       .attachments = {}},
-                      std::chrono::seconds(15))
-      .json;
-}
-
-http::Answer manager_away(const Failure& failure) {
-  return http::Answer::problem(503, failure.code(), "The certificate manager cannot be asked",
-                               failure.cause() + ". " + failure.hint());
+http::Answer root_of(const serving::Program& program) {
+  const backup::Generation generation = program.generation();
+  if (!generation.has(root_path)) {
+    return http::Answer::problem(404, "not-federated", "No root yet", "This appliance has not joined a federation.");
+  }
+  return http::Answer{.status = 200,
+                      .content_type = "application/x-pem-file",
+                      .body = std::string(text_of(generation.read(root_path))),
+                      .headers = {{"Content-Disposition", "attachment; filename=\"root.pem\""}},
+                      .stream = {}};
 }
 
 struct Console {
   explicit Console(serving::Program& program)
-      : sign_ins("console", program.appliance().state, system_now), administrator(program.state(), &sign_ins) {
+      : sign_ins("console", program.appliance().state, system_now),
+        administrator(program.state(), &sign_ins),
+        sessions(std::chrono::minutes(ConsoleSettings::load(program.appliance().state).session_idle_minutes),
+                 [] { return std::chrono::steady_clock::now(); }),
+        access(program.state(), system_now),
+        callers(sessions, access, administrator),
+        manager(program.appliance().state),
+        events(manager),
+        own(program.appliance(), sessions, access, administrator, callers, events),
+        verbs(manager, callers, administrator) {
     serving::report_sign_ins(program, sign_ins);
+    program.run_in_background("events", [this, &program] { events.run(program); });
     http::Routes& routes = program.routes();
-    pages::add_style(routes);
+    routes.set_head_rule([this](const http::Call& head) {
+      return head.path.starts_with("/api/") ? callers.refusal_of_head(head) : std::nullopt;
+    });
     routes.add("GET", "/healthz", [](const http::Call&) {
       return http::Answer{.status = 200, .content_type = "text/plain", .body = "ok\n", .headers = {}, .stream = {}};
     });
     // The root is public: a person compares its SHA-256 by another way before trusting it (P30).
-    routes.add("GET", "/root.pem", [&program](const http::Call&) {
-      const backup::Generation generation = program.generation();
-      if (!generation.has(root_path)) {
-        return http::Answer::problem(404, "not-federated", "No root yet",
-                                     "This appliance has not joined a federation.");
-      }
-      return http::Answer{.status = 200,
-                          .content_type = "application/x-pem-file",
-                          .body = std::string(text_of(generation.read(root_path))),
-                          .headers = {{"Content-Disposition", "attachment; filename=\"root.pem\""}},
-                          .stream = {}};
-    });
-    for (const auto& [path, verb] : {std::pair{"/api/v1/certificates", "cert-list"}, {"/api/v1/status", "status"}}) {
-      routes.add("GET", path, [this, &program, name = std::string(verb)](const http::Call& call) {
-        if (auto refusal = administrator.refusal(call)) return *refusal;
-        try {
-          return http::Answer::json(ask_manager(program, name));
-        } catch (const Failure& failure) {
-          return manager_away(failure);
-        }
-      });
-    }
-    routes.add("GET", "/", [this, &program](const http::Call& call) {
-      if (auto refusal = administrator.refusal(call)) return *refusal;
-      try {
-        return console::certificates_page(program.appliance(), ask_manager(program, "cert-list"));
-      } catch (const Failure& failure) {
-        return manager_away(failure);
-      }
-    });
+    routes.add("GET", "/root.pem", [&program](const http::Call&) { return root_of(program); });
+    console::add_assets(routes);
+    routes.add("GET", "/api/v1/openapi.json",
+               [document = console::openapi_document()](const http::Call&) { return http::Answer::json(document); });
+    own.add_to(routes);
+    verbs.add_to(routes);
   }
 
   SignInLog sign_ins;
   Administrator administrator;
+  console::Sessions sessions;
+  console::AccessFile access;
+  console::Callers callers;
+  console::ManagerLine manager;
+  console::EventHub events;
+  console::SessionRoutes own;
+  console::VerbRoutes verbs;
 };
 
 }  // namespace

@@ -220,8 +220,9 @@ class Exchange {
     if (route->members_only && arrival_.connection.alpn() != tls::member_protocol) {
       reject(403, "forbidden", "only appliances of this federation may ask this");
     }
-    call.body = read_body(request, response_, *socket_, route->body_limit);
     read_headers(request, call);
+    if (auto answer = ruled(call)) throw Rejected{std::move(*answer)};
+    call.body = read_body(request, response_, *socket_, route->body_limit);
     keep = request.getKeepAlive();
     try {
       Answer answer = route->handler(call);
@@ -233,6 +234,14 @@ class Exchange {
       return problem_of(failure);
     } catch (const std::exception& problem) {
       if (log_) log_("handler of " + call.path + " failed: " + tls::printable(problem.what()));
+      return problem_of(problem);
+    }
+  }
+
+  std::optional<Answer> ruled(const Call& head) const {
+    try {
+      return routes_.answer_to_head(head);
+    } catch (const std::exception& problem) {
       return problem_of(problem);
     }
   }

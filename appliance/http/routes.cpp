@@ -18,6 +18,7 @@ struct Routes::State {
   HostRule host_rule;
   MemberRule member_rule;
   ClientRule client_rule;
+  HeadRule head_rule;
 
   void add(Route route) {
     if (route.path.ends_with("/*")) {
@@ -66,6 +67,12 @@ void Routes::set_client_rule(ClientRule rule) { state_->client_rule = std::move(
 
 std::string Routes::refusal_of_client(const std::string& endpoint, const tls::Connection& connection) const {
   return state_->client_rule ? state_->client_rule(endpoint, connection) : std::string();
+}
+
+void Routes::set_head_rule(HeadRule rule) { state_->head_rule = std::move(rule); }
+
+std::optional<Answer> Routes::answer_to_head(const Call& head) const {
+  return state_->head_rule ? state_->head_rule(head) : std::nullopt;
 }
 
 const Routes::Route* Routes::find(const std::string& method, const std::string& path, bool* path_known) const {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "appliance/tls/connection.h"
@@ -70,12 +71,18 @@ class Routes {
   using ClientRule = std::function<std::string(const std::string& endpoint, const tls::Connection& connection)>;
   void set_client_rule(ClientRule rule);
 
+  // Asked for every request that has a route, with its head alone (`body` is empty): an answer is given before any of the
+  // body is read, and the connection ends. Without one bodies are read up to the route's limit.
+  using HeadRule = std::function<std::optional<Answer>(const Call& head)>;
+  void set_head_rule(HeadRule rule);
+
   // For the server (exchange.h). HEAD finds the route of GET. `path_known`: some method has this path.
   struct Route;
   const Route* find(const std::string& method, const std::string& path, bool* path_known) const;
   bool answers_host(const std::string& host, const tls::Connection& connection) const;
   bool is_member(const tls::Connection& connection) const;
   std::string refusal_of_client(const std::string& endpoint, const tls::Connection& connection) const;
+  std::optional<Answer> answer_to_head(const Call& head) const;
   Routes();
   ~Routes();
 

@@ -6,6 +6,7 @@
 
 #include "appliance/change/foreign.h"
 #include "appliance/manager/federation_facts.h"
+#include "appliance/manager/progress.h"
 #include "appliance/manager/witness.h"
 #include "appliance/settings/guarded.h"
 
@@ -44,6 +45,10 @@ change::Workplace Bench::workplace() {
           .consumers = *consumers,
           .on_step = [this](change::Step step) {
             if (deed && step == change::Step::staged) deed->was_staged = true;
+            Progress::of_process().reached(step);
+          },
+          .watch = [this](const std::vector<std::string>& identities) {
+            return watch_collectors(appliance, watch, identities);
           }};
 }
 

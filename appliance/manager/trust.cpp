@@ -89,12 +89,13 @@ struct Appended {
   std::vector<std::string> aliases;
 };
 
-Appended append_to_java(Bench& bench, const Target& target, JavaStore store, const preflight::BundleAnswer& answer) {
+Appended append_to_java(Bench& bench, const Target& target, JavaStore store, const preflight::BundleAnswer& answer,
+                        const std::string& alias) {
   Appended appended;
   const bool refused = answer.report.verdict() == preflight::Verdict::refuse;
   if (!answer.fresh.empty() && !refused) {
-    for (const auto& each :
-         java::import_certificates(store.store, answer.fresh, {.now_ms = milliseconds_of(bench.now())})) {
+    for (const auto& each : java::import_certificates(store.store, answer.fresh,
+                                                      {.alias = alias, .now_ms = milliseconds_of(bench.now())})) {
       appended.aliases.push_back(each.alias);
     }
     appended.plan = plan_java_store(bench, target, store, "trust append");
@@ -173,13 +174,16 @@ json trust_append(Bench& bench, Call& call) {
   } else {
     JavaStore store = open_java_store(bench, target, call.secret("storepass"));
     answer = preflight::check_bundle(files, pool_of(store.store), bench.now());
-    appended = append_to_java(bench, target, std::move(store), answer);
+    appended = append_to_java(bench, target, std::move(store), answer, call.text_or("alias", ""));
   }
   json reply = finish(bench, std::move(appended.plan), call);
   reply["store"] = target.name;
   reply["added"] = json::array();
   reply["present"] = json::array();
   for (std::size_t at = 0; at < answer.fresh.size() && reply["outcome"] != "refused"; ++at) {
+    if (!call.text_or("alias", "").empty()) {
+      throw bad_argument("alias", "the engine's bundle has no aliases", "leave it out, or choose a Java keystore");
+    }
     json added = preflight::to_json(answer.fresh[at]);
     if (at < appended.aliases.size()) added["alias"] = appended.aliases[at];
     reply["added"].push_back(std::move(added));

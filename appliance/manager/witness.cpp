@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "appliance/manager/progress.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::manager {
@@ -76,6 +77,7 @@ Record record_of(const Deed& deed, Instant now) {
 }
 
 void write(Bench& bench, const Record& record) {
+  Progress::of_process().ended(record.verb, record.who, record.outcome, record.code, record.to);
   Trail& trail = bench.trail();
   if (bench.deed->change.empty()) {
     static_cast<void>(trail.append(record));
@@ -89,6 +91,7 @@ void conclude(Bench& bench, json& reply) {
   const Deed& deed = *bench.deed;
   if (outcome == "unchanged" || outcome == "planned") {
     if (!deed.change.empty()) bench.trail().forget(deed.change);
+    Progress::of_process().ended(deed.verb, deed.who, outcome, "", static_cast<std::int64_t>(deed.from));
     return;
   }
   Record record = record_of(deed, bench.now());
@@ -154,6 +157,7 @@ void begin_deed(Bench& bench) {
                        .arguments = deed.arguments,
                        .from = static_cast<std::int64_t>(deed.from)});
   deed.change = id;
+  Progress::of_process().begun(deed.verb, deed.who);
 }
 
 void settle_deeds(Bench& bench, const std::optional<change::Resolution>& resolved) noexcept {
@@ -198,6 +202,7 @@ void settle_deeds(Bench& bench, const std::optional<change::Resolution>& resolve
 
 void record_event(Bench& bench, audit::Record record) {
   record.time = bench.now();
+  Progress::of_process().recorded(record.verb, record.who, record.outcome);
   static_cast<void>(bench.trail().append(std::move(record)));
 }
 

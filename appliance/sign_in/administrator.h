@@ -1,5 +1,5 @@
-// The appliance's administrator at the door of a page or API: HTTP Basic over TLS, checked against the argon2id hash in
-// STATE/settings/administrator.hash.
+// The appliance's administrator at the door of a page or API: HTTP Basic over TLS, or a password that a form brought,
+// checked against the argon2id hash in STATE/settings/administrator.hash.
 //
 //   Administrator door(state_folder);
 //   if (auto refusal = door.refusal(call)) return *refusal;      // 401 with a challenge, or 429
@@ -10,10 +10,12 @@
 // Thread safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "appliance/http/server.h"
+#include "appliance/sign_in/credential.h"
 #include "appliance/sign_in/sign_in_log.h"
 #include "keystore/files/folder.h"
 
@@ -27,6 +29,10 @@ class Administrator {
   ~Administrator();
   // nullopt: this is the administrator.
   std::optional<http::Answer> refusal(const http::Call& call);
+  // The same of what a form brought. Never remembered: argon2id runs each time. `second` is asked once the password is
+  // right; what it says no to counts as a wrong answer and is answered like one.
+  std::optional<http::Answer> refusal(const Credential& credential, const std::string& address,
+                                      const std::function<bool()>& second = {});
 
  private:
   struct State;

@@ -6,6 +6,8 @@ import subprocess
 import time
 
 import authority
+import collectors
+import console
 import endurance
 import handshakes
 import keystores

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `./dev bench` runs: our figures beside those of the peers, measured in turns in the same run (docs/measures.md).
 #
-#   bench.sh [--long] [--quick] [SECTION…]       sections: swap replace start memory handshakes keystores authority endurance
+#   bench.sh [--long] [--quick] [SECTION…]       sections: swap replace start memory handshakes keystores authority trust rehearsal console endurance
 #
 # Load generator and peers' configurations come from the shared tools (CHANCERY_TOOLS/perf), copied and built below build/.
 set -euo pipefail

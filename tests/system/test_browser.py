@@ -61,7 +61,8 @@ class BrowserToPages(SystemTest):
         appliance = self.appliance("single", name="single.test").start("manager", "console", "portal")
         stranger, person = Browser(self, "stranger"), Browser(self, "person")
         person.import_root(appliance.root(), "the ad-hoc root")
-        pages = {"console": (appliance.console, "Certificates"), "portal": (appliance.portal, "Engines")}
+        # What the console's pages do is test_console_pages.py's; here it is enough that its script runs and asks for a password.
+        pages = {"console": (appliance.console, "Sign in to localhost"), "portal": (appliance.portal, "Engines")}
         for name, (port, title) in pages.items():
             with self.subTest(page=name):
                 url = self.address(appliance, port)
@@ -69,7 +70,7 @@ class BrowserToPages(SystemTest):
                 page, problem = person.visit(url)
                 self.assertEqual("", problem)
                 self.assertIn(f"<h1>{title}</h1>", page)
-                self.assertIn("single.test", text_of(page))
+                self.assertEqual(name == "portal", "single.test" in text_of(page), "the console tells nothing before somebody has signed in")
                 self.keep(person, url, name)
         # The root is right and the name is not: a certificate is for those names that stand in it.
         self.assertEqual(("", "ERR_CERT_COMMON_NAME_INVALID"), person.visit(self.address(appliance, appliance.portal, "other.localhost")))
@@ -88,7 +89,7 @@ class BrowserToPages(SystemTest):
         self.assertEqual(0, done.code, done)
         page, problem = person.visit(url)
         self.assertEqual("", problem)
-        self.assertIn("Example Intermediate 2", text_of(page))
+        self.assertIn("Sign in to localhost", text_of(page))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,34 @@
+#include "appliance/console/rate_limit.h"
+
+#include <algorithm>
+
+namespace chancery::console {
+
+namespace {
+
+constexpr double at_once = 400;
+constexpr double a_second = 20;
+constexpr std::size_t most_addresses = 4096;
+
+}  // namespace
+
+bool RateLimit::allows(const std::string& address) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const auto refilled = [now](const Measure& measure) {
+    const std::chrono::duration<double> passed = now - measure.when;
+    return std::min(at_once, measure.left + passed.count() * a_second);
+  };
+  const std::lock_guard lock(mutex_);
+  if (measures_.size() >= most_addresses) {
+    std::erase_if(measures_, [&](const auto& entry) { return refilled(entry.second) >= at_once; });
+    if (measures_.size() >= most_addresses) measures_.clear();
+  }
+  const auto [entry, is_new] = measures_.try_emplace(address, Measure{.left = at_once, .when = now});
+  Measure& measure = entry->second;
+  if (!is_new) measure = {.left = refilled(measure), .when = now};
+  if (measure.left < 1) return false;
+  measure.left -= 1;
+  return true;
+}
+
+}  // namespace chancery::console

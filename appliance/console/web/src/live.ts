@@ -1,0 +1,96 @@
+// What changes while the page is open: Server-Sent Events, and hooks that follow them.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { get, Problem } from "./api";
+
+export interface Progress { number: number; time: string; kind: "begun" | "step" | "ended" | "recorded"; verb?: string; who?: string; step?: string; outcome?: string; code?: string; generation?: number }
+export interface LiveState { connected: boolean; manager: boolean; version: number }
+
+type Listener = () => void;
+const listeners = new Set<Listener>();
+const progressListeners = new Set<(event: Progress) => void>();
+let state: LiveState = { connected: false, manager: true, version: 0 };
+let source: EventSource | null = null;
+let retry = 0;
+
+function set(change: Partial<LiveState>) {
+  state = { ...state, ...change };
+  for (const listener of listeners) listener();
+}
+
+export function refreshAll() { set({ version: state.version + 1 }); }
+
+export function startLive() {
+  stopLive();
+  let wasAway = false;
+  source = new EventSource("/api/v1/events");
+  source.addEventListener("hello", (event) => {
+    const { manager } = JSON.parse((event as MessageEvent<string>).data) as { manager: boolean };
+    set({ connected: true, manager, version: state.version + (wasAway ? 1 : 0) });
+    wasAway = true;  // the next one comes after an interruption: what is shown may be old then
+  });
+  source.addEventListener("manager", (event) => {
+    const { running } = JSON.parse((event as MessageEvent<string>).data) as { running: boolean };
+    set({ manager: running, version: state.version + 1 });
+  });
+  source.addEventListener("progress", (event) => {
+    const progress = JSON.parse((event as MessageEvent<string>).data) as Progress;
+    for (const listener of progressListeners) listener(progress);
+    if (progress.kind === "ended" || progress.kind === "recorded") refreshAll();
+  });
+  source.onerror = () => {
+    set({ connected: false });
+    if (source?.readyState !== EventSource.CLOSED) return;
+    // Refused (signed out, or too many pages): a signed-out page learns it from the next question it asks.
+    window.clearTimeout(retry);
+    retry = window.setTimeout(startLive, 5000);
+    get("/session").catch(() => {});
+  };
+}
+
+export function stopLive() {
+  window.clearTimeout(retry);
+  source?.close();
+  source = null;
+}
+
+export function useLive(): LiveState {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const listener = () => redraw((n) => n + 1);
+    listeners.add(listener);
+    return () => { listeners.delete(listener); };
+  }, []);
+  return state;
+}
+
+export function useProgress(listener: (event: Progress) => void) {
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => {
+    const forward = (event: Progress) => latest.current(event);
+    progressListeners.add(forward);
+    return () => { progressListeners.delete(forward); };
+  }, []);
+}
+
+export interface Loaded<T> { data: T | undefined; problem: Problem | undefined; reload: () => void }
+
+// What an address answers, asked anew when something changed. The old answer stays until the new one is there.
+export function useData<T>(path: string | null): Loaded<T> {
+  const { version } = useLive();
+  const [answer, setAnswer] = useState<{ path: string; data: T } | undefined>();
+  const [problem, setProblem] = useState<Problem | undefined>();
+  const [asked, setAsked] = useState(0);
+  useEffect(() => {
+    if (path === null) return undefined;
+    let isWanted = true;
+    get<T>(path).then(
+      (data) => { if (isWanted) { setAnswer({ path, data }); setProblem(undefined); } },
+      (failure: Problem) => { if (isWanted) setProblem(failure); },
+    );
+    return () => { isWanted = false; };
+  }, [path, version, asked]);
+  const reload = useCallback(() => setAsked((n) => n + 1), []);
+  const isThis = answer !== undefined && answer.path === path;
+  return { data: isThis ? answer.data : undefined, problem, reload };
+}

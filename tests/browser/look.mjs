@@ -1,0 +1,68 @@
+// Every page, light and dark, on a wide and on a narrow screen: a picture, and no violation that axe finds.
+import { given, expect, Person, step, end } from "./walk.mjs";
+
+const pages = [
+  ["/", "Overview", "overview"], ["/certificates", "Certificates", "certificates"], ["/certificates/portal", "Portal", "certificate"],
+  ["/certificates/replace", "Replace certificates", "replace"], ["/certificates/portal/request", "Signing request for Portal", "request"],
+  ["/trust?store=engine", "Trust", "trust"], ["/trust?store=portal", "Trust", "trust-portal"], ["/backups", "Backups", "backups"], ["/policy", "Policy", "policy"],
+  ["/federation", "Members", "members"], ["/rotation", "Root rotation", "rotation"], ["/root", "Trust the root", "root"], ["/collectors", "Collectors", "collectors"],
+  ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
+];
+const themes = ["light", "dark"];
+const widths = [1440, 400];
+
+async function everywhere(person, name) {
+  const found = [];
+  for (const width of widths) {
+    await person.page.setViewportSize({ width, height: 900 });
+    for (const theme of themes) {
+      await person.page.emulateMedia({ colorScheme: theme });
+      const isFirst = width === widths[0] && theme === "light";
+      const rules = isFirst || (width === widths[1] && theme === "dark") ? undefined : ["color-contrast"];
+      for (const violation of await person.violations(rules)) found.push(`${name}, ${theme}, ${width} px: ${violation}`);
+      const overflow = await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (overflow > 0) found.push(`${name}, ${width} px: ${overflow} px too wide`);
+      if (given.allPictures || isFirst || (width === widths[1] && theme === "dark")) await person.picture(`${name}-${width}-${theme}`);
+    }
+  }
+  await person.page.setViewportSize({ width: 1440, height: 900 });
+  await person.page.emulateMedia({ colorScheme: "light" });
+  expect(found.length === 0, found.join("\n"));
+}
+
+let person;
+await step("sign-in", async () => {
+  person = await Person.at(given.primary);
+  await everywhere(person, "sign-in").finally(() => person.signIn(given.primaryPassword));
+});
+for (const [path, heading, name] of pages) {
+  await step(name, async () => {
+    await person.open(path, heading);
+    await person.settled();
+    await everywhere(person, name);
+  });
+}
+await step("the phone's menu opens by the keyboard alone", async () => {
+  await person.page.setViewportSize({ width: 400, height: 800 });
+  await person.open("/", "Overview");
+  const menu = person.button("Menu");
+  await menu.focus();
+  await person.page.keyboard.press("Enter");
+  await person.page.getByRole("link", { name: "Backups" }).waitFor();
+  expect((await menu.getAttribute("aria-expanded")) === "true", "the button says that the menu is open");
+  expect((await person.violations()).length === 0, "the open menu is fine");
+  await person.page.getByRole("link", { name: "Backups" }).focus();
+  await person.page.keyboard.press("Enter");
+  await person.page.getByRole("heading", { name: "Backups", level: 1 }).waitFor();
+});
+await step("without the network the page says so, and comes back by itself", async () => {
+  await person.page.setViewportSize({ width: 1440, height: 900 });
+  await person.context.setOffline(true);
+  await person.open("/policy", "Policy");
+  await person.sees("The console cannot be reached");
+  await person.picture("offline-1440-light");
+  await person.context.setOffline(false);
+  await person.page.getByRole("button", { name: "Try again" }).first().click();
+  await person.sees("TLSNoPeerAuth");
+});
+await end();

@@ -1,0 +1,85 @@
+"""The console's pages in Debian's Chromium, on the real programs over TLS: what an administrator does, and how every page looks and reads.
+
+Pictures of every page are build output: CHANCERY_PICTURES, else build/pictures."""
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+import test_browser
+import test_ports
+from harness import SOURCE, SystemTest, must
+
+TESTS = os.path.join(SOURCE, "tests", "browser")
+MODULES = os.path.join(SOURCE, "build", "browser")
+PICTURES = os.environ.get("CHANCERY_PICTURES", os.path.join(SOURCE, "build", "pictures"))
+
+
+def modules():
+    """Playwright and axe as package-lock.json says, installed once."""
+    os.makedirs(MODULES, exist_ok=True)
+    with open(os.path.join(MODULES, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted, installed = os.path.join(TESTS, "package-lock.json"), os.path.join(MODULES, "installed.json")
+        with open(wanted) as file:
+            text = file.read()
+        known = ""
+        if os.path.exists(installed):
+            with open(installed) as file:
+                known = file.read()
+        if known != text:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(os.path.join(TESTS, name), MODULES)
+            must("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=MODULES)
+            with open(installed, "w") as file:
+                file.write(text)
+    return os.path.join(MODULES, "node_modules")
+
+
+class ConsolePages(SystemTest):
+    def walk(self, script, roots, **given):
+        person = test_browser.Browser(self, script)
+        for number, root in enumerate(roots):
+            person.import_root(root, f"root {number}")
+        path = os.path.join(self.folder, script + ".json")
+        with open(path, "w") as file:
+            json.dump({"modules": modules(), "home": person.home, "pictures": PICTURES, **given}, file)
+        done = subprocess.run(["node", os.path.join(TESTS, script + ".mjs"), path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
+        print(done.stdout.decode(errors="replace"))
+        self.assertEqual(0, done.returncode)
+
+    def test_what_an_administrator_does(self):
+        primary = self.appliance("primary", name="primary.test").start()
+        secondary = self.appliance("secondary", name="secondary.test").start("manager", "console")
+        pki, other = self.pki(), self.pki(name="other")
+        leaf = pki.leaf(["primary.test", "localhost", "127.0.0.1"])
+        self.walk("flows", [primary.root(), pki.root], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
+                  secondary=f"https://localhost:{secondary.console}", secondaryPassword=secondary.password(), join=f"127.0.0.1:{primary.join}",
+                  leaf=pki.path(leaf + ".crt"), key=pki.path(leaf + ".key"), intermediates=pki.intermediates, root=pki.root,
+                  otherKey=other.path(other.leaf(["primary.test"]) + ".key"), otherRoot=other.root)
+
+    HTML, ESC, LINES = test_ports.HostileNames.HTML, test_ports.HostileNames.ESC, test_ports.HostileNames.LINES
+    hostile = test_ports.HostileNames.hostile
+
+    def test_hostile_names_are_text(self):
+        """Threat 34: nothing that stands in a certificate becomes a part of the page."""
+        single = self.appliance("single", name="appliance.test").start("manager", "console")
+        at = self.hostile()
+        done = single.cli("trust", "append", at("root.crt"))
+        self.assertEqual(0, done.code, done)
+        self.walk("hostile", [single.root()], primary=f"https://localhost:{single.console}", primaryPassword=single.password(), files=[at("leaf.crt"), at("leaf.key")])
+
+    def test_every_page_light_and_dark_wide_and_narrow(self):
+        primary, secondary = self.federation()
+        pki = self.pki()
+        leaf = pki.leaf(["primary.test", "localhost", "127.0.0.1"], days=20)
+        done = primary.cli("cert", "replace", *pki.files(leaf), "--identity", "portal")
+        self.assertEqual(0, done.code, done)
+        self.walk("look", [primary.root()], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(), goOn=True,
+                  allPictures=bool(os.environ.get("CHANCERY_PICTURES")))
+
+
+if __name__ == "__main__":
+    unittest.main()
