@@ -148,7 +148,15 @@ class Run {
     const std::vector<SeenProof> proofs = prove(workplace_, next, plan_.identities, status_, StoppedConsumers::fail);
     expect_proven(proofs);
     for (const SeenProof& seen : proofs) outcome_.proofs.push_back(seen.proof);
+    if (const std::string seen = watched(); !seen.empty()) {
+      outcome_.proofs.push_back(
+          {.endpoint = seen, .identity = plan_.identities.front(), .sha256 = "", .ok = true});
+    }
     reach(Step::probed);
+  }
+
+  std::string watched() const {
+    return workplace_.watch && !plan_.identities.empty() ? workplace_.watch(plan_.identities) : "";
   }
 
   void commit() {

@@ -38,6 +38,9 @@ struct Workplace {
   // time (nginx keeps old workers for a moment).
   std::chrono::milliseconds own_patience{3'000};
   std::chrono::milliseconds consumer_patience{10'000};
+  // Whether those who were connected to these identities' endpoints come back, asked after the proofs. Returns what it
+  // saw, for people; "" where nobody was connected. What it throws takes the change back. May be empty.
+  std::function<std::string(const std::vector<std::string>& identities)> watch = {};
   // Makes the operating system's trust follow its files (os_refresh.h); called where a change edits one of them.
   std::function<void()> refresh_os_trust = change::refresh_os_trust;
 };

@@ -5,6 +5,7 @@
 #include "appliance/cli/given_files.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
@@ -117,6 +118,7 @@ int run_replace(Session& session) {
       .put_texts("accept", arguments.values("--accept"))
       .put_flag("keep_root", arguments.has("--keep-root"))
       .put_flag("dry_run", arguments.has("--dry-run"));
+  put_rehearsal(ask, arguments);
   Json reply = session.ask(std::move(ask));
   if (reply.contains("report")) add_key_permissions(reply["report"], keys, "");
   std::string done = "the certificate is replaced";
@@ -133,6 +135,7 @@ int run_reset(Session& session) {
   const std::string identity = session.arguments().value("IDENTITY");
   Ask ask("cert-reset");
   ask.put_text("identity", identity).put_flag("dry_run", session.arguments().has("--dry-run"));
+  put_rehearsal(ask, session.arguments());
   return show_outcome(session, session.ask(std::move(ask)), identity + " has its default certificate again");
 }
 
@@ -242,7 +245,11 @@ constexpr Option kReplaceOptions[] = {
      .value = "CODE",
      .help = "accept this finding (where accepting makes sense)",
      .repeated = true},
-    {.name = "--no-rehearsal", .value = "", .help = "do not ask the collectors first (they are not asked yet)"},
+    kNoRehearsal,
+    kAcceptBreakage,
+    kDeadline,
+    kWatch,
+    kWatchShare,
     kPassphraseFile,
     kPassphraseEnv,
     kDryRun};
@@ -252,7 +259,7 @@ constexpr Example kReplaceExamples[] = {
     {"chancery cert replace --certificate signed.pem", "the answer to `chancery cert csr`"},
     {"chancery cert replace --certificate new.p12 --identity engine --dry-run", "the plan for the engine alone"}};
 
-constexpr Option kResetOptions[] = {kDryRun};
+constexpr Option kResetOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kResetExamples[] = {
     {"chancery cert reset portal-collector", "back to the certificate that the federation made"}};
 
@@ -304,8 +311,10 @@ constexpr Command kCommands[] = {
      .doing = "replace the certificate",
      .summary = "put a new certificate in force",
      .description = "Checks the files, keeps a backup set, lets every running program prepare, switches all of them at "
-                    "once, and proves it by a handshake with each endpoint. Whatever fails on the way puts the old "
-                    "state back. No connection is dropped.",
+                    "once, and proves it by a handshake with each endpoint. Before that, everybody who would have to "
+                    "trust it is asked, as by `chancery rehearse`, and the change stops where somebody would break; "
+                    "after it, collectors connect anew, and it goes back where they cannot. Whatever fails on the way "
+                    "puts the old state back. No connection is dropped.",
      .positionals = {},
      .options = kReplaceOptions,
      .examples = kReplaceExamples,

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/table.h"
 
@@ -35,7 +36,7 @@ int show_refusal(Session& session, const Json& reply, const Json& report) {
     Json document = {{"error", {{"code", text_at(error, "code")}, {"message", message}, {"hint", hint}}},
                      {"outcome", "refused"},
                      {"report", report}};
-    for (const char* name : {"generation", "blockers"}) {
+    for (const char* name : {"generation", "blockers", "rehearsal"}) {
       if (reply.contains(name)) document[name] = reply[name];
     }
     terminal.document(document);
@@ -120,6 +121,10 @@ int show_outcome(Session& session, const Json& reply, const std::string& done) {
   if (outcome == "planned") {
     terminal.line(Text() << painted(Colour::bold, "planned") << ": nothing was changed (--dry-run)");
     if (reply.contains("plan") && reply["plan"].is_object()) print_plan(terminal, reply["plan"]);
+    if (reply.contains("rehearsal") && was_anybody_asked(reply["rehearsal"])) {
+      terminal.line(Text() << painted(Colour::bold, "rehearsal"));
+      for (const Text& line : rehearsal_lines(reply["rehearsal"], terminal.width())) terminal.line(line);
+    }
     print_findings(terminal, report, false);
     return 0;
   }

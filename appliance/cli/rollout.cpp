@@ -44,6 +44,10 @@ Ask beginning(const Arguments& arguments) {
                                   {"address", entry.address},
                                   {"identities", entry.identities},
                                   {"accept", entry.accept}};
+    if (arguments.has("--accept-breakage")) {
+      entries[std::to_string(i)]["accept_breakage"] =
+          static_cast<unsigned>(arguments.number("--accept-breakage", 0, 0, 1'000'000));
+    }
     put_files(ask, i, "certificate", entry.certificate);
     put_files(ask, i, "key", entry.key);
     put_files(ask, i, "intermediate", entry.intermediate);
@@ -97,7 +101,7 @@ int run_rollout(Session& session) {
                 "begin with: chancery federation rollout --plan FILE --dry-run");
   }
   if (!arguments.has("--plan")) {
-    for (const char* with_plan : {"--waves", "--also-trust", "--accept"}) {
+    for (const char* with_plan : {"--waves", "--also-trust", "--accept", "--accept-breakage"}) {
       if (arguments.has(with_plan)) {
         throw usage(std::string(with_plan) + " goes with --plan", "a rollout keeps what it was begun with");
       }
@@ -141,6 +145,9 @@ constexpr Option kOptions[] = {
      .value = "CODE",
      .help = "go on despite this finding, where accepting makes sense",
      .repeated = true},
+    {.name = "--accept-breakage",
+     .value = "N",
+     .help = "stop where more than so many would no longer connect to a member; else they are only told"},
     {.name = "--passphrase-file", .value = "FILE", .help = "opens encrypted keys of the plan", .kind = "file"},
     {.name = "--passphrase-env", .value = "VARIABLE", .help = "the same from an environment variable"},
     {.name = "--resume", .value = "", .help = "go on with the rollout that is under way"},

@@ -5,6 +5,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/root_options.h"
 #include "appliance/cli/text.h"
 
@@ -52,6 +53,7 @@ int run_retire(Session& session) {
   const Arguments& arguments = session.arguments();
   Ask ask = step(session, "federation-rotate-retire");
   ask.put_texts("forget", arguments.values("--forget")).put_flag("emergency", arguments.has("--emergency"));
+  put_rehearsal(ask, arguments);
   const Json reply = session.ask(std::move(ask));
   const int exit = show_outcome(session, reply, "the former root is retired; nobody takes it any more");
   if (session.json() || session.terminal().quiet() || text_at(reply, "outcome") != "done") return exit;
@@ -105,6 +107,9 @@ constexpr Option kRetireOptions[] = {
     {.name = "--emergency",
      .value = "",
      .help = "a CA key is stolen: a new root at once, nobody is waited for, and nothing under the old one counts"},
+    kNoRehearsal,
+    kAcceptBreakage,
+    kDeadline,
     kRootKey,
     kRootPassphrase,
     kRootPin,

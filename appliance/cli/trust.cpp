@@ -6,6 +6,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
@@ -130,6 +131,7 @@ int run_remove(Session& session) {
   const std::string store = store_of(session);
   Ask ask = change_of(session, "trust-remove");
   ask.put_text("fingerprint", whole_fingerprint(session, store)).put_text("store", store);
+  put_rehearsal(ask, session.arguments());
   return show_outcome(session, session.ask(std::move(ask)),
                       told_store(store) + " does not trust that certificate any more");
 }
@@ -167,6 +169,8 @@ constexpr Positional kFiles[] = {{.name = "FILE",
                                   .kind = "file",
                                   .repeated = true}};
 constexpr Option kChangeOptions[] = {kStore, kStorepassFile, kStorepassEnv, kDryRun};
+constexpr Option kRemoveOptions[] = {kStore,          kStorepassFile, kStorepassEnv, kNoRehearsal,
+                                     kAcceptBreakage, kDeadline,      kDryRun};
 constexpr Option kSystemOptions[] = {kStorepassFile, kStorepassEnv, kDryRun};
 constexpr Example kAppendExamples[] = {
     {"chancery trust append root.crt", "the engine's next outgoing connection trusts it"},
@@ -208,7 +212,7 @@ constexpr Command kCommands[] = {
      .summary = "trust a certificate no more",
      .description = "The federation's own root stays.",
      .positionals = kFingerprint,
-     .options = kChangeOptions,
+     .options = kRemoveOptions,
      .examples = kRemoveExamples,
      .run = run_remove},
     {.path = "trust os-install",

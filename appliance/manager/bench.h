@@ -16,6 +16,7 @@
 #include "appliance/audit/trail.h"
 #include "appliance/change/transaction.h"
 #include "appliance/manager/call.h"
+#include "appliance/manager/collector_watch.h"
 #include "keystore/files/lock.h"
 
 namespace chancery::manager {
@@ -60,6 +61,7 @@ class Bench {
   backup::BackupSets sets;
   std::unique_ptr<change::Programs> programs;
   std::unique_ptr<change::Consumers> consumers;
+  CollectorWatch watch;      // after a swap; nobody is watched unless the verb says so
   std::optional<Deed> deed;  // none: nothing is changed by this request, or finish() sees to it
 
  private:

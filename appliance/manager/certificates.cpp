@@ -5,6 +5,7 @@
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/pending_keys.h"
 #include "appliance/manager/pinned_collectors.h"
+#include "appliance/manager/rehearsal.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
 
@@ -94,7 +95,9 @@ json cert_replace(Bench& bench, Call& call) {
     }
   }
   preflight::Knowledge knowledge = know(bench);
-  const auto serves_collectors = [](const std::string& identity) { return identity.starts_with("engine"); };
+  const auto serves_collectors = [](const std::string& identity) {
+    return identity.starts_with("engine") || identity.starts_with("portal");
+  };
   if (std::ranges::any_of(identities, serves_collectors)) {
     knowledge.pinned_collectors = pinned_collectors(bench.appliance.state);
   }
@@ -109,14 +112,15 @@ json cert_replace(Bench& bench, Call& call) {
   change::Plan plan = change::plan_replace(bench.current(), bench.appliance, identities, answer,
                                            certificates_of(question.also_trust, question));
   if (pending && pending->is_request) drop_pending(plan, bench.current(), *pending);
-  return finish(bench, std::move(plan), call);
+  return finish_rehearsed(bench, std::move(plan), call);
 }
 
 json cert_reset(Bench& bench, Call& call) {
   const std::string identity = call.text("identity");
   expect_replaceable(bench.appliance, identity);
   const Bench::Writer writer = bench.begin_change(call.who() + ", cert reset " + identity);
-  return finish(bench, change::plan_reset(bench.current(), bench.appliance, identity, know(bench), bench.now()), call);
+  return finish_rehearsed(
+      bench, change::plan_reset(bench.current(), bench.appliance, identity, know(bench), bench.now()), call);
 }
 
 }  // namespace chancery::manager

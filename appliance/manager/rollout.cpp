@@ -54,6 +54,8 @@ std::vector<std::string> strings_in(const json& object, const char* name) {
   return found;
 }
 
+constexpr unsigned most_breakage = 1'000'000;
+
 // An entry as the order's arguments for cert-replace.
 RolloutFiles::Entry files_of_entry(const Call& call, const std::string& index, const json& entry) {
   RolloutFiles::Entry out;
@@ -67,6 +69,10 @@ RolloutFiles::Entry files_of_entry(const Call& call, const std::string& index, c
   for (const char* list : {"identities", "accept"}) {
     if (const auto words = strings_in(entry, list); !words.empty()) arguments[list] = words;
   }
+  // Each member rehearses for itself, when it is asked for its preflight and when it replaces. Where nothing is said, who
+  // would break is told and stops nobody: waves are there for that.
+  const json breakage = entry.value("accept_breakage", json());
+  arguments["accept_breakage"] = breakage.is_number_unsigned() ? breakage : json(most_breakage);
   if (auto passphrase = call.secret("passphrase")) {
     arguments["passphrase"] = {{"attachment", out.attachments.size()}};
     out.attachments.push_back(std::move(*passphrase));

@@ -9,6 +9,7 @@
 
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/authority_news.h"
+#include "appliance/manager/rehearsal.h"
 #include "appliance/manager/root_access.h"
 #include "appliance/manager/rotation_blockers.h"
 #include "appliance/manager/rotation_follow.h"
@@ -36,8 +37,8 @@ json anchors_json(const Anchors& anchors) {
           {"cross", certificate_or_null(anchors.cross)}};
 }
 
-json files_of(const std::string& step) {
-  json files = {{{"path", "authority/authority.db"}, {"change", "change"}}};
+json files_of(const Bench& bench, const std::string& step) {
+  json files = json::array({register_change(bench)});
   const auto add = [&](const char* path, const char* change) { files.push_back({{"path", path}, {"change", change}}); };
   if (step == "prepare") {
     add("authority/next-root.key", "add");
@@ -80,11 +81,11 @@ json followed(Bench& bench, AuthorityDesk& desk, const Call& call, bool has_step
   return reply;
 }
 
-json planned(const Anchors& anchors, const std::string& step, const char* next_phase, json more) {
+json planned(const Bench& bench, const Anchors& anchors, const std::string& step, const char* next_phase, json more) {
   json plan{{"step", step},
             {"phase", authority::to_text(anchors.phase)},
             {"next_phase", next_phase},
-            {"files", files_of(step)}};
+            {"files", files_of(bench, step)}};
   plan.update(more);
   return {{"outcome", "planned"}, {"plan", std::move(plan)}, {"rotation", anchors_json(anchors)}};
 }
@@ -129,6 +130,29 @@ json refused(const Anchors& anchors, Bench& bench, const std::vector<Blocker>& f
           {"rotation", anchors_json(anchors)}};
 }
 
+// Everybody has proven the coming root; whether they can do without the going one, and with chains without the cross
+// certificate, they are asked once more. Who is left behind by name is not asked.
+struct Retirement {
+  preflight::Report report;
+  std::optional<Rehearsed> rehearsed;
+};
+
+Retirement rehearsed_retirement(Bench& bench, const Anchors& anchors, const std::vector<Blocker>& lost,
+                                const RehearsalOptions& options) {
+  const std::optional<Certificate> going = anchors.going_root();
+  if (options.skip || !going) return {};
+  Rehearsed rehearsed = rehearse_retirement(bench, {going->fingerprint()}, options.deadline);
+  const auto is_lost = [&](const rehearsal::Entry& entry) {
+    return std::ranges::any_of(lost, [&](const Blocker& each) { return each.who == entry.who; });
+  };
+  std::erase_if(rehearsed.report.would_break, is_lost);
+  std::erase_if(rehearsed.report.silent, [&](const rehearsal::Silent& each) { return is_lost(each.entry); });
+  Retirement retirement;
+  weigh(retirement.report, rehearsed, options.accepted);
+  retirement.rehearsed = std::move(rehearsed);
+  return retirement;
+}
+
 // This appliance is one of those that have to. What it meets stands among the blockers.
 void prove_own(const Bench& bench, AuthorityDesk& desk) {
   try {
@@ -147,7 +171,7 @@ json emergency(Bench& bench, AuthorityDesk& desk, const Call& call, const author
   if (is_begun && !call.flag("dry_run")) return followed(bench, desk, call, true);
   const std::vector<Blocker> lost = lost_at_once(bench, desk, before);
   if (call.flag("dry_run")) {
-    return planned(before, "retire", "steady", {{"emergency", true}, {"lost", to_json(lost)}});
+    return planned(bench, before, "retire", "steady", {{"emergency", true}, {"lost", to_json(lost)}});
   }
   authority::Rotation(desk.authority).replace_at_once({.access = access, .keeping = {}}, [&](std::uint64_t number) {
     enter_lost(desk.authority.store(), number, lost, bench.now());
@@ -168,7 +192,7 @@ json federation_rotate_prepare(Bench& bench, Call& call) {
   authority::Rotation rotation(desk.authority);
   if (call.flag("dry_run")) {
     rotation.expect_preparable({.access = access, .keeping = {}});
-    return planned(before, "prepare", "prepared", json::object());
+    return planned(bench, before, "prepare", "prepared", json::object());
   }
   rotation.prepare({.access = access, .keeping = {}});
   return followed(bench, desk, call, true);
@@ -187,7 +211,7 @@ json federation_rotate_activate(Bench& bench, Call& call) {
   authority::Rotation rotation(desk.authority);
   if (call.flag("dry_run")) {
     rotation.expect_activatable(access);
-    return planned(before, "activate", "activated",
+    return planned(bench, before, "activate", "activated",
                    {{"renews", outdated_identities(bench.current(), bench.appliance, [&] {
                        federation::Bulletin next = federation::bulletin_of(desk.authority);
                        if (before.next_issuing) next.issuing = *before.next_issuing;
@@ -218,7 +242,16 @@ json federation_rotate_retire(Bench& bench, Call& call) {
   std::vector<Blocker> found = blockers(bench, desk, before);
   const std::vector<Blocker> lost = taken(found, forgotten);
   if (!found.empty()) return refused(before, bench, found);
-  if (call.flag("dry_run")) return planned(before, "retire", "steady", {{"lost", to_json(lost)}});
+  const Retirement retirement = rehearsed_retirement(bench, before, lost, rehearsal_options(call));
+  if (retirement.report.verdict() == preflight::Verdict::refuse) {
+    json reply{{"outcome", "refused"},
+               {"generation", bench.current().number()},
+               {"report", preflight::to_json(retirement.report)},
+               {"rotation", anchors_json(before)}};
+    put_rehearsal(reply, retirement.rehearsed);
+    return reply;
+  }
+  if (call.flag("dry_run")) return planned(bench, before, "retire", "steady", {{"lost", to_json(lost)}});
   rotation.retire([&](std::uint64_t number) { enter_lost(desk.authority.store(), number, lost, bench.now()); });
   json reply = followed(bench, desk, call, true);
   reply["lost"] = to_json(lost);

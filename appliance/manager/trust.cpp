@@ -5,6 +5,7 @@
 #include <set>
 
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/rehearsal.h"
 #include "appliance/manager/stores.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/java/store_edits.h"
@@ -134,6 +135,17 @@ change::Plan remove_from_java(Bench& bench, const Target& target, const std::str
                  .hint = "chancery trust list --store " + target.name + " shows what is in it"});
 }
 
+// Whom the program that trusts by this store could not reach without it. Of other stores nobody here knows who uses them.
+std::optional<Rehearsed> rehearse_without(Bench& bench, const Target& target, const std::string& fingerprint,
+                                          change::Plan& plan, const RehearsalOptions& options) {
+  const bool is_engine = target.kind == Target::Kind::engine;
+  if (options.skip || plan.is_empty() || (!is_engine && target.kind != Target::Kind::portal)) return std::nullopt;
+  Rehearsed rehearsed = rehearse_removal(bench, {is_engine ? "engine" : "portal"}, {fingerprint}, options.deadline);
+  if (rehearsed.report.asked == 0) return std::nullopt;
+  weigh(plan.report, rehearsed, options.accepted);
+  return rehearsed;
+}
+
 void expect_changeable(const Target& target) {
   if (target.kind != Target::Kind::operating_system) return;
   throw bad_argument("store", "the operating system's trust has commands of its own",
@@ -169,6 +181,9 @@ json trust_append(Bench& bench, Call& call) {
   preflight::BundleAnswer answer;
   Appended appended;
   if (target.kind == Target::Kind::engine) {
+    if (!call.text_or("alias", "").empty()) {
+      throw bad_argument("alias", "the engine's bundle has no aliases", "leave it out, or choose a Java keystore");
+    }
     answer = preflight::check_bundle(files, pool_at(bench.current(), engine_bundle), bench.now());
     appended.plan = change::plan_trust_append(bench.current(), bench.appliance, answer);
   } else {
@@ -181,9 +196,6 @@ json trust_append(Bench& bench, Call& call) {
   reply["added"] = json::array();
   reply["present"] = json::array();
   for (std::size_t at = 0; at < answer.fresh.size() && reply["outcome"] != "refused"; ++at) {
-    if (!call.text_or("alias", "").empty()) {
-      throw bad_argument("alias", "the engine's bundle has no aliases", "leave it out, or choose a Java keystore");
-    }
     json added = preflight::to_json(answer.fresh[at]);
     if (at < appended.aliases.size()) added["alias"] = appended.aliases[at];
     reply["added"].push_back(std::move(added));
@@ -200,7 +212,9 @@ json trust_remove(Bench& bench, Call& call) {
   change::Plan plan = target.kind == Target::Kind::engine
                           ? change::plan_trust_remove(bench.current(), bench.appliance, fingerprint)
                           : remove_from_java(bench, target, fingerprint, call.secret("storepass"));
+  const std::optional<Rehearsed> rehearsed = rehearse_without(bench, target, fingerprint, plan, rehearsal_options(call));
   json reply = finish(bench, std::move(plan), call);
+  put_rehearsal(reply, rehearsed);
   reply["store"] = target.name;
   return reply;
 }

@@ -63,6 +63,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"refused-by-openssl", Severity::error, on_request},
     // What stands around it
     {"consumer-config", Severity::error, never},
+    {"would-break", Severity::error, never},  // as many as --accept-breakage says
     // Worth a look
     {"expires-soon", Severity::warning, on_request},
     {"outlives-issuer", Severity::warning, on_request},
@@ -80,6 +81,11 @@ constexpr auto rules = std::to_array<Rule>({
     {"key-permissions", Severity::warning, on_request},
     {"not-federated", Severity::warning, on_request},
     {"pinned-collectors", Severity::warning, on_request},
+    {"rehearsal-silent", Severity::warning, on_request},
+    {"plain-text", Severity::warning, on_request},
+    {"no-client-trust", Severity::warning, on_request},
+    {"root-left-out", Severity::warning, on_request},
+    {"not-probed", Severity::warning, on_request},
     {"foreign-changed", Severity::warning, on_request},
     {"drift", Severity::warning, on_request},
     {"never-goes-back", Severity::warning, on_request},

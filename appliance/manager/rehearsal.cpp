@@ -1,0 +1,250 @@
+#include "appliance/manager/rehearsal.h"
+
+#include <algorithm>
+#include <array>
+#include <future>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "appliance/control/message.h"
+#include "appliance/manager/knowledge.h"
+#include "appliance/manager/rehearsal_stores.h"
+#include "keystore/files/lock.h"
+#include "keystore/x509/material.h"
+
+namespace chancery::manager {
+namespace {
+
+using nlohmann::json;
+using rehearsal::About;
+using rehearsal::Question;
+using rehearsal::Report;
+
+constexpr std::chrono::seconds answer_margin{2};
+
+Report unheard(const std::string& program, const std::string& why) {
+  Report report;
+  report.asked = 1;
+  report.silent.push_back({.entry = {.who = "chancery-" + program,
+                                     .kind = "appliance",
+                                     .reason = "",
+                                     .name = "",
+                                     .calls = "",
+                                     .detail = "it was not asked, nor were those connected to it: " + why},
+                           .predicted = rehearsal::Prediction::unknown});
+  return report;
+}
+
+Report ask(const Bench& bench, const std::string& program, const Question& question) {
+  const std::string run = bench.appliance.state + "/run/" + program;
+  if (!FileLock::is_held(run + "/lock")) return {};
+  try {
+    const control::Message reply =
+        control::ask(run + "/control.sock",
+                     {.json = R"({"verb":"rehearse","question":)" + to_json(question) + "}", .attachments = {}},
+                     question.deadline + answer_margin);
+    return rehearsal::report_of(json::parse(reply.json, nullptr, /*allow_exceptions=*/false).value("report", json()));
+  } catch (const Failure& failure) {
+    return unheard(program, failure.what());
+  }
+}
+
+struct Inquiry {
+  std::string program;
+  Question question;
+};
+
+// Programs in parallel.
+Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
+  std::vector<std::future<Report>> asked;
+  for (const Inquiry& inquiry : inquiries) {
+    asked.push_back(
+        std::async(std::launch::async, [&bench, &inquiry] { return ask(bench, inquiry.program, inquiry.question); }));
+  }
+  Rehearsed rehearsed;
+  for (auto& each : asked) rehearsed.report.add(each.get());
+  return rehearsed;
+}
+
+std::vector<Certificate> chain_in_force(Bench& bench, const std::string& identity) {
+  const std::string folder = "identities/" + identity + "/";
+  std::vector<Certificate> chain = certificates_in(bench.current(), folder + "certificate.pem");
+  for (Certificate& above : certificates_in(bench.current(), folder + "intermediate.crt")) {
+    chain.push_back(std::move(above));
+  }
+  return chain;
+}
+
+bool has_program(const Bench& bench, const std::string& program) {
+  const std::vector<std::string> programs = programs_of(bench.appliance.role);
+  return std::ranges::find(programs, program) != programs.end();
+}
+
+// Roots are for predictions, and only programs predict.
+bool runs_any(const Bench& bench) {
+  return std::ranges::any_of(std::array{"engine", "portal"}, [&](const char* program) {
+    return FileLock::is_held(bench.appliance.state + "/run/" + program + "/lock");
+  });
+}
+
+// The roots that `chain` ends at, among all that this appliance knows.
+std::vector<Certificate> roots_of(const CertificatePool& anchors, const std::vector<Certificate>& chain) {
+  std::vector<Certificate> found;
+  for (const Certificate& each : chain) {
+    for (const Certificate& root : anchors.with_subject(each.issuer_der())) {
+      const bool is_new = std::ranges::find(found, root) == found.end();
+      if (is_new && each.is_signed_by(root) && found.size() < 8) found.push_back(root);
+    }
+  }
+  return found;
+}
+
+std::vector<Certificate> certificates_after(Bench& bench, const change::Plan& plan, const std::string& path) {
+  const auto edit = plan.edits.find(path);
+  if (edit == plan.edits.end()) return certificates_in(bench.current(), path);
+  if (!edit->second) return {};
+  return read_material(view_of(edit->second->bytes), {.source = path}).certificates;
+}
+
+std::string key_of(const std::vector<Certificate>& chain) {
+  std::string key;
+  for (const Certificate& each : chain) key += each.fingerprint();
+  return key;
+}
+
+std::vector<Candidate> candidates_of(Bench& bench, const change::Plan& plan) {
+  std::map<std::string, Candidate> by_chain;
+  for (const std::string& identity : plan.identities) {
+    const std::string folder = "identities/" + identity + "/";
+    std::vector<Certificate> chain = certificates_after(bench, plan, folder + "certificate.pem");
+    for (Certificate& above : certificates_after(bench, plan, folder + "intermediate.crt")) {
+      chain.push_back(std::move(above));
+    }
+    if (chain.empty() || chain == chain_in_force(bench, identity)) continue;
+    Candidate& candidate = by_chain[key_of(chain)];
+    candidate.identities.push_back(identity);
+    candidate.chain = std::move(chain);
+  }
+  std::vector<Candidate> candidates;
+  for (auto& [key, candidate] : by_chain) candidates.push_back(std::move(candidate));
+  if (candidates.empty() || !runs_any(bench)) return candidates;
+  CertificatePool given;
+  for (const Certificate& each : plan.report.chain) given.add(each);
+  for (const Certificate& each : certificates_after(bench, plan, "trust/appliance/known.pem")) given.add(each);
+  const std::shared_ptr<const CertificatePool> anchors = know(bench).anchors;
+  for (Candidate& candidate : candidates) {
+    candidate.roots = roots_of(*anchors, candidate.chain);
+    for (const Certificate& root : roots_of(given, candidate.chain)) {
+      const bool is_new = std::ranges::find(candidate.roots, root) == candidate.roots.end();
+      if (is_new && root.is_self_issued()) candidate.roots.push_back(root);
+    }
+    for (const Certificate& root : roots_of(*anchors, chain_in_force(bench, candidate.identities.front()))) {
+      if (std::ranges::find(candidate.roots, root) == candidate.roots.end()) candidate.roots.push_back(root);
+    }
+  }
+  return candidates;
+}
+
+std::vector<std::string> those_of(const std::vector<std::string>& identities, std::string_view program) {
+  std::vector<std::string> found;
+  std::ranges::copy_if(identities, std::back_inserter(found),
+                       [&](const std::string& identity) { return identity.starts_with(program); });
+  return found;
+}
+
+}  // namespace
+
+RehearsalOptions rehearsal_options(const Call& call) {
+  RehearsalOptions options{.skip = call.flag("no_rehearsal")};
+  const std::int64_t accepted = call.number("accept_breakage").value_or(0);
+  const std::int64_t seconds = call.number("deadline_seconds").value_or(3);
+  if (accepted < 0) throw bad_argument("accept_breakage", "is less than none", "say how many may break");
+  if (seconds < 1 || seconds > 60) throw bad_argument("deadline_seconds", "is out of range", "use 1 to 60 seconds");
+  options.accepted = static_cast<std::size_t>(accepted);
+  options.deadline = std::chrono::seconds(seconds);
+  return options;
+}
+
+Rehearsed rehearse(Bench& bench, const std::vector<Candidate>& candidates, std::chrono::milliseconds deadline) {
+  std::vector<Inquiry> inquiries;
+  Report stores;
+  for (const Candidate& candidate : candidates) {
+    const std::vector<Certificate> present = chain_in_force(bench, candidate.identities.front());
+    Question question{.chain = candidate.chain, .present = present, .roots = candidate.roots, .deadline = deadline};
+    for (const auto& [about, program] : {std::pair(About::engine, "engine"), std::pair(About::portal, "portal")}) {
+      question.about = about;
+      question.identities = those_of(candidate.identities, program);
+      if (!question.identities.empty()) inquiries.push_back({program, question});
+    }
+    stores.add(judge_stores(bench, present, candidate.chain));
+  }
+  Rehearsed rehearsed = ask_all(bench, inquiries);
+  // One for each store, whatever the number of chains.
+  rehearsed.report.add(std::move(stores));
+  return rehearsed;
+}
+
+Rehearsed rehearse_policy(Bench& bench, const std::vector<std::string>& endpoints, const std::string& minimum_protocol,
+                          bool client_certificate, std::chrono::milliseconds deadline) {
+  std::vector<Inquiry> inquiries;
+  for (const auto& [about, program] : {std::pair(About::engine, "engine"), std::pair(About::portal, "portal")}) {
+    Question question{.about = about,
+                      .endpoints = those_of(endpoints, program),
+                      .minimum_protocol = minimum_protocol,
+                      .client_certificate = client_certificate,
+                      .deadline = deadline};
+    if (!question.endpoints.empty()) inquiries.push_back({program, std::move(question)});
+  }
+  Rehearsed rehearsed = ask_all(bench, inquiries);
+  return rehearsed;
+}
+
+Rehearsed rehearse_removal(Bench& bench, const std::vector<std::string>& programs,
+                           const std::vector<std::string>& fingerprints, std::chrono::milliseconds deadline) {
+  std::vector<Inquiry> inquiries;
+  for (const std::string& program : programs) {
+    if (!has_program(bench, program)) continue;
+    inquiries.push_back({program, {.about = About::own_trust, .without = fingerprints, .deadline = deadline}});
+  }
+  return ask_all(bench, inquiries);
+}
+
+Rehearsed rehearse_retirement(Bench& bench, const std::vector<std::string>& roots, std::chrono::milliseconds deadline) {
+  const char* program = has_program(bench, "portal") ? "portal" : "engine";
+  return ask_all(bench, {{program, {.about = About::retirement, .without = roots, .deadline = deadline}}});
+}
+
+std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options) {
+  if (options.skip || plan.is_empty() || plan.report.verdict() == preflight::Verdict::refuse) return std::nullopt;
+  const std::vector<Candidate> candidates = candidates_of(bench, plan);
+  if (candidates.empty()) return std::nullopt;
+  Rehearsed rehearsed = rehearse(bench, candidates, options.deadline);
+  weigh(plan.report, rehearsed, options.accepted);
+  return rehearsed;
+}
+
+void set_watch(Bench& bench, const Call& call, const std::optional<Rehearsed>& rehearsed) {
+  CollectorWatch& watch = bench.watch;
+  const auto span = call.number("watch_seconds");
+  const auto share = call.number("watch_share");
+  if (span && (*span < 0 || *span > 60)) throw bad_argument("watch_seconds", "is out of range", "use 0 to 60 seconds");
+  if (share && (*share < 0 || *share > 100)) throw bad_argument("watch_share", "is no share", "use 0 to 100 percent");
+  watch = usual_watch(bench.appliance.state);
+  if (call.flag("no_rehearsal")) watch.span = std::chrono::seconds(0);
+  if (span) watch.span = std::chrono::seconds(*span);
+  if (share) watch.share = static_cast<int>(*share);
+  if (!rehearsed) return;
+  for (const rehearsal::Entry& entry : rehearsed->report.would_break) watch.spared.insert(entry.who);
+  for (const rehearsal::Silent& each : rehearsed->report.silent) watch.spared.insert(each.entry.who);
+}
+
+json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call) {
+  const RehearsalOptions options = rehearsal_options(call);
+  const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options);
+  set_watch(bench, call, rehearsed);
+  json reply = finish(bench, std::move(plan), call);
+  put_rehearsal(reply, rehearsed);
+  return reply;
+}
+
+}  // namespace chancery::manager
