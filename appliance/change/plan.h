@@ -89,9 +89,10 @@ void put_file(backup::Edits& edits, const Appliance& appliance, const std::strin
 [[nodiscard]] Plan plan_rollback(const backup::Generation& base, const Appliance& appliance,
                                  const backup::Generation& target, const preflight::Knowledge& knowledge, Instant now);
 // path: "profiles/NAME.toml", "endpoints/…", "consumers/…"; no toml deletes. Failure for names, values and references
-// that cannot be ("in-use" for a profile that an endpoint uses).
+// that cannot be ("in-use" for a profile that an endpoint uses, "bad-profile" for plain text where that may not be).
+// `beside`: further files that the setting rests on.
 [[nodiscard]] Plan plan_policy(const backup::Generation& base, const Appliance& appliance, const std::string& path,
-                               const std::optional<std::string>& toml);
+                               const std::optional<std::string>& toml, backup::Edits beside = {});
 // The edits by hand of `base` as they are now; unsound ones are errors in the report. certificate.pem, key.pem and
 // intermediate.crt lead, derived files are made anew, files that no generation has are left out. Empty without drift.
 [[nodiscard]] Plan plan_adopt(const backup::Generation& base, const Appliance& appliance,

@@ -6,6 +6,7 @@
 
 #include "appliance/change/generation_policy.h"
 #include "appliance/change/plan_parts.h"
+#include "appliance/tls/serving_snapshot.h"
 
 namespace chancery::change {
 namespace {
@@ -50,9 +51,10 @@ std::vector<Endpoint> users_of(const backup::Generation& base, const std::string
 
 void set_policy(Plan& plan, const backup::Generation& base, const PolicyPath& path, ByteView toml) {
   if (path.kind == "profiles") {
-    static_cast<void>(parse_profile(path.name, toml));
+    const SecurityProfile profile = parse_profile(path.name, toml);
     std::set<std::string> identities;
     for (const Endpoint& user : users_of(base, path.name)) {
+      tls::expect_level(profile, user.name);
       if (user.enabled) identities.insert(user.identity);
     }
     plan.identities.assign(identities.begin(), identities.end());
@@ -61,7 +63,7 @@ void set_policy(Plan& plan, const backup::Generation& base, const PolicyPath& pa
   if (path.kind == "endpoints") {
     const Endpoint endpoint = parse_endpoint(path.name, toml);
     expect_identity(base, endpoint.identity, "endpoint " + path.name);
-    static_cast<void>(profile_of(base, endpoint.profile));
+    tls::expect_level(profile_of(base, endpoint.profile), endpoint.name);
     if (endpoint.enabled) plan.identities = {endpoint.identity};
     return;
   }
@@ -90,9 +92,10 @@ void delete_policy(const backup::Generation& base, const PolicyPath& path, const
 }  // namespace
 
 Plan plan_policy(const backup::Generation& base, const Appliance& appliance, const std::string& path,
-                 const std::optional<std::string>& toml) {
+                 const std::optional<std::string>& toml, backup::Edits beside) {
   const PolicyPath split_path = split(path);
   Plan plan;
+  plan.edits = std::move(beside);
   plan.reason = split_path.kind.substr(0, split_path.kind.size() - 1) + (toml ? " set " : " delete ") + split_path.name;
   if (toml) {
     set_policy(plan, base, split_path, view_of(*toml));

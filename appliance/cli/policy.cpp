@@ -1,5 +1,6 @@
 // chancery profile|endpoint|consumer …: policy and outside services, through the same transaction as certificates.
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/outcome_view.h"
@@ -38,6 +39,20 @@ void put_settings(Json& settings, const std::vector<std::string>& words) {
   }
 }
 
+// "a.pem;trust/federation/roots.pem": files travel with the request; what is named below trust/ is the generation's own.
+void add_trusted(Ask& ask, const Json& setting) {
+  std::istringstream entries(setting.is_string() ? setting.get<std::string>() : "");
+  for (std::string entry; std::getline(entries, entry, ';');) {
+    const auto first = entry.find_first_not_of(' ');
+    if (first == std::string::npos) continue;
+    entry = entry.substr(first, entry.find_last_not_of(' ') - first + 1);
+    if (entry.starts_with("trust/")) continue;
+    preflight::SourceFile file = read_source(entry);
+    file.name = entry;
+    ask.add_file("trusted", std::move(file));
+  }
+}
+
 int run_set(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string noun = noun_of(session);
@@ -60,6 +75,7 @@ int run_set(Session& session) {
                    .hint = "`chancery help " + noun + " set` lists the settings"});
   }
   Ask ask(noun + "-set");
+  if (noun == "profile" && settings.contains("trusted")) add_trusted(ask, settings["trusted"]);
   ask.put_text("name", name).put("settings", settings).put_flag("dry_run", arguments.has("--dry-run"));
   return show_outcome(session, session.ask(std::move(ask)), noun + " " + name + " is in force");
 }
@@ -161,13 +177,15 @@ constexpr Option kProfileOptions[] = {
      .value = "WHAT",
      .help = "are clients asked for a certificate?",
      .kind = "off|request|require"},
-    {.name = "--trusted", .value = "FILES", .help = "whose client certificates: \"a.pem;b.pem\""},
+    {.name = "--trusted", .value = "FILES", .help = "CAs of the clients, or their own certificates: \"a.pem;b.pem\""},
     {.name = "--crl", .value = "FILE|URL", .help = "revoked client certificates"},
     {.name = "--crl-interval", .value = "MINUTES", .help = "how often it is read again"},
     {.name = "--allow", .value = "NAME", .help = "a name that client certificates may bear", .repeated = true},
     kDryRun};
 constexpr Example kProfileSetExamples[] = {
     {"chancery profile set strict --minimum-protocol TLSv1.3", "a profile that endpoints can use"},
+    {"chancery profile set sensors --required-level TLSPeerAuth --trusted \"ca-2025.pem;ca-2026.pem\" --allow sensor-7",
+     "mutual TLS, under an old and a new CA, for one name"},
     {"chancery profile set default minimum-protocol=TLSv1.3 --dry-run", "what that would change"}};
 constexpr Example kProfileShowExamples[] = {{"chancery profile show default", "all its settings"}};
 constexpr Example kProfileListExamples[] = {{"chancery profile list", "what endpoints can use"}};

@@ -54,7 +54,7 @@ constexpr std::array verbs{
     Entry{"keystore-put", Access::changes, keystore_put,
           "store file expected_sha256 storepass former_storepass reason dry_run"},
     Entry{"keystore-repair", Access::changes, keystore_repair, "store storepass dry_run"},
-    Entry{"profile-set", Access::changes, profile_set, "name settings dry_run"},
+    Entry{"profile-set", Access::changes, profile_set, "name settings trusted dry_run"},
     Entry{"profile-show", Access::reads, profile_show, "name"},
     Entry{"profile-list", Access::reads, profile_list, ""},
     Entry{"profile-delete", Access::changes, profile_delete, "name dry_run"},

@@ -124,7 +124,9 @@ void examine_profile(Examination& examination, Bench& bench, const std::string& 
                         "demand TLS: chancery profile set " + name + " required-level=TLSNoPeerAuth");
     said = true;
   }
-  if (profile.client_certificates != ClientCertificates::off && profile.trusted.empty()) {
+  const bool asks =
+      profile.client_certificates != ClientCertificates::off || profile.required_level == SecurityLevel::tls_peer_auth;
+  if (asks && profile.trusted.empty()) {
     examination.warning(check, "asks for client certificates and trusts none",
                         "name the CAs of the clients: chancery profile set " + name + " trusted=FILE");
     said = true;

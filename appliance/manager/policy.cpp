@@ -7,6 +7,7 @@
 
 #include "appliance/http/fetch.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/profile_trust.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/settings/setting_file.h"
 #include "appliance/tls/serving_snapshot.h"
@@ -25,8 +26,8 @@ struct Kind {
   const char* folder;  // "profiles"
   // Reads strictly and writes canonically.
   std::string (*canonical)(const std::string& name, ByteView toml);
-  // What neither a reader of one file nor plan_policy sees; may be absent.
-  void (*check)(Bench& bench, const std::string& name, ByteView toml);
+  // What neither a reader of one file nor plan_policy sees; may be absent. `beside`: files that come with it.
+  void (*check)(Bench& bench, const std::string& name, ByteView toml, const backup::Edits& beside);
   // Failure("in-use") when it may not go; may be absent.
   void (*check_removal)(const std::string& name);
 };
@@ -72,8 +73,8 @@ std::string canonical_profile(const std::string& name, ByteView toml) { return t
 std::string canonical_endpoint(const std::string& name, ByteView toml) { return to_toml(parse_endpoint(name, toml)); }
 std::string canonical_consumer(const std::string& name, ByteView toml) { return to_toml(parse_consumer(name, toml)); }
 
-void check_profile(Bench& bench, const std::string& name, ByteView toml);
-void check_endpoint(Bench& bench, const std::string& name, ByteView toml);
+void check_profile(Bench& bench, const std::string& name, ByteView toml, const backup::Edits& beside);
+void check_endpoint(Bench& bench, const std::string& name, ByteView toml, const backup::Edits& beside);
 void check_endpoint_removal(const std::string& name);
 
 constexpr Kind profile{"profile", "profiles", canonical_profile, check_profile, nullptr};
@@ -100,13 +101,17 @@ void expect_usable_crl(Bench& bench, const SecurityProfile& wanted) {
 }
 
 // Also where no endpoint uses it yet: whoever gives it to one later should not meet its faults then.
-void check_profile(Bench& bench, const std::string& name, ByteView toml) {
+void check_profile(Bench& bench, const std::string& name, ByteView toml, const backup::Edits& beside) {
   const SecurityProfile wanted = parse_profile(name, toml);
-  tls::expect_servable(wanted, bench.current());
+  tls::expect_servable(wanted, [&](const std::string& path) {
+    const auto fresh = beside.find(path);
+    if (fresh == beside.end() || !fresh->second) return bench.current().read(path);
+    return Bytes(fresh->second->bytes.begin(), fresh->second->bytes.end());
+  });
   expect_usable_crl(bench, wanted);
 }
 
-void check_endpoint(Bench& bench, const std::string& name, ByteView toml) {
+void check_endpoint(Bench& bench, const std::string& name, ByteView toml, const backup::Edits&) {
   const Endpoint wanted = parse_endpoint(name, toml);
   const std::vector<std::string> programs = programs_of(bench.appliance.role);
   if (std::find(programs.begin(), programs.end(), endpoint_program(name)) == programs.end()) {
@@ -212,6 +217,37 @@ json shown(Bench& bench, const Kind& kind, const std::string& name) {
   return out;
 }
 
+// What the profile names after this change, before files that were given become part of the generation.
+std::string trusted_of(const std::string& name, const Lines& lines) {
+  return parse_profile(name, view_of(text_of(lines))).trusted;
+}
+
+// The profile's own files that come, and those that nothing names any more.
+backup::Edits edits_of(Bench& bench, const std::string& name, const ProfileTrust& trust) {
+  backup::Edits edits;
+  for (const std::string& path : bench.current().files(folder_of_trusted(name))) {
+    if ((";" + trust.trusted + ";").find(";" + path + ";") == std::string::npos) edits[path] = std::nullopt;
+  }
+  for (const auto& [path, pem] : trust.files) change::put_file(edits, bench.appliance, path, pem);
+  return edits;
+}
+
+// What is allowed and should not be overlooked.
+void warn_of(const SecurityProfile& wanted, preflight::Report& report) {
+  const std::string subject = "profile " + wanted.name;
+  if (wanted.required_level == SecurityLevel::none) {
+    report.add(
+        "plain-text", subject, "it takes plain text: whoever stands between can read and change what is said",
+        "demand TLS when the last client can: chancery profile set " + wanted.name + " required-level=TLSNoPeerAuth");
+  }
+  const bool asks =
+      wanted.client_certificates != ClientCertificates::off || wanted.required_level == SecurityLevel::tls_peer_auth;
+  if (asks && wanted.trusted.empty()) {
+    report.add("no-client-trust", subject, "it asks for client certificates and trusts none, so none will be taken",
+               "name whom to trust: chancery profile set " + wanted.name + " --trusted FILE");
+  }
+}
+
 json set(Bench& bench, Call& call, const Kind& kind) {
   const std::string name = checked_name(call);
   const json* settings = call.object("settings");
@@ -225,9 +261,18 @@ json set(Bench& bench, Call& call, const Kind& kind) {
     if (!is_plain_key(key)) throw bad_argument(key, "is not the name of a setting", "settings are words like port");
     lines[key] = toml_value(key, value);
   }
+  backup::Edits beside;
+  if (std::string_view(kind.noun) == "profile") {
+    const ProfileTrust trust = take_trusted(name, trusted_of(name, lines), call.file_list("trusted"));
+    if (!trust.trusted.empty()) lines["trusted"] = toml_quoted(trust.trusted);
+    beside = edits_of(bench, name, trust);
+  }
   const std::string toml = kind.canonical(name, view_of(text_of(lines)));
-  if (kind.check != nullptr) kind.check(bench, name, view_of(toml));
-  json reply = finish(bench, change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), toml), call);
+  if (kind.check != nullptr) kind.check(bench, name, view_of(toml), beside);
+  change::Plan plan =
+      change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), toml, std::move(beside));
+  if (std::string_view(kind.noun) == "profile") warn_of(parse_profile(name, view_of(toml)), plan.report);
+  json reply = finish(bench, std::move(plan), call);
   if (reply["outcome"] == "done") reply["settings"] = shown(bench, kind, name);
   return reply;
 }
@@ -237,7 +282,12 @@ json remove(Bench& bench, Call& call, const Kind& kind) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", " + kind.noun + " delete " + name);
   if (!exists(bench, kind, name)) throw unknown(kind, name);
   if (kind.check_removal != nullptr) kind.check_removal(name);
-  return finish(bench, change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), std::nullopt), call);
+  backup::Edits beside;
+  if (std::string_view(kind.noun) == "profile") beside = edits_of(bench, name, {});
+  return finish(
+      bench,
+      change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), std::nullopt, std::move(beside)),
+      call);
 }
 
 json show(Bench& bench, Call& call, const Kind& kind) {

@@ -226,7 +226,9 @@ void Connection::close_writing() noexcept {
 
 bool Connection::has_buffered() const {
   std::lock_guard guard(state_->mutex);
-  return state_->ssl && SSL_pending(state_->ssl.get()) > 0;
+  const SSL* ssl = state_->ssl.get();
+  if (ssl == nullptr) return false;
+  return SSL_pending(ssl) > 0 || (SSL_get_read_ahead(ssl) != 0 && SSL_has_pending(ssl) != 0);
 }
 
 SecretBytes Connection::exporter(const std::string& label, std::size_t size, ByteView context) const {
@@ -274,12 +276,13 @@ bool Connection::was_resumed() const {
 
 bool Connection::is_plain() const { return !state_->ssl; }
 
-// Both sides' ephemeral keys have served once the secret is derived, and TLS 1.3 never comes back to them; OpenSSL keeps
+// Read ahead: a record comes in one call instead of two. Both sides' ephemeral keys have served once the secret is derived, and TLS 1.3 never comes back to them; OpenSSL keeps
 // them for as long as the connection lives. A key that is given another type lets go of what it holds.
 void Connection::shed_session() {
   std::lock_guard guard(state_->mutex);
   SSL* ssl = state_->ssl.get();
   if (ssl == nullptr || SSL_version(ssl) < TLS1_3_VERSION || SSL_is_init_finished(ssl) == 0) return;
+  SSL_set_read_ahead(ssl, 1);
   EVP_PKEY* ours = nullptr;
   EVP_PKEY* theirs = nullptr;
   if (SSL_get_tmp_key(ssl, &ours) == 1) EVP_PKEY_set_type(ours, EVP_PKEY_X25519);

@@ -20,12 +20,11 @@ constexpr long ticket_seconds = 2 * 60 * 60;
 // Whoever joins or renews comes back in months, and then for a full handshake: a ticket would be sealed for nobody.
 constexpr char endpoint_without_tickets[] = "join";
 
-int handshake_index() {
-  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return index;
+// The one pointer of ours that has a place in the SSL itself; nobody asks a server's SSL for a password. Application data
+// (SSL_set_ex_data) would be a table of its own for each connection, for as long as it lives.
+Handshake* handshake_of(const SSL* ssl) {
+  return static_cast<Handshake*>(SSL_get_default_passwd_cb_userdata(const_cast<SSL*>(ssl)));
 }
-
-Handshake* handshake_of(const SSL* ssl) { return static_cast<Handshake*>(SSL_get_ex_data(ssl, handshake_index())); }
 
 // The protocol to speak, or "" when none that was offered is known.
 std::string choose(const std::vector<std::string>& offered, const Handshake& handshake, const NativeEndpoint& native) {
@@ -48,7 +47,8 @@ std::string name_of_client(X509* leaf, const std::vector<std::string>& allowed, 
   };
   *is_allowed = allowed.empty() || (!name.empty() && listed(name));
   if (*is_allowed && !name.empty()) return name;
-  for (const AlternativeName& other : from_native(leaf).names()) {
+  const Certificate certificate = from_native(leaf);
+  for (const AlternativeName& other : certificate.names()) {
     if (name.empty()) name = other.value;
     if (!listed(other.value)) continue;
     *is_allowed = true;
@@ -204,13 +204,13 @@ ossl::SslPtr ServerContext::begin(Handshake& handshake, int descriptor) const {
   ossl::SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) throw ossl::openssl_failure("out-of-memory", "TLS", "free some memory and try again");
   attach_socket(ssl.get(), descriptor);
-  SSL_set_ex_data(ssl.get(), handshake_index(), &handshake);
+  SSL_set_default_passwd_cb_userdata(ssl.get(), &handshake);
   SSL_set_accept_state(ssl.get());
   return ssl;
 }
 
 void ServerContext::finish(SSL* ssl, Handshake& handshake) {
-  SSL_set_ex_data(ssl, handshake_index(), nullptr);
+  SSL_set_default_passwd_cb_userdata(ssl, nullptr);
   handshake.snapshot.reset();
 }
 

@@ -38,14 +38,14 @@ std::vector<Certificate> read_chain(const backup::Generation& generation, const 
   return chain;
 }
 
-Bytes read_trusted(const backup::Generation& generation, const SecurityProfile& profile) {
+Bytes read_trusted(const std::function<Bytes(const std::string& path)>& read, const SecurityProfile& profile) {
   Bytes all;
   std::istringstream in(profile.trusted);
   for (std::string path; std::getline(in, path, ';');) {
     const auto first = path.find_first_not_of(' ');
     if (first == std::string::npos) continue;
     path = path.substr(first, path.find_last_not_of(' ') - first + 1);
-    const Bytes part = generation.read(path);
+    const Bytes part = read(path);
     all.insert(all.end(), part.begin(), part.end());
     all.push_back('\n');
   }
@@ -102,7 +102,8 @@ std::shared_ptr<const ServingSnapshot> ServingSnapshot::build(const backup::Gene
     const bool handed_over = name == "engine" && generation.has("endpoints/portal.toml");
     if (!parsed.enabled && !handed_over) continue;
     EndpointSnapshot endpoint = read_endpoint(generation, std::move(parsed));
-    const Bytes trusted = read_trusted(generation, endpoint.profile);
+    const Bytes trusted =
+        read_trusted([&](const std::string& file) { return generation.read(file); }, endpoint.profile);
     const Sha256 policy = policy_of(endpoint, trusted, snapshot->member_roots_pem);
     policies.insert(policies.end(), policy.begin(), policy.end());
     native->endpoints.emplace(name, make_native(endpoint, trusted, snapshot->member_roots_pem, policy));
@@ -138,7 +139,7 @@ void expect_level(const SecurityProfile& profile, const std::string& endpoint) {
                endpoint + " profile=NAME"});
 }
 
-void expect_servable(const SecurityProfile& profile, const backup::Generation& generation) {
+void expect_servable(const SecurityProfile& profile, const std::function<Bytes(const std::string& path)>& read) {
   check_profile(profile);
   expect_lists({.minimum_protocol = profile.minimum_protocol, .ciphers = profile.ciphers, .groups = profile.groups},
                "profile " + profile.name);
@@ -146,7 +147,7 @@ void expect_servable(const SecurityProfile& profile, const backup::Generation& g
   std::string cause = "there is no certificate in \"" + profile.trusted + "\"";
   try {
     CertificatePool trusted;
-    trusted.add_pem(read_trusted(generation, profile));
+    trusted.add_pem(read_trusted(read, profile));
     if (!trusted.all().empty()) return;
   } catch (const Failure& failure) {
     cause = "its trusted certificates cannot be read: " + std::string(failure.what());
@@ -154,7 +155,8 @@ void expect_servable(const SecurityProfile& profile, const backup::Generation& g
   throw Failure({.code = "bad-profile",
                  .subject = "profile " + profile.name,
                  .cause = cause,
-                 .hint = "name files of the generation, for example trusted=trust/federation/roots.pem"});
+                 .hint = "give files with certificates (trusted=clients-ca.pem), or name files of the generation "
+                         "(trusted=trust/federation/roots.pem)"});
 }
 
 Live::Tickets::Tickets() { renew(); }

@@ -46,10 +46,11 @@ struct ServingSnapshot {
   [[nodiscard]] static std::shared_ptr<const ServingSnapshot> single(EndpointSnapshot endpoint);
 };
 
-// Whether any endpoint could serve by `profile` in `generation`; Failure("bad-profile") for lists that OpenSSL refuses or
+// Whether any endpoint could serve by `profile`; Failure("bad-profile") for lists that OpenSSL refuses or
 // that protect nothing, for trusted files that are not there or hold no certificate, and for level None where client
 // certificates are demanded, which plain text cannot show.
-void expect_servable(const SecurityProfile& profile, const backup::Generation& generation);
+// `read` has the files of the generation, and those that are to become part of it.
+void expect_servable(const SecurityProfile& profile, const std::function<Bytes(const std::string& path)>& read);
 // Plain text is for the collector channel and what the Web API tells anybody: Failure("bad-profile") where `profile` allows
 // it and the endpoint is one that takes passwords (console) or binds proofs to the session (join).
 void expect_level(const SecurityProfile& profile, const std::string& endpoint);

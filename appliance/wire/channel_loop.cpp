@@ -161,9 +161,10 @@ void ChannelLoop::serve(LiveSession& session) {
       shared_.handlers.on_frame(session, *message);
     }
     session.heard(std::chrono::steady_clock::now());
-    // Less than asked for and nothing decrypted left: what comes next shows in epoll.
-    if (*got < buffer.size() && !session.link().has_buffered()) return;
+    if (!session.link().has_buffered()) return;  // what comes next shows in epoll
   }
+  // The others first; what is read already shows in no epoll.
+  if (!session.is_ending()) unread_.push_back(session.link().descriptor());
 }
 
 // Runs `work`, then sends what it left to be sent; ends the session when it is over or anything is thrown.
@@ -181,7 +182,6 @@ void ChannelLoop::guarded(LiveSession& session, Work work) {
 }
 
 void ChannelLoop::watch(LiveSession& session) {
-  if (session.link().has_buffered()) unread_.push_back(session.link().descriptor());
   const std::uint32_t wanted = EPOLLIN | (session.wants_write() ? EPOLLOUT : 0U);
   if (wanted == session.watched) return;
   const int descriptor = session.link().descriptor();

@@ -49,7 +49,7 @@ class ChannelLoop {
   tls::Descriptor poll_;
   tls::Descriptor wake_;
   std::vector<std::unique_ptr<LiveSession>> sessions_;  // by descriptor; the loop's thread only
-  std::vector<int> unread_;                             // whose bytes OpenSSL may hold although epoll shows none
+  std::vector<int> unread_;                             // whose turn was over before everything was read
   std::atomic<bool> stopping_ = false;
   Task farewell_;
   std::mutex mutex_;  // of what other threads leave here

@@ -19,6 +19,8 @@ SPEAKS = {False: b"chancery collector speaks 1\n", True: b"chancery collector sp
 ANSWERS = {False: b"chancery server speaks 1\n", True: b"chancery server speaks in plain text 1\n"}
 LABEL = b"EXPORTER-chancery-collector"
 SET_MINIMUM, SET_MAXIMUM = 123, 124  # SSL_CTRL_SET_{MIN,MAX}_PROTO_VERSION
+SET_GROUPS = 92  # SSL_CTRL_SET_GROUPS_LIST
+CIPHERS = b":".join(b"ECDHE-%s-%s" % (key, suite) for suite in (b"AES128-GCM-SHA256", b"AES256-GCM-SHA384", b"CHACHA20-POLY1305") for key in (b"ECDSA", b"RSA"))
 PEM = 1
 
 
@@ -36,6 +38,8 @@ def client_context(version=None, certificate=None, key=None, alpn=PROTOCOL):
     context = ctypes.c_void_p(ssl.SSL_CTX_new(ctypes.c_void_p(ssl.TLS_client_method())))
     wire = bytes([len(alpn)]) + alpn
     check(ssl.SSL_CTX_set_alpn_protos(context, wire, len(wire)) == 0, "ALPN")
+    # What a collector offers (appliance/tls/security_profile.cpp): it costs the other side memory for as long as the connection lives.
+    check(ssl.SSL_CTX_set_cipher_list(context, CIPHERS) == 1 and ssl.SSL_CTX_ctrl(context, SET_GROUPS, ctypes.c_long(0), b"X25519:P-256:P-384") == 1, "lists")
     if version:
         for what in (SET_MINIMUM, SET_MAXIMUM):
             check(ssl.SSL_CTX_ctrl(context, what, ctypes.c_long(version), None) == 1, "version")
