@@ -1,59 +1,19 @@
 """What a full TLS 1.3 handshake costs: instructions under callgrind, and processor time in turns."""
 import os
-import shutil
 from statistics import median
 
 import table
 from harness import BIN, free_port_base
-from servers import PERF, Ours, Peer, UnderCallgrind, figure, load
+from servers import PERF, Ours, Peer, PeerInForeground, UnderCallgrind, client_file, figure, load, prepare_peer
 
 LIMITS = {"ec256": 0.95, "rsa2048": 1.00}
-
-
-def prepare_peer(name, key, port):
-    """A command that serves the chain of `key` on `port` in the foreground, in one process."""
-    folder = os.path.join(PERF, "run", f"callgrind-{name}")
-    os.makedirs(folder, exist_ok=True)
-    for suffix in ("chain", "key", "pem"):
-        shutil.copy(os.path.join(PERF, "pki", f"{key}-A.{suffix}"), folder)
-    pki = f"{folder}/{key}-A"
-    path = os.path.join(folder, "conf")
-    temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    text = {
-        "nginx": f"""daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log crit;
-events {{ worker_connections 1000; }}
-http {{ access_log off; {temporary}
-server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {pki}.chain; ssl_certificate_key {pki}.key; ssl_protocols TLSv1.2 TLSv1.3; location / {{ return 200 "ok"; }} }} }}
-""",
-        "haproxy": f"""global
- nbthread 1
-defaults
- mode http
- timeout client 1h
- timeout server 1h
- timeout connect 5s
-frontend f
- bind 127.0.0.1:{port} ssl crt {pki}.pem alpn http/1.1
- http-request return status 200
-""",
-        "mosquitto": f"""listener {port} 127.0.0.1
-allow_anonymous true
-certfile {pki}.chain
-keyfile {pki}.key
-log_type error
-user root
-"""}[name]
-    with open(path, "w") as file:
-        file.write(text)
-    return {"nginx": ["nginx", "-e", f"{folder}/error.log", "-c", path], "haproxy": ["haproxy", "-db", "-f", path],
-            "mosquitto": ["mosquitto", "-c", path]}[name]
 
 
 def per_handshake(command, port, counts, options=()):
     """Instructions per handshake: the difference of two runs, so that start and end do not count."""
     spent = []
     for count in counts:
-        server = UnderCallgrind(command, port, os.path.join(PERF, "run", "callgrind.out"))
+        server = UnderCallgrind(command, port, os.path.join(PERF, "run", "callgrind.out"), options)
         out = load("hs", port, "-n", count, "-c", 1, *options)
         spent.append(server.instructions())
         if f" ok={count} " not in out:
@@ -61,19 +21,20 @@ def per_handshake(command, port, counts, options=()):
     return (spent[1] - spent[0]) / (counts[1] - counts[0]) / 1e3
 
 
-def instructions(key, quick, peers):
+def instructions(key, quick, peers, mutual=False):
     counts = {"ec256": (50, 150), "rsa2048": (20, 60)}[key]
+    options = ("-k", client_file()) if mutual else ()
     found = {}
-    ours = Ours(key)
+    ours = Ours(key, mutual=mutual)
     try:
         ours.appliance.stop("portal")
         command = [os.path.join(BIN, "chancery-portal"), "--state", ours.appliance.state]
-        found["chancery"] = per_handshake(command, ours.port, counts)
+        found["chancery"] = per_handshake(command, ours.port, counts, options)
     finally:
         ours.stop()
     for name in peers[:1] if quick else peers:
         port = free_port_base()
-        found[name] = per_handshake(prepare_peer(name, key, port), port, counts)
+        found[name] = per_handshake(prepare_peer(name, key, port, mutual), port, counts, options)
     return found
 
 
@@ -95,8 +56,31 @@ def processor_time(key, rounds, peers):
     return taken
 
 
+def mutual(options, peers):
+    counted = instructions("ec256", options.quick, peers, mutual=True)
+    rows = [[name, count, count / counted["nginx"]] for name, count in counted.items()]
+    table.show("Full handshake with mutual TLS, ec256, the client sends its leaf only", ["server", "k instr.", "× nginx"], rows,
+               [f"at most 0.75 × nginx: {rows[0][2]:.3f}, {table.verdict(rows[0][2], 0.75)}"])
+
+
+def echo(options, peers):
+    """A small request and its answer over 2,000 connections, each in turn."""
+    rows = []
+    for make in [Ours] + [lambda name=name: PeerInForeground(name) for name in peers]:
+        server = make()
+        try:
+            out = load("echo", server.port, "-n", 2000, "-c", 4, "-d", 2 if options.quick else 5, "-p", server.protocol, "-P", ",".join(map(str, server.pids())))
+        finally:
+            server.stop()
+        rows.append([server.name, figure(out, "srv_cpu_us/msg"), int(figure(out, "fail"))])
+    table.show("A small request over 2,000 connections (HTTP; mosquitto: ping), CPU µs of the server", ["server", "µs", "failed"], rows,
+               ["ours hands each request to a worker; messages of the collector channel are the section `collectors`"])
+
+
 def run(options):
     peers = ["nginx", "haproxy", "mosquitto"]
+    mutual(options, peers)
+    echo(options, peers)
     for key in ("ec256", "rsa2048"):
         counted = instructions(key, options.quick, peers)
         timed = processor_time(key, 2 if options.quick else 9 if options.long else 5, peers)

@@ -1,7 +1,6 @@
 """Resident memory at rest, and of each idle connection."""
 import table
-from idle_collectors import per_collector
-from servers import PEERS, Ours, Peer, figure, load, rss_kib
+from servers import PEERS, Ours, Peer, PeerInForeground, client_file, figure, load, rss_kib
 
 
 def at_rest():
@@ -25,9 +24,9 @@ def at_rest():
                ["peers: one worker, all their processes; private: shared with no other process"])
 
 
-def idle(server, count):
+def idle(server, count, *more):
     pids = ",".join(map(str, server.pids()))
-    out = load("idle", server.port, "-n", count, "-c", 8, "-p", server.protocol, "-P", pids)
+    out = load("idle", server.port, "-n", count, "-c", 8, "-p", server.protocol, "-P", pids, *more)
     failed = figure(out, "open_fail") + figure(out, "dead")
     return figure(out, "per_conn_rss"), int(failed)
 
@@ -44,8 +43,13 @@ def run(options):
             server.stop()
         ours = isinstance(server, Ours)
         rows.append([f"{server.name}, keep-alive after one request", each, failed, 14.2 if ours else None, table.verdict(each, 14.2) if ours else ""])
-    each, failed = per_collector(count // 4)
-    rows.append(["chancery engine, idle collector", each, failed, 15.2, table.verdict(each, 15.2)])
-    table.show(f"Memory of an idle TLS 1.3 connection, KiB resident ({count} connections, a quarter of it collectors)",
-               ["connection", "KiB", "failed", "at most", ""], rows,
-               ["collectors: 15,000 in one engine are to fit in 240 MiB with the engine itself, which is 15.2 KiB each"])
+    for make in [lambda: Ours(mutual=True)] + [lambda name=name: PeerInForeground(name, mutual=True) for name in ("nginx", "haproxy", "mosquitto")]:
+        server = make()
+        try:
+            each, failed = idle(server, count, "-k", client_file())
+        finally:
+            server.stop()
+        ours = isinstance(server, Ours)
+        rows.append([f"{server.name}, mutual TLS", each, failed, 20 if ours else None, table.verdict(each, 20) if ours else ""])
+    table.show(f"Memory of an idle TLS 1.3 connection, KiB resident ({count} connections)", ["connection", "KiB", "failed", "at most", ""], rows,
+               ["mutual TLS: the client sends its leaf only; collectors in an engine are the section `collectors`"])

@@ -1,6 +1,7 @@
 """The servers that are measured: our appliance, and the peers by the scripts of the shared tools."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -75,6 +76,83 @@ class Peer:
         script("stop.sh", self.name, self.port)
 
 
+def client_file():
+    """What the load generator presents where a client certificate is asked for: key and leaf, no intermediate."""
+    path = os.path.join(PERF, "run", "client.pem")
+    with open(path, "w") as out:
+        for part in ("ec256-B.key", "ec256-B.crt"):
+            with open(os.path.join(PERF, "pki", part)) as file:
+                out.write(file.read())
+    return path
+
+
+def prepare_peer(name, key, port, mutual=False):
+    """A command that serves the chain of `key` on `port` in the foreground, in one process."""
+    folder = os.path.join(PERF, "run", f"foreground-{name}")
+    os.makedirs(folder, exist_ok=True)
+    for suffix in ("chain", "key", "pem"):
+        shutil.copy(os.path.join(PERF, "pki", f"{key}-A.{suffix}"), folder)
+    trusted = os.path.join(folder, "trusted.pem")
+    with open(trusted, "w") as out:
+        for part in ("ec256-int.crt", "ec256-root.crt"):
+            with open(os.path.join(PERF, "pki", part)) as file:
+                out.write(file.read())
+    os.chmod(folder, 0o755)
+    pki = f"{folder}/{key}-A"
+    path = os.path.join(folder, "conf")
+    temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    asks = {"nginx": f"ssl_verify_client on; ssl_client_certificate {trusted}; ssl_verify_depth 3;", "haproxy": f"ca-file {trusted} verify required",
+            "mosquitto": f"cafile {trusted}\nrequire_certificate true"}[name] if mutual else ""
+    text = {
+        "nginx": f"""daemon off; master_process off; user root; pid {folder}/pid; error_log {folder}/error.log crit; worker_rlimit_nofile 20000;
+events {{ worker_connections 19500; }}
+http {{ access_log off; keepalive_timeout 3600s; keepalive_requests 1000000000; {temporary}
+server {{ listen 127.0.0.1:{port} ssl backlog=4096; ssl_certificate {pki}.chain; ssl_certificate_key {pki}.key; ssl_protocols TLSv1.2 TLSv1.3; {asks}
+location / {{ return 200 "ok"; }} }} }}
+""",
+        "haproxy": f"""global
+ nbthread 1
+ maxconn 9000
+defaults
+ mode http
+ timeout client 1h
+ timeout server 1h
+ timeout connect 5s
+ timeout http-keep-alive 1h
+frontend f
+ bind 127.0.0.1:{port} ssl crt {pki}.pem alpn http/1.1 backlog 4096 {asks}
+ http-request return status 200 content-type text/plain string ok
+""",
+        "mosquitto": f"""listener {port} 127.0.0.1
+allow_anonymous true
+certfile {pki}.chain
+keyfile {pki}.key
+{asks}
+log_type error
+user root
+"""}[name]
+    with open(path, "w") as file:
+        file.write(text)
+    return {"nginx": ["nginx", "-e", f"{folder}/error.log", "-c", path], "haproxy": ["haproxy", "-db", "-f", path],
+            "mosquitto": ["mosquitto", "-c", path]}[name]
+
+
+class PeerInForeground:
+    def __init__(self, name, key="ec256", mutual=False):
+        self.name, self.key = name, key
+        self.port = harness.free_port_base(width=2)
+        self.protocol = "mqtt" if name == "mosquitto" else "http"
+        self.process = subprocess.Popen(prepare_peer(name, key, self.port, mutual), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        harness.await_condition(lambda: harness.served_chain(self.port), f"{name} serves")
+
+    def pids(self):
+        return [self.process.pid]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
 class Bench(harness.SystemTest):
     """A temporary folder with processes that end with it; no test."""
 
@@ -87,13 +165,22 @@ class Ours:
     name = "chancery"
     protocol = "http"
 
-    def __init__(self, key="ec256", role="primary"):
+    def __init__(self, key="ec256", role="primary", mutual=False):
         self.key = key
         self.bench = Bench()
         self.bench.setUp()
         self.appliance = self.bench.appliance(role, name="localhost", sans=("localhost", "127.0.0.1")).start()
         self.port = self.appliance.portal
         self.replace("A")
+        if mutual:
+            self.demand_certificates()
+
+    def demand_certificates(self):
+        pki = os.path.join(PERF, "pki", "ec256")
+        for words in (["profile", "set", "mutual", "required-level=TLSPeerAuth", f"trusted={pki}-int.crt;{pki}-root.crt"],
+                      ["endpoint", "set", "portal", "profile=mutual"]):
+            done = self.appliance.cli(*words)
+            assert done.code == 0, done
 
     def files(self, which):
         pki = os.path.join(PERF, "pki", self.key)
@@ -124,8 +211,8 @@ class Ours:
 class UnderCallgrind:
     """A command as a server under callgrind, on a port; its instructions are read when it has ended."""
 
-    def __init__(self, command, port, out):
-        self.out = out
+    def __init__(self, command, port, out, options=()):
+        self.out, self.options = out, options
         if os.path.exists(out):
             os.unlink(out)
         self.process = subprocess.Popen(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *command], cwd=PERF,
@@ -135,7 +222,7 @@ class UnderCallgrind:
     def answers(self, port):
         if self.process.poll() is not None:
             raise AssertionError(f"{self.process.args} ended with {self.process.returncode}")
-        return " ok=1 " in load("hs", port, "-n", 1, "-c", 1)
+        return " ok=1 " in load("hs", port, "-n", 1, "-c", 1, *self.options)
 
     def instructions(self):
         self.process.terminate()
