@@ -1,5 +1,7 @@
 // chancery: the command line of an appliance. See command.h for the table of commands and docs of each by `chancery
 // help`.
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -79,6 +81,9 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace chancery::cli
 
 int main(int argc, char** argv) {
+  // Megabytes always have a mapping of their own, which can come in large pages (keystore/bytes/large_memory.h): once
+  // one was given back, malloc would take the next ones from its heap.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
   // Before anything heavy: scripts ask this in loops.
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
     return std::puts("chancery " CHANCERY_VERSION) < 0 ? 1 : 0;

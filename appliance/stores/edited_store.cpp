@@ -10,6 +10,7 @@
 
 #include "appliance/manager/managed_store.h"
 #include "backup/sets/store_sets.h"
+#include "keystore/bytes/ahead.h"
 #include "keystore/fault.h"
 #include "keystore/files/store_file.h"
 #include "keystore/openssl/digest.h"
@@ -62,12 +63,24 @@ struct EditedStore::State {
   std::shared_ptr<const SecretBytes> shared_bytes() const { return file ? file->shared_bytes() : read; }
   const SecretBytes& bytes() const { return file ? file->bytes() : *read; }
 
-  void keep_previous() {
-    if (!options.backup || !exists) return;
-    backup_set = backup::StoreSets::for_writing(options.state)
-                     .create({.path = path, .bytes = view_of(bytes()), .attributes = *file->attributes()},
-                             {.reason = options.doing, .who = who(), .when = system_now()});
+  bool keeps_previous() const { return options.backup && exists && file; }
+
+  // A set needs them. They depend on nothing but the file as it was read, so they are made while that is opened and edited.
+  void begin_sums() {
+    if (!keeps_previous()) return;
+    sums = ahead(bytes().size(), [read = shared_bytes()] { return backup::sums_of(view_of(*read)); });
   }
+
+  // `accept` is called before the set has its name, and may throw.
+  void keep_previous(const std::function<void()>& accept) {
+    backup_set = backup::StoreSets::for_writing(options.state)
+                     .create({.path = path,
+                              .bytes = view_of(bytes()),
+                              .attributes = *file->attributes(),
+                              .sums = sums.valid() ? sums.get() : backup::sums_of(view_of(bytes()))},
+                             {.reason = options.doing, .who = who(), .when = system_now()}, accept);
+  }
+  std::future<backup::ContentSums> sums;
   std::string backup_set;
 
   json change_of_the_appliance(SecretBytes bytes, const Passwords& passwords) const {
@@ -108,6 +121,7 @@ EditedStore EditedStore::open(EditOptions options) {
                     .part_hard_links = wanted.part_hard_links});
   state->path = state->file->path();
   state->exists = state->file->exists();
+  state->begin_sums();
   return EditedStore(std::move(state));
 }
 
@@ -143,8 +157,11 @@ json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView
     return outcome;
   }
   const auto accept_and_keep = [&](ByteView read_back) {
-    if (accept) accept(read_back);
-    state.keep_previous();
+    std::future<void> accepted = ahead(read_back.size(), [&] {
+      if (accept) accept(read_back);
+    });
+    if (!state.keeps_previous()) return accepted.get();
+    state.keep_previous([&] { accepted.get(); });
   };
   state.file->replace(std::move(bytes), accept_and_keep, fresh);
   state.exists = true;

@@ -9,6 +9,7 @@
 
 #include "backup/generations/plain_path.h"
 #include "backup/sets/stored_archive.h"
+#include "keystore/bytes/large_memory.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/openssl/digest.h"
 
@@ -16,6 +17,8 @@ namespace chancery::backup {
 namespace {
 
 constexpr std::string_view kComment = "chancery-mac:";
+constexpr std::string_view kStoredComment = "chancery-sum:";
+static_assert(kComment.size() == kStoredComment.size());
 constexpr std::size_t kMacDigits = 64;
 constexpr std::size_t kEndRecord = 22;  // PKWARE APPNOTE 4.3.16, without the comment
 constexpr std::size_t kTrailer = kEndRecord + kComment.size() + kMacDigits;
@@ -128,6 +131,19 @@ SecretBytes deflated_archive(const std::vector<ArchiveEntry>& entries, Instant w
 
 std::string mac_of(ByteView sealed, ByteView mac_key) { return to_hex(hmac_sha256(mac_key, sealed)); }
 
+std::string_view comment_of(ByteView bytes) {
+  return text_of(bytes.subspan(bytes.size() - kMacDigits - kComment.size(), kComment.size()));
+}
+
+bool has_right_seal(ByteView bytes, ByteView mac_key) {
+  const ByteView seal = bytes.last(kMacDigits);
+  if (comment_of(bytes) != kStoredComment) {
+    return secret_equal(view_of(mac_of(bytes.first(bytes.size() - kMacDigits), mac_key)), seal);
+  }
+  const std::optional<Bytes> covered = sealed_part(bytes, kMacDigits, kMaximumMembers);
+  return covered && secret_equal(view_of(mac_of(*covered, mac_key)), seal);
+}
+
 std::uint32_t little_endian(ByteView bytes) {
   std::uint32_t value = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) {
@@ -147,7 +163,7 @@ void check_trailer(ByteView bytes) {
   const auto field = [&](std::size_t offset, std::size_t size) { return little_endian(record.subspan(offset, size)); };
   const bool is_ours = field(0, 4) == 0x06054b50 && field(4, 2) == 0 && field(6, 2) == 0 &&
                        field(20, 2) == kComment.size() + kMacDigits &&
-                       text_of(bytes.subspan(at + kEndRecord, kComment.size())) == kComment;
+                       (comment_of(bytes) == kComment || comment_of(bytes) == kStoredComment);
   if (!is_ours || std::uint64_t{field(12, 4)} + field(16, 4) != at) {
     throw damaged_backup("backup set", "it does not end like a backup set");
   }
@@ -232,7 +248,9 @@ Failure damaged_backup(const std::string& subject, const std::string& cause) {
                   .hint = "nothing was restored; choose another set: `chancery backup list` shows which ones verify"});
 }
 
-SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key, Deflate deflate) {
+namespace {
+
+void expect_to_fit(const std::vector<ArchiveEntry>& entries) {
   std::uint64_t total = 0;
   for (const ArchiveEntry& entry : entries) {
     total += entry.bytes.size();
@@ -240,9 +258,28 @@ SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when
       throw too_large(entry.path);
     }
   }
-  const std::string comment = std::string(kComment) + std::string(kMacDigits, '0');
-  SecretBytes bytes =
-      deflate == Deflate::none ? stored_archive(entries, when, comment) : deflated_archive(entries, when, comment);
+}
+
+}  // namespace
+
+StoredArchive write_stored_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key) {
+  expect_to_fit(entries);
+  const auto seal = [&](ByteView covered) { return mac_of(covered, mac_key); };
+  return stored_archive(entries, when, {.comment = kStoredComment, .of = seal, .digits = kMacDigits});
+}
+
+SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key, Deflate deflate) {
+  if (deflate == Deflate::none) {
+    const StoredArchive stored = write_stored_archive(entries, when, mac_key);
+    SecretBytes bytes;
+    std::size_t size = 0;
+    for (const ByteView piece : stored.pieces) size += piece.size();
+    reserve_large(bytes, size);
+    for (const ByteView piece : stored.pieces) append(bytes, piece);
+    return bytes;
+  }
+  expect_to_fit(entries);
+  SecretBytes bytes = deflated_archive(entries, when, std::string(kComment) + std::string(kMacDigits, '0'));
   const std::string mac = mac_of(view_of(bytes).first(bytes.size() - kMacDigits), mac_key);
   std::ranges::copy(mac, bytes.end() - static_cast<std::ptrdiff_t>(kMacDigits));
   return bytes;
@@ -252,8 +289,7 @@ std::map<std::string, ArchiveMember> read_archive(ByteView bytes, ByteView mac_k
   if (bytes.size() < kTrailer || bytes.size() > kMaximumArchive) {
     throw damaged_backup("backup set", "it is cut off or too large");
   }
-  const std::size_t sealed = bytes.size() - kMacDigits;
-  if (!secret_equal(view_of(mac_of(bytes.first(sealed), mac_key)), bytes.subspan(sealed))) {
+  if (!has_right_seal(bytes, mac_key)) {
     throw damaged_backup("backup set", "its seal does not fit: it was altered, or made by another appliance");
   }
   return read_archive_without_checking_its_seal(bytes);

@@ -3,7 +3,7 @@
 #include "backup/generations/manifest.h"
 #include "backup/generations/plain_path.h"
 #include "backup/generations/strict_json.h"
-#include "backup/sets/archive.h"
+#include "keystore/bytes/text_encoding.h"
 
 namespace chancery::backup {
 namespace {
@@ -58,30 +58,59 @@ FileViews views_of(const std::map<std::string, NewFile>& files) {
 Records records_of(const FileViews& files) {
   Records records;
   for (const auto& [path, file] : files) {
-    records.emplace(
-        path, ManifestFile{.sha256 = sha256_hex(file.bytes), .size = file.bytes.size(), .attributes = file.attributes});
+    records.emplace(path, ManifestFile{.sha256 = file.sums ? to_hex(file.sums->sha256) : sha256_hex(file.bytes),
+                                       .size = file.bytes.size(),
+                                       .attributes = file.attributes});
   }
   return records;
 }
 
+namespace {
+
+std::string manifest_of(const SetHeader& header, const Records& records, ByteView mac_key) {
+  return seal_json({{"format", header.format},
+                    {"id", header.id},
+                    {"created", to_rfc3339(header.created)},
+                    {"generation", header.generation},
+                    {"components", header.components},
+                    {"cause", to_json(header.cause)},
+                    {"files", to_json(records)}},
+                   mac_key);
+}
+
+// The manifest comes first.
+std::vector<ArchiveEntry> entries_of(const std::string& manifest, const FileViews& files) {
+  std::vector<ArchiveEntry> entries{{.path = kManifestName, .bytes = view_of(manifest)}};
+  for (const auto& [path, file] : files) {
+    entries.push_back(
+        {.path = path, .bytes = file.bytes, .mode = file.attributes.mode, .sums = file.sums, .outlives = true});
+  }
+  return entries;
+}
+
+bool is_small(const FileViews& files) {
+  std::uint64_t size = 0;
+  for (const auto& [path, file] : files) size += file.bytes.size();
+  return size <= kSmall;
+}
+
+}  // namespace
+
 SecretBytes write_set_file(const SetHeader& header, const FileViews& files, const Records& records, Packing packing,
                            ByteView mac_key) {
-  const std::string manifest = seal_json({{"format", header.format},
-                                          {"id", header.id},
-                                          {"created", to_rfc3339(header.created)},
-                                          {"generation", header.generation},
-                                          {"components", header.components},
-                                          {"cause", to_json(header.cause)},
-                                          {"files", to_json(records)}},
-                                         mac_key);
-  std::vector<ArchiveEntry> entries{{kManifestName, view_of(manifest), 0600}};
-  std::uint64_t size = 0;
-  for (const auto& [path, file] : files) {
-    size += file.bytes.size();
-    entries.push_back({path, file.bytes, file.attributes.mode});
-  }
-  const bool stored = packing == Packing::stored_where_small && size <= kSmall;
-  return write_archive(entries, header.created, mac_key, stored ? Deflate::none : Deflate::large_members);
+  const std::string manifest = manifest_of(header, records, mac_key);
+  const bool stored = packing == Packing::stored_where_small && is_small(files);
+  return write_archive(entries_of(manifest, files), header.created, mac_key,
+                       stored ? Deflate::none : Deflate::large_members);
+}
+
+StoredArchive write_set_in_pieces(const SetHeader& header, const FileViews& files, ByteView mac_key) {
+  const std::string manifest = manifest_of(header, records_of(files), mac_key);
+  const std::vector<ArchiveEntry> entries = entries_of(manifest, files);
+  if (is_small(files)) return write_stored_archive(entries, header.created, mac_key);
+  StoredArchive whole{.frame = write_archive(entries, header.created, mac_key), .pieces = {}};
+  whole.pieces.push_back(view_of(whole.frame));
+  return whole;
 }
 
 SetFile read_set_file(ByteView bytes, const std::string& format, ByteView mac_key) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backup/generations/generations.h"
+#include "backup/sets/archive.h"
 
 namespace chancery::backup {
 
@@ -35,6 +36,7 @@ struct SetFile {
 struct FileView {
   ByteView bytes;
   FileAttributes attributes;
+  std::optional<ContentSums> sums = {};  // where they are known
 };
 using FileViews = std::map<std::string, FileView>;
 [[nodiscard]] FileViews views_of(const std::map<std::string, NewFile>& files);
@@ -53,6 +55,8 @@ enum class Packing { deflated, stored_where_small };
 // `records` must be those of `files`.
 [[nodiscard]] SecretBytes write_set_file(const SetHeader& header, const FileViews& files, const Records& records,
                                          Packing packing, ByteView mac_key);
+// The same, stored where small, in pieces of which the large ones look into `files`.
+[[nodiscard]] StoredArchive write_set_in_pieces(const SetHeader& header, const FileViews& files, ByteView mac_key);
 [[nodiscard]] SetFile read_set_file(ByteView bytes, const std::string& format, ByteView mac_key);
 
 }  // namespace chancery::backup

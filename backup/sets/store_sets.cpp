@@ -13,6 +13,7 @@
 #include "backup/sets/set_file.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/files/lock.h"
+#include "keystore/files/pieces.h"
 #include "keystore/openssl/digest.h"
 #include "keystore/x509/printable.h"
 
@@ -144,8 +145,14 @@ SecretBytes StoreSets::key() const {
   return key;
 }
 
-std::string StoreSets::create(const StoreView& store, const Cause& cause) {
+std::string StoreSets::create(const StoreView& store, const Cause& cause, const std::function<void()>& last_look) {
   std::string last_step = folder_;
+  bool is_refused = false;
+  const auto look = [&] {
+    is_refused = true;
+    if (last_look) last_look();
+    is_refused = false;
+  };
   try {
     const Folder folder = made_folder(folder_);
     const FileLock lock = FileLock::take(folder_ + "/lock", "backup of " + printable(view_of(store.path)), kPatience);
@@ -169,19 +176,18 @@ std::string StoreSets::create(const StoreView& store, const Cause& cause) {
     Instant named = cause.when;
     if (!present.empty()) named = std::max(named, *time_in(present.front()) + std::chrono::seconds(1));
     header.id = to_compact(named) + ending;
-    const FileViews files{{kFileMember, {.bytes = store.bytes, .attributes = store.attributes}},
+    const FileViews files{{kFileMember, {.bytes = store.bytes, .attributes = store.attributes, .sums = store.sums}},
                           {kPathMember, {.bytes = view_of(store.path), .attributes = {}}}};
-    const SecretBytes zip =
-        write_set_file(header, files, records_of(files), Packing::stored_where_small, view_of(key()));
+    const StoredArchive zip = write_set_in_pieces(header, files, view_of(key()));
     last_step = folder_;
-    folder.write_atomically(header.id + std::string(kSuffix), view_of(zip), {.mode = 0600});
+    write_atomically(folder, header.id + std::string(kSuffix), zip.pieces, {.mode = 0600}, look);
     // Not synced: one that a power failure brings back goes next time.
     for (std::size_t at = kKeptOfEach - 1; at < present.size(); ++at) {
       static_cast<void>(::unlink((folder_ + "/" + present[at] + std::string(kSuffix)).c_str()));
     }
     return header.id;
   } catch (const Failure& failure) {
-    if (failure.code() == "busy") {
+    if (is_refused || failure.code() == "busy") {
       throw;
     }
     throw impossible(failure.subject().empty() ? last_step : failure.subject(), failure.cause());

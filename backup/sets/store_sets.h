@@ -16,11 +16,13 @@
 // sets can be made. Thread safety: none needed; several processes may write at once.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "backup/sets/backup_sets.h"
+#include "backup/sets/content_sums.h"
 
 namespace chancery::backup {
 
@@ -34,6 +36,7 @@ struct StoreView {
   std::string path;
   ByteView bytes;
   FileAttributes attributes;
+  std::optional<ContentSums> sums = {};  // of the bytes, where they are known
 };
 
 struct StoreSet {
@@ -48,8 +51,9 @@ class StoreSets {
   // Every place that this user can read and that exists.
   [[nodiscard]] static std::vector<StoreSets> for_reading(const std::string& state);
 
-  // Synced when it returns. At most 64 MiB. Failure("backup-impossible") with a hint.
-  std::string create(const StoreView& store, const Cause& cause);
+  // Synced when it returns. At most 64 MiB. Failure("backup-impossible") with a hint. `last_look` is called when the set
+  // is written but has no name yet: what it throws is thrown on, and there is no set.
+  std::string create(const StoreView& store, const Cause& cause, const std::function<void()>& last_look = {});
   [[nodiscard]] std::vector<std::string> ids() const;                // newest first
   [[nodiscard]] BackupSummary summary(const std::string& id) const;  // never throws for a damaged set: see `verified`
   [[nodiscard]] StoreSet open(const std::string& id) const;

@@ -9,6 +9,7 @@
 
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/files/descriptor.h"
+#include "keystore/files/pieces.h"
 
 namespace chancery {
 namespace {
@@ -111,14 +112,16 @@ class Unfinished {
   std::string leaf_;
 };
 
-void write_new(const Place& place, const std::string& leaf, ByteView bytes, const FileAttributes& attributes,
+using Pieces = std::span<const ByteView>;
+
+void write_new(const Place& place, const std::string& leaf, Pieces pieces, const FileAttributes& attributes,
                bool synced) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Descriptor file(retried([&] { return ::openat(place.folder.get(), leaf.c_str(), flags, 0600); }));
   if (!file.is_open()) throw system_failure(errno, "create", place.path);
   Unfinished guard(place.folder.get(), leaf);
   set_attributes(file.get(), attributes, place.path);
-  files::write_all(file.get(), bytes, place.path);
+  for (const ByteView piece : pieces) files::write_all(file.get(), piece, place.path);
   if (synced) sync_descriptor(file.get(), place.path);
   file.close(place.path);
   guard.finished();
@@ -301,11 +304,16 @@ std::string Folder::read_link(const std::string& name) const {
 
 void Folder::create_file(const std::string& name, ByteView bytes, const FileAttributes& attributes) const {
   const Place place = place_of(*this, name);
-  write_new(place, place.leaf, bytes, attributes, false);
+  write_new(place, place.leaf, Pieces(&bytes, 1), attributes, false);
 }
 
 void Folder::write_atomically(const std::string& name, ByteView bytes, const FileAttributes& attributes) const {
-  const Place place = place_of(*this, name);
+  chancery::write_atomically(*this, name, Pieces(&bytes, 1), attributes);
+}
+
+void write_atomically(const Folder& folder, const std::string& name, std::span<const ByteView> pieces,
+                      const FileAttributes& attributes, const std::function<void()>& last_look) {
+  const Place place = place_of(folder, name);
   struct stat now {};
   if (::fstatat(place.folder.get(), place.leaf.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISREG(now.st_mode)) throw not_a_file(place.path, "stands in the way and is not an ordinary file");
@@ -313,8 +321,9 @@ void Folder::write_atomically(const std::string& name, ByteView bytes, const Fil
     throw system_failure(errno, "look at", place.path);
   }
   const std::string temporary = temporary_name(place.leaf);
-  write_new(place, temporary, bytes, attributes, true);
+  write_new(place, temporary, pieces, attributes, true);
   Unfinished guard(place.folder.get(), temporary);
+  if (last_look) last_look();
   if (::renameat(place.folder.get(), temporary.c_str(), place.folder.get(), place.leaf.c_str()) != 0) {
     throw system_failure(errno, "replace", place.path);
   }

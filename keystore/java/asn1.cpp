@@ -128,6 +128,7 @@ std::uint8_t* DerWriter::room(std::size_t size) {
 
 void DerWriter::grow(std::size_t size) {
   DerWriter grown;
+  size = large_capacity(size);
   grown.buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
   prefer_large_pages(grown.buffer_.get(), size);
   grown.size_ = size;
@@ -148,6 +149,8 @@ void DerWriter::swap(DerWriter& other) noexcept {
 }
 
 void DerWriter::put(ByteView bytes) { std::copy(bytes.begin(), bytes.end(), room(bytes.size())); }
+
+void DerWriter::replace_end(ByteView bytes) { std::copy_backward(bytes.begin(), bytes.end(), buffer_.get() + size_); }
 
 void DerWriter::wrap(std::uint8_t tag, std::size_t since) {
   std::size_t length = mark() - since;

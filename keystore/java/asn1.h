@@ -73,6 +73,9 @@ class DerWriter {
 
   std::size_t mark() const noexcept { return size_ - start_; }
   void put(ByteView bytes);  // in front of all that is there
+  // The same for bytes that the caller makes in place, at once: `size` of them, not set to anything.
+  std::span<std::uint8_t> space(std::size_t size) { return {room(size), size}; }
+  void replace_end(ByteView bytes);  // as many as there are, or fewer
   void wrap(std::uint8_t tag, std::size_t since);
   void element(std::uint8_t tag, ByteView content);
   void oid(ByteView content) { element(der::object_identifier, content); }

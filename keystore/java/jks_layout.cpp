@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "keystore/bytes/ahead.h"
 #include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
@@ -60,7 +61,8 @@ class LayoutParser {
     has_types_ = version == 2;
     Keystore store{.type = layout_.type, .version = static_cast<int>(version)};
     const std::uint32_t count = counted("entries");
-    store.entries.reserve(std::min<std::size_t>(count, in_.remaining() / 64 + 1));
+    const std::size_t likely = std::min<std::size_t>(count, in_.remaining() / 64 + 1);
+    reserve_at_once(store.entries, likely + likely / 16);  // and some that are added
     for (std::uint32_t i = 0; i < count; ++i) parse_entry(store.entries.emplace_back());
     in_.expect_end();
     return store;
@@ -219,14 +221,15 @@ bool has_magic(const JksLayout& layout, ByteView bytes) {
 Keystore open_layout(const JksLayout& layout, ByteView bytes, const OpenOptions& options) {
   if (bytes.size() < 12 + digest_size) fail_damaged(options.source, "ends before its first entry");
   const ByteView content = bytes.first(bytes.size() - digest_size);
-  LayoutParser parser(layout, content, options);
-  const bool is_ours = options.rewritten_from != nullptr;
-  if (options.password != nullptr && !is_ours &&
-      !secret_equal(digest_of(*options.password, content), bytes.last(digest_size))) {
-    (void)parser.parse();  // a file that is cut or torn says so itself; otherwise it is the password
-    fail_wrong_password(options.source);
+  // What is parsed meanwhile is not handed out before the digest is known. A file that is cut or torn says so itself;
+  // otherwise it is the password.
+  std::future<bool> is_right;
+  if (options.password != nullptr && options.rewritten_from == nullptr) {
+    is_right = ahead(content.size(),
+                     [&] { return secret_equal(digest_of(*options.password, content), bytes.last(digest_size)); });
   }
-  Keystore store = parser.parse();
+  Keystore store = LayoutParser(layout, content, options).parse();
+  if (is_right.valid() && !is_right.get()) fail_wrong_password(options.source);
   store.integrity = options.password != nullptr ? Integrity::verified : Integrity::absent;
   keep_last_of_same_alias(store.entries);
   return store;
@@ -236,7 +239,7 @@ SecretBytes seal_layout(const JksLayout& layout, const Keystore& store, const Se
   if (password == nullptr) fail_password_needed(std::string(name_of(layout.type)));
   const int version = version_for(store);
   Writer out;
-  out.reserve(size_of(store));
+  out.reserve(large_capacity(size_of(store)));
   prefer_large_pages(const_cast<std::uint8_t*>(out.bytes().data()), out.bytes().capacity());
   out.u32(layout.magic).u32(static_cast<std::uint32_t>(version)).u32(static_cast<std::uint32_t>(store.entries.size()));
   for (const Entry& entry : store.entries) write_entry(out, layout, entry, version);

@@ -1,5 +1,6 @@
 #include "keystore/java/pkcs12.h"
 
+#include "keystore/bytes/ahead.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
 #include "keystore/java/pkcs12_memory.h"
@@ -65,12 +66,16 @@ class Opening {
     if (memory_->mac && passwords_) {
       spend(memory_->mac->iterations);
       const bool is_ours = options_.rewritten_from != nullptr && knows(*memory_->keys, *memory_->mac, *passwords_);
-      if (!is_ours && !is_right(*memory_->mac, content, *passwords_, *memory_->keys)) {
-        fail_wrong_password(source_);
-      }
+      if (!is_ours) begin_mac(content);
       store.integrity = Integrity::verified;
     }
-    read_parts(content);
+    try {
+      read_parts(content);
+    } catch (const Failure&) {
+      expect_right_mac();
+      throw;
+    }
+    expect_right_mac();
     expect_integrity();
     collect_entries(bags_, store, *memory_, source_);
     store.memory = std::move(memory_);
@@ -96,6 +101,17 @@ class Opening {
     }
     pfx.expect_end();
     return content;
+  }
+
+  // What is read while it is made is neither told nor handed out before it is known to be right.
+  void begin_mac(ByteView content) {
+    mac_is_right_ = ahead(content.size(),
+                          [this, content] { return is_right(*memory_->mac, content, *passwords_, *memory_->keys); });
+    if (content.size() < worth_a_thread) expect_right_mac();
+  }
+
+  void expect_right_mac() {
+    if (mac_is_right_.valid() && !mac_is_right_.get()) fail_wrong_password(source_);
   }
 
   void read_parts(ByteView content) {
@@ -177,22 +193,30 @@ class Opening {
   std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
   std::optional<Passwords> passwords_;
   std::uint64_t spent_ = 0;
+  std::future<bool> mac_is_right_;  // the last member: it waits for what looks at the others
 };
 
 Keystore open(ByteView bytes, const OpenOptions& options) { return Opening(bytes, options).run(); }
 
-void write_data_part(asn1::DerWriter& out, ByteView safe) {
-  const std::size_t end = out.mark();
-  out.octets(safe);
-  out.wrap(der::context_0, end);
+void wrap_data(asn1::DerWriter& out, std::size_t since) {
+  out.wrap(der::octet_string, since);
+  out.wrap(der::context_0, since);
   out.oid(view_of(data_oid));
-  out.wrap(der::sequence, end);
+  out.wrap(der::sequence, since);
 }
 
-void write_encrypted_part(asn1::DerWriter& out, const Encryption& encryption, ByteView sealed) {
+void write_data_part(asn1::DerWriter& out, ByteView safe) {
+  const std::size_t end = out.mark();
+  out.put(safe);
+  wrap_data(out, end);
+}
+
+void write_encrypted_part(asn1::DerWriter& out, Encryption& encryption, ByteView plain, const Passwords& passwords,
+                          DerivedKeys& keys) {
   constexpr std::uint8_t implicit_0 = 0x80;
   const std::size_t end = out.mark();
-  out.element(implicit_0, sealed);
+  encrypt(encryption, plain, passwords, &keys, out);
+  out.wrap(implicit_0, end);
   write(out, encryption);
   out.oid(view_of(data_oid));
   out.wrap(der::sequence, end);
@@ -222,28 +246,36 @@ SecretBytes seal(const Keystore& store, const SecretBytes* password) {
   const std::optional<Passwords> passwords =
       password != nullptr ? std::optional<Passwords>(view_of(*password)) : std::nullopt;
 
+  std::optional<Mac> mac;
+  if (passwords) {
+    mac = memory != nullptr ? memory->mac : default_mac();
+    if (!mac && (encryption || has_keys(store))) mac = default_mac();
+  }
+
+  // Back to front in one place: the MAC first, with its final size but of nothing yet.
   const ByteView certificates = layout.certificates.bytes();
-  asn1::DerWriter parts(certificates.size() + layout.keys.bytes().size() + frame_size);
+  asn1::DerWriter pfx(certificates.size() + layout.keys.bytes().size() + frame_size);
+  if (mac) {
+    renew(*mac, {}, *passwords, *keys);
+    write(pfx, *mac);
+  }
+  const std::size_t end = pfx.mark();
   if (!certificates.empty()) {
     if (encryption) {
-      write_encrypted_part(parts, *encryption, encrypt(*encryption, certificates, *passwords, keys.get()));
+      write_encrypted_part(pfx, *encryption, certificates, *passwords, *keys);
     } else {
-      write_data_part(parts, certificates);
+      write_data_part(pfx, certificates);
     }
   }
-  if (layout.keys.mark() != 0) write_data_part(parts, layout.keys.bytes());
-  parts.wrap(der::sequence, 0);
-
-  asn1::DerWriter pfx(parts.mark() + frame_size);
-  if (passwords) {
-    std::optional<Mac> mac = memory != nullptr ? memory->mac : default_mac();
-    if (!mac && (encryption || has_keys(store))) mac = default_mac();
-    if (mac) {
-      renew(*mac, parts.bytes(), *passwords, *keys);
-      write(pfx, *mac);
-    }
+  if (layout.keys.mark() != 0) write_data_part(pfx, layout.keys.bytes());
+  pfx.wrap(der::sequence, end);
+  if (mac) {
+    renew(*mac, pfx.bytes().first(pfx.mark() - end), *passwords, *keys);
+    asn1::DerWriter final_mac;
+    write(final_mac, *mac);
+    pfx.replace_end(final_mac.bytes());
   }
-  write_data_part(pfx, parts.bytes());
+  wrap_data(pfx, end);
   pfx.integer(version);
   pfx.wrap(der::sequence, 0);
   return pfx.take();

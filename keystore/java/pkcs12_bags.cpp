@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
 #include "keystore/java/utf8.h"
@@ -165,7 +166,7 @@ void BagReader::read(ByteView safe_contents, bool is_encrypted, int depth) {
   asn1::Parser outer(safe_contents, source_, "a part of it");
   asn1::Parser bags = outer.sequence();
   outer.expect_end();
-  bags_.reserve(bags_.size() + safe_contents.size() / typical_size);
+  reserve_at_once(bags_, bags_.size() + safe_contents.size() / typical_size);
   for (bool is_first = true; !bags.at_end(); is_first = false) {
     if (bags_.size() >= entry_limit) fail_hostile(source_, "has more than " + std::to_string(entry_limit) + " entries");
     const der::Element element = bags.next(der::sequence);
@@ -242,9 +243,12 @@ void BagReader::read_attributes(asn1::Parser attributes, Bag& bag) {
 }
 
 bool is_trust_attribute_of_ours(ByteView attribute) {
-  asn1::DerWriter ours;
-  write_attribute(ours, trusted_key_usage, der::object_identifier, view_of(any_usage));
-  return text_of(attribute) == text_of(ours.bytes());
+  static const SecretBytes ours = [] {
+    asn1::DerWriter out;
+    write_attribute(out, trusted_key_usage, der::object_identifier, view_of(any_usage));
+    return out.take();
+  }();
+  return text_of(attribute) == text_of(ours);
 }
 
 void write_bag(asn1::DerWriter& out, BagKind kind, ByteView value, const BagAttributes& attributes) {

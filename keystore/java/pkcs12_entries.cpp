@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/java/format.h"
 #include "keystore/java/java_text.h"
 #include "keystore/java/pkcs12_chains.h"
@@ -53,7 +54,7 @@ class Collecting {
 
   void run() {
     std::vector<const Bag*> late;
-    store_.entries.reserve(bags_.size());
+    reserve_at_once(store_.entries, bags_.size() + bags_.size() / 16);  // and some that are added
     places_.reserve(bags_.size());
     for (const Bag& bag : bags_) take(bag, late);
     for (const Bag* bag : late) add(*bag, EntryKind::private_key);

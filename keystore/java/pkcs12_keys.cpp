@@ -139,9 +139,9 @@ SealedKey seal_key(const Keystore&, const KeyMaterial& key, const SecretBytes& k
   const bool is_secret = key.kind == EntryKind::secret_key;
   const SecretBytes plain = is_secret ? secret_info(key) : key.encoded;
   Encryption encryption = default_encryption();
-  const SecretBytes content = encrypt(encryption, plain, Passwords(key_password), nullptr);
   asn1::DerWriter out;
-  out.octets(content);
+  encrypt(encryption, plain, Passwords(key_password), nullptr, out);
+  out.wrap(der::octet_string, 0);
   write(out, encryption);
   out.wrap(der::sequence, 0);
   return {.sealed_by = StoreType::pkcs12, .bytes = is_secret ? secret_value(out.bytes()) : out.take()};

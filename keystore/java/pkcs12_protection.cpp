@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <array>
 
-#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
+#include "keystore/java/pkcs12_ciphers.h"
 #include "keystore/openssl/handles.h"
-#include "keystore/openssl/legacy_context.h"
 
 namespace chancery::java::pkcs12 {
 namespace {
@@ -55,52 +54,6 @@ const Cipher* find_cipher(ByteView oid, bool in_pbes2) {
   }
   return nullptr;
 }
-
-struct NativeCipher {
-  EVP_CIPHER* cipher = nullptr;
-  ~NativeCipher() { EVP_CIPHER_free(cipher); }
-};
-struct CipherContext {
-  EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
-  ~CipherContext() { EVP_CIPHER_CTX_free(context); }
-};
-
-// nullopt only where `encrypting` is false: the padding is not right.
-std::optional<SecretBytes> transform(const Cipher& kind, ByteView key, ByteView iv, ByteView in, bool encrypting) {
-  OSSL_LIB_CTX* library = kind.scheme == Scheme::pbes2 ? nullptr : ossl::legacy_context();
-  const NativeCipher native{EVP_CIPHER_fetch(library, kind.native, nullptr)};
-  if (native.cipher == nullptr) {
-    ERR_clear_error();
-    throw Failure({.code = "keystore-unsupported",
-                   .subject = std::string(kind.name),
-                   .cause = "OpenSSL on this machine cannot do this old encryption",
-                   .hint = "install its legacy provider (legacy.so, part of the package of libssl)"});
-  }
-  const CipherContext cipher;
-  SecretBytes out;
-  reserve_large(out, in.size() + EVP_MAX_BLOCK_LENGTH);
-  out.resize(in.size() + EVP_MAX_BLOCK_LENGTH);
-  int body = 0;
-  int tail = 0;
-  const bool ready = cipher.context != nullptr &&
-                     EVP_CipherInit_ex2(cipher.context, native.cipher, key.data(), iv.empty() ? nullptr : iv.data(),
-                                        encrypting ? 1 : 0, nullptr) == 1 &&
-                     EVP_CipherUpdate(cipher.context, out.data(), &body, in.data(), static_cast<int>(in.size())) == 1;
-  const bool done = ready && EVP_CipherFinal_ex(cipher.context, out.data() + body, &tail) == 1;
-  if (!ready || (!done && encrypting)) {
-    throw ossl::openssl_failure("crypto-failed", std::string(kind.name),
-                                "check the installation of OpenSSL (`openssl list -providers`), then repeat");
-  }
-  ERR_clear_error();
-  if (!done) return std::nullopt;
-  out.resize(static_cast<std::size_t>(body + tail));
-  return out;
-}
-
-struct KeyAndIv {
-  SecretBytes key;
-  SecretBytes iv;
-};
 
 SecretBytes derived(const Derivation& what, DerivedKeys* keys) { return keys ? keys->derive(what) : derive(what); }
 
@@ -288,14 +241,14 @@ std::string describe(const Encryption& encryption) {
 std::optional<SecretBytes> decrypt(const Encryption& encryption, ByteView sealed, const Passwords& passwords,
                                    DerivedKeys* keys, const std::function<bool(ByteView)>& accept) {
   for (const SecretBytes& password : encodings_for(*encryption.cipher, passwords)) {
-    const KeyAndIv with = keys_for(encryption, password, keys);
-    std::optional<SecretBytes> plain = transform(*encryption.cipher, with.key, with.iv, sealed, false);
+    std::optional<SecretBytes> plain = decrypted(*encryption.cipher, keys_for(encryption, password, keys), sealed);
     if (plain && accept(*plain)) return plain;
   }
   return std::nullopt;
 }
 
-SecretBytes encrypt(Encryption& encryption, ByteView plain, const Passwords& passwords, DerivedKeys* keys) {
+void encrypt(Encryption& encryption, ByteView plain, const Passwords& passwords, DerivedKeys* keys,
+             asn1::DerWriter& out) {
   const SecretBytes& password = encodings_for(*encryption.cipher, passwords).front();
   const bool is_pbes2 = encryption.cipher->scheme == Scheme::pbes2;
   const bool may_keep_salt = is_pbes2 && keys != nullptr && !encryption.salt.empty() &&
@@ -304,7 +257,7 @@ SecretBytes encrypt(Encryption& encryption, ByteView plain, const Passwords& pas
   if (!may_keep_salt) encryption.salt = random_bytes(encryption.cipher->scheme == Scheme::pbes1 ? 8 : salt_size);
   if (is_pbes2) encryption.iv = random_bytes(encryption.cipher->iv_size);
   const KeyAndIv with = keys_for(encryption, password, keys);
-  return std::move(*transform(*encryption.cipher, with.key, with.iv, plain, true));
+  encrypt_into(out, *encryption.cipher, with, plain);
 }
 
 Mac default_mac() { return {.digest = &digest_named("SHA256")}; }

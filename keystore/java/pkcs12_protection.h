@@ -50,10 +50,10 @@ void write(asn1::DerWriter& out, const Encryption& encryption);
 [[nodiscard]] std::optional<SecretBytes> decrypt(const Encryption& encryption, ByteView sealed,
                                                  const Passwords& passwords, DerivedKeys* keys,
                                                  const std::function<bool(ByteView)>& accept);
-// Encrypts with a new IV; with a new salt as well, unless `keys` knows the password under the one that is there and the
-// IV does not depend on it.
-[[nodiscard]] SecretBytes encrypt(Encryption& encryption, ByteView plain, const Passwords& passwords,
-                                  DerivedKeys* keys);
+// Encrypts with a new IV, in front of what `out` has; with a new salt as well, unless `keys` knows the password under the
+// one that is there and the IV does not depend on it.
+void encrypt(Encryption& encryption, ByteView plain, const Passwords& passwords, DerivedKeys* keys,
+             asn1::DerWriter& out);
 
 struct Mac {
   const Digest* digest = nullptr;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 
 #include "backup/sets/archive.h"
@@ -99,6 +100,35 @@ TEST_F(HostileArchiveTest, ASealedArchiveThatIsNoSetIsRefused) {
     EXPECT_EQ(code_of([&] { sets.import_set(view_of(zip), nullptr); }), "backup-damaged");
   }
   EXPECT_TRUE(sets.ids().empty());
+}
+
+constexpr std::array<std::uint8_t, 5> crc_polynomial{0x41, 0x06, 0x71, 0xdb, 0x01};
+
+// The seal of what is stored has the contents' SHA-256 in place of the contents: it covers them all the same.
+TEST_F(HostileArchiveTest, OtherContentsUnderTheSameSealAreRefused) {
+  const SecretBytes key = mac_key();
+  const std::string large(100'000, 'k'), small = "small";
+  const SecretBytes zip =
+      write_archive({{"large", view_of(large)}, {"small", view_of(small)}}, cause().when, view_of(key), Deflate::none);
+  ASSERT_EQ(read_archive(view_of(zip), view_of(key)).size(), 2U);
+  std::string other(text_of(view_of(zip)));
+  // CRC-32's own polynomial, bit by bit: what differs by it has the same CRC, so that no other byte of the zip changes.
+  const std::size_t at_contents = other.find(large) + 500;
+  for (std::size_t at = 0; at < crc_polynomial.size(); ++at) {
+    other[at_contents + at] =
+        static_cast<char>(static_cast<std::uint8_t>(other[at_contents + at]) ^ crc_polynomial[at]);
+  }
+  EXPECT_NE(read_archive_without_checking_its_seal(view_of(other)).at("large").bytes, secret_copy(view_of(large)))
+      << "a whole zip otherwise";
+  EXPECT_EQ(code_of([&] { (void)read_archive(view_of(other), view_of(key)); }), "backup-damaged");
+  // Nor does a byte between its parts, or another order of them, go unseen.
+  const std::string whole(text_of(view_of(zip)));
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{30}, whole.find("PK\x03\x04", 4), whole.find("PK\x01\x02")}) {
+    std::string longer = whole;
+    longer.insert(at, "x");
+    EXPECT_EQ(code_of([&] { (void)read_archive(view_of(longer), view_of(key)); }), "backup-damaged") << at;
+  }
 }
 
 TEST_F(HostileArchiveTest, WhatDoesNotFitIsNotWritten) {

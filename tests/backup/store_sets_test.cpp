@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "tests/keystore/workshop.h"
 
@@ -69,6 +70,42 @@ TEST_F(StoreSetsTest, IsAnOrdinaryZip) {
   shop.run("python3 look.py '" + path + "'");
 }
 
+// Contents of megabytes are sealed by their SHA-256, which whoever made the set may have had already.
+TEST_F(StoreSetsTest, IsSealedByTheSumsOfItsContents) {
+  const std::string bytes(100'000, 'k'), others(100'000, 'x');
+  const auto create_with = [&](const ContentSums& sums, Instant when) {
+    return StoreSets::for_writing(state).create(
+        {.path = "/store", .bytes = view_of(bytes), .attributes = {}, .sums = sums},
+        {.reason = "keystore import", .who = "somebody", .when = when});
+  };
+  const std::string right = create_with(sums_of(view_of(bytes)), noon);
+  EXPECT_EQ(text_of(view_of(open_store_set(state, right).copy.file.bytes)), bytes);
+  // What stands in it is held against them.
+  const std::string wrong = create_with(sums_of(view_of(others)), noon + std::chrono::hours(1));
+  EXPECT_EQ(code_of([&] { (void)open_store_set(state, wrong); }), "backup-damaged");
+}
+
+TEST_F(StoreSetsTest, WhoeverLooksLastCanStillRefuse) {
+  const std::string before = create("/store", "bytes", noon);
+  bool is_written = false;
+  const auto refuse = [&] {
+    for (const auto& each : std::filesystem::directory_iterator(shop.path("xdg/chancery/sets"))) {
+      is_written = is_written || each.path().extension() == ".tmp";
+    }
+    throw Failure({.code = "read-back-differs", .subject = "", .cause = "a test", .hint = "none"});
+  };
+  EXPECT_EQ(code_of([&] {
+              (void)StoreSets::for_writing(state).create({.path = "/store", .bytes = view_of(before), .attributes = {}},
+                                                         {.reason = "r", .who = "w", .when = noon}, refuse);
+            }),
+            "read-back-differs");
+  EXPECT_TRUE(is_written) << "it was asked before the set was on disk";
+  EXPECT_EQ(StoreSets::for_writing(state).ids(), std::vector<std::string>{before});
+  for (const auto& each : std::filesystem::directory_iterator(shop.path("xdg/chancery/sets"))) {
+    EXPECT_NE(each.path().extension(), ".tmp");
+  }
+}
+
 TEST_F(StoreSetsTest, KeepsTheNewestTwentyOfEachFile) {
   const std::string other = create("/other", "other", noon - std::chrono::hours(1));
   std::string newest;
@@ -98,7 +135,7 @@ TEST_F(StoreSetsTest, HandsOutNothingOfASetThatIsOff) {
   const std::string id = create("/store", "bytes", noon);
   const std::string file = "xdg/chancery/sets/" + id + ".zip";
   const Bytes whole = shop.read(file);
-  for (std::size_t at = 0; at < whole.size(); at += 7) {
+  for (std::size_t at = 0; at < whole.size(); ++at) {
     Bytes changed = whole;
     changed[at] ^= 1;
     shop.write(file, text_of(changed));

@@ -31,7 +31,12 @@ case $verb in
     mkdir -p "$dir/state/store"
     printf 'changeit' >"$dir/password"
     for name in first second third fourth; do
-      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj "/CN=$name" -days 365 -out "$dir/$name.crt" 2>/dev/null
+      {
+        printf '[req]\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\n[ext]\nsubjectKeyIdentifier=hash\n'
+        # A store of more than a megabyte, of which a second thread makes the digests.
+        if [ "${LARGE:-}" = yes ] && [[ $name =~ ^(first|second)$ ]]; then printf '1.2.3.4=ASN1:UTF8String:%s\n' "$(head -c 600000 /dev/zero | tr '\0' x)"; fi
+      } >"$dir/$name.cnf"
+      openssl req -x509 -config "$dir/$name.cnf" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj "/CN=$name" -days 365 -out "$dir/$name.crt" 2>/dev/null
     done
     for name in first second; do
       with "$dir/state" keystore import --keystore "$dir/state/store/cacerts" --type JKS --storepass-file "$dir/password" --alias $name --file "$dir/$name.crt" >/dev/null

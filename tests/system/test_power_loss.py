@@ -65,6 +65,19 @@ class PowerLossOfStores(SystemTest):
     def test_import(self):
         self.assertIn("bad=0", self.lose_power(self.make()))
 
+    def test_import_into_a_large_one(self):
+        """Digests are made by a second thread, file calls by none: the order is the same."""
+        operation = self.make(LARGE="yes")
+        self.assertGreater(os.path.getsize(os.path.join(self.folder, "state/store/cacerts")), 1 << 20)
+        self.assertIn("bad=0", self.lose_power(operation))
+        must("bash", STORE_STAGE, "set-up", self.folder, env=self.environment)
+        log = os.path.join(self.folder, "trace")
+        must("strace", "-f", "-qq", "-o", log, "-e", "trace=clone3,clone,openat,write,fsync,renameat,unlinkat", *operation.split(), env=self.environment)
+        with open(log) as file:
+            calls = [line.split(maxsplit=1) for line in file.read().splitlines()]
+        self.assertTrue(any(call.startswith("clone") for _, call in calls), "the test is of no use without a second thread")
+        self.assertEqual({calls[0][0]}, {thread for thread, call in calls if re.match(r"(openat|write|fsync|renameat|unlinkat)\(", call)})
+
     def test_the_first_edit_of_a_machine(self):
         operation = self.make(FIRST_EDIT="yes")
         self.assertIn("bad=0", self.lose_power(operation))

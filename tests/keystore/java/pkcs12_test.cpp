@@ -5,6 +5,8 @@
 #include <map>
 
 #include "keystore/java/pkcs12_bags.h"
+#include "keystore/java/store_edits.h"
+#include "keystore/x509/certificate.h"
 #include "tests/keystore/java/pkcs12_stores.h"
 
 namespace chancery::java {
@@ -153,6 +155,37 @@ TEST(Ours, ReadBackWithTheKeysOfTheStoreTheyCameFrom) {
               }),
               "wrong-password");
   }
+}
+
+// Keys and certificates that NSS's own certutil made, in its own DER, and back into a database of it.
+TEST(Nss, WhatCertutilMadeComesWithItsChainAndGoesBack) {
+  const Workshop shop;
+  shop.run(
+      "mkdir db && head -c 64 /dev/urandom >noise && certutil -N -d db --empty-password && "
+      "printf 'y\\n-1\\ny\\n' | certutil -S -d db -n ca -s 'CN=NSS Root,O=Büro' -x -t CT,C,C -k rsa -g 2048 -v 24 "
+      "-m 1 -z noise -2 && "
+      "certutil -S -d db -n 'Web Server' -s 'CN=web.nss.test,O=Büro' -c ca -t ,, -k ec -q nistp256 -v 12 -m 2 -8 "
+      "web.nss.test -z noise && "
+      "pk12util -o web.p12 -n 'Web Server' -d db -K '' -W changeit && certutil -L -d db -n ca -r >ca.der && "
+      "certutil -L -d db -n 'Web Server' -r >web.der");
+  const Keystore store = open_bytes(shop.read("web.p12"), "changeit");
+  ASSERT_EQ(store.entries.size(), 1U);
+  const Entry& web = store.entries[0];
+  EXPECT_EQ(web.alias, "web server");
+  ASSERT_EQ(web.certificates.size(), 2U);
+  EXPECT_EQ(web.certificates[0].der, shop.read("web.der"));
+  EXPECT_EQ(web.certificates[1].der, shop.read("ca.der"));
+  const KeyMaterial key = open_key(store, web, secret("changeit"));
+  EXPECT_TRUE(to_private_key(key, "web").belongs_to(Certificate::from_der(shop.read("web.der"))));
+  Keystore anew{.type = StoreType::pkcs12};  // as we write, not as the file was
+  anew.entries = store.entries;
+  anew.entries[0].key = seal_key(anew, key, secret("changeit"));
+  shop.write("ours.p12", text_of(view_of(sealed(anew, "changeit"))));
+  shop.run(
+      "mkdir other && certutil -N -d other --empty-password && pk12util -i ours.p12 -d other -K '' -W changeit && "
+      "certutil -L -d other -n 'web server' -r | cmp - web.der && certutil -L -d other -n 'CN=NSS Root,O=Büro' -r | "
+      "cmp - "
+      "ca.der && certutil -K -d other | grep -qi 'web server' && certutil -V -d db -n 'Web Server' -u V");
 }
 
 TEST(WithoutPassword, WhatIsNotEncryptedIsListed) {

@@ -6,87 +6,13 @@
 
 #include "keystore/java/pkcs12.h"
 #include "keystore/java/store_check.h"
-#include "keystore/java/store_conversion.h"
 #include "keystore/java/store_export.h"
-#include "keystore/x509/material.h"
-#include "tests/keystore/workshop.h"
+#include "tests/keystore/java/store_edits_fixture.h"
 
 namespace chancery::java {
 namespace {
 
 using Outcome = ImportedCertificate::Outcome;
-constexpr std::int64_t now_ms = 1'790'000'000'000;
-
-// Root, intermediate and leaves, made by openssl once for all tests.
-struct Pki {
-  Workshop shop;
-  std::vector<Certificate> chain;  // leaf, intermediate, root
-  Certificate renewed = read("renewed.crt");
-  Certificate stranger = read("stranger.crt");
-  Certificate renewed_sub = read("sub-renewed.crt");    // the same key, and lasts longer
-  Certificate impostor_sub = read("sub-impostor.crt");  // the same name, another key, and lasts longest
-  PrivateKey key = keys("leaf.key");
-  PrivateKey strange_key = keys("stranger.key");
-
-  Certificate read(const std::string& name) const {
-    return read_material(shop.read(name), {.source = name}).certificates.at(0);
-  }
-  PrivateKey keys(const std::string& name) const { return read_material(shop.read(name), {.source = name}).keys.at(0); }
-  Pki() : chain((make(), std::vector<Certificate>{read("leaf.crt"), read("sub.crt"), read("root.crt")})) {}
-
- private:
-  void make() const {
-    const std::string new_key = "openssl ecparam -genkey -name prime256v1 -noout -out ";
-    shop.run(new_key + "root.key && " + new_key + "sub.key && " + new_key + "leaf.key && " + new_key + "stranger.key");
-    const std::string ca = "printf 'basicConstraints=critical,CA:TRUE\\nkeyUsage=keyCertSign' >ca.ext && ";
-    shop.run(ca + "openssl req -x509 -new -key root.key -subj '/O=Acme/CN=Acme Root CA' -days 900 -out root.crt");
-    const auto sign = [&](const std::string& name, const std::string& of_key, const std::string& subject,
-                          const std::string& issuer, int days, const std::string& extra) {
-      shop.run("openssl req -utf8 -new -key " + of_key + ".key -subj '" + subject +
-               "' -out r.csr && openssl x509 -req -in r.csr" + " -CA " + issuer + ".crt -CAkey " + issuer +
-               ".key -CAcreateserial -days " + std::to_string(days) + extra + " -out " + name + ".crt");
-    };
-    sign("sub", "sub", "/O=Acme/CN=Acme Issuing CA", "root", 800, " -extfile ca.ext");
-    sign("sub-renewed", "sub", "/O=Acme/CN=Acme Issuing CA", "root", 850, " -extfile ca.ext");
-    sign("sub-impostor", "stranger", "/O=Acme/CN=Acme Issuing CA", "root", 870, " -extfile ca.ext");
-    sign("leaf", "leaf", "/CN=Zürich Büro 1", "sub", 100, "");
-    sign("renewed", "leaf", "/CN=Zürich Büro 1", "sub", 200, "");
-    shop.run(
-        "openssl req -x509 -new -key stranger.key -subj '/O=Acme/OU=Class 2\\, Devices' -days 90 -out stranger.crt");
-  }
-};
-
-class StoreEditsTest : public ::testing::TestWithParam<StoreType> {
- protected:
-  static void SetUpTestSuite() { pki_ = new Pki; }
-  static void TearDownTestSuite() {
-    delete pki_;
-    pki_ = nullptr;
-  }
-  static Pki& pki() { return *pki_; }
-  Keystore store{.type = GetParam()};
-  const SecretBytes password = secret_copy("changeit");
-  const SecretBytes other = secret_copy("another-secret");
-
-  // As the file would have it.
-  Keystore through_the_file(const Keystore& from, const SecretBytes& under) const {
-    const SecretBytes bytes = seal_keystore(from, &under);
-    return open_keystore(view_of(bytes), {.source = "store", .password = &under});
-  }
-  std::vector<std::string> aliases() const {
-    std::vector<std::string> out;
-    for (const Entry& entry : store.entries) out.push_back(entry.alias);
-    return out;
-  }
-  ImportedKey import_leaf(const std::string& alias = "web") {
-    return import_key(store, pki().key, {pki().chain[2], pki().stranger, pki().chain[0], pki().chain[1]},
-                      {.alias = alias, .key_password = &password, .now_ms = now_ms});
-  }
-
- private:
-  static inline Pki* pki_ = nullptr;
-};
-
 std::string_view subject_of(const ImportedCertificate& each) { return each.certificate.subject(); }
 
 TEST_P(StoreEditsTest, ABundleTakesEveryCertificate) {
@@ -172,7 +98,7 @@ TEST_P(StoreEditsTest, AKeyComesWithItsChainInOrder) {
 }
 
 TEST(ChainTest, TheIssuerIsTheOneThatSignedAndLastsLongest) {
-  const Pki pki;
+  const EditsPki pki;
   const Certificate& sub = pki.chain[1];
   for (const std::vector<Certificate>& pile : {std::vector{pki.chain[0], sub, pki.renewed_sub, pki.impostor_sub},
                                                std::vector{pki.impostor_sub, pki.renewed_sub, sub, pki.chain[0]}}) {
@@ -190,7 +116,7 @@ TEST(AliasTest, ALongNameIsCutBetweenCharacters) {
 }
 
 TEST(AliasTest, TheLastOfManyMayBeTaken) {
-  const Pki pki;
+  const EditsPki pki;
   Keystore store{.type = StoreType::jks};
   (void)import_certificates(store, {pki.stranger}, {.alias = "many-6"});
   const std::vector<Certificate> six{pki.chain[0], pki.chain[1],    pki.chain[2],
@@ -205,7 +131,7 @@ TEST(PasswordTest, CharactersAreCountedAsJavaDoes) {
 }
 
 TEST(ImportTest, OneOfManyOfOneSizeIsFoundAgain) {
-  const Pki pki;
+  const EditsPki pki;
   std::vector<Certificate> alike;
   for (std::uint8_t last = 0; last < 30; ++last) {
     Bytes der = pki.chain[2].der();
@@ -301,28 +227,6 @@ TEST_P(StoreEditsTest, ExportsWhatOpensslReads) {
   EXPECT_EQ(code_of([&] { (void)export_key(store, entry_at(store, "root"), password, nullptr); }), "no-key");
 }
 
-class StoreConversionsTest : public StoreEditsTest {};
-
-TEST_P(StoreConversionsTest, ConvertsIntoEveryTypeThatIsWritten) {
-  (void)import_leaf();
-  (void)import_certificates(store, {pki().chain[1], pki().chain[2]}, {.alias = "corp", .now_ms = now_ms});
-  for (const StoreType type : {StoreType::jks, StoreType::jceks, StoreType::pkcs12, StoreType::bks, StoreType::bcfks}) {
-    const Conversion done =
-        convert_keystore(store, {.type = type,
-                                 .key_password = [&](const Entry&) -> const SecretBytes& { return password; },
-                                 .new_key_password = [&](const Entry&) -> const SecretBytes& { return other; }});
-    const Keystore read = through_the_file(done.store, other);
-    ASSERT_EQ(read.type, type);
-    ASSERT_EQ(read.entries.size(), 3U) << name_of(type);
-    EXPECT_EQ(entry_at(read, "web").certificates.size(), 3U);
-    EXPECT_TRUE(to_private_key(open_key(read, entry_at(read, "web"), other), "web").belongs_to(pki().chain[0]));
-    EXPECT_EQ(entry_at(read, "corp-2").certificates.front().der, pki().chain[2].der());
-    if (type != StoreType::pkcs12) {
-      EXPECT_EQ(entry_at(read, "corp-2").created_ms, now_ms) << name_of(type);
-    }
-  }
-}
-
 TEST_P(StoreEditsTest, TheCheckFindsWhatIsOdd) {
   const CheckOptions fine{.now = from_rfc3339("2026-12-01T00:00:00Z"), .store_password = &password};
   const auto codes = [&](const Keystore& read, const CheckOptions& options) {
@@ -355,55 +259,10 @@ TEST_P(StoreEditsTest, TheCheckFindsWhatIsOdd) {
   EXPECT_NE(std::ranges::count(codes(store, both), "key-password-differs"), 0);
 }
 
-// From one type: what each type reads and writes is shown above.
-INSTANTIATE_TEST_SUITE_P(Types, StoreConversionsTest, ::testing::Values(StoreType::jks));
 INSTANTIATE_TEST_SUITE_P(Types, StoreEditsTest,
                          ::testing::Values(StoreType::jks, StoreType::jceks, StoreType::pkcs12, StoreType::bks,
                                            StoreType::bcfks),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
-
-TEST(StoreConversionTest, FoldedAliasesAreKeptApartAndReported) {
-  Keystore store{.type = StoreType::bks};
-  for (const char* alias : {"Corp", "corp", "corp-2"}) {
-    store.entries.push_back(trusted_certificate(alias, bytes_of(alias), now_ms));
-  }
-  const Conversion done = convert_keystore(store, {.type = StoreType::jks, .key_password = {}, .new_key_password = {}});
-  ASSERT_EQ(done.entries.size(), 3U);
-  EXPECT_EQ(done.entries[0].alias, "corp");
-  EXPECT_FALSE(done.entries[0].collided);
-  EXPECT_EQ(done.entries[1].alias, "corp-2");
-  EXPECT_TRUE(done.entries[1].collided);
-  EXPECT_EQ(done.entries[2].alias, "corp-2-2");
-  EXPECT_TRUE(done.entries[2].collided);
-}
-
-TEST(StoreConversionTest, ASecretKeyThatDoesNotFitIsNamed) {
-  const SecretBytes password = secret_copy("changeit");
-  Keystore store{.type = StoreType::jceks};
-  store.entries.push_back(
-      {.alias = "aes",
-       .kind = EntryKind::secret_key,
-       .created_ms = now_ms,
-       .key = seal_key(store,
-                       {.kind = EntryKind::secret_key, .algorithm = "AES", .encoded = secret_copy("0123456789abcdef")},
-                       password)});
-  const auto convert = [&](StoreType type) {
-    return convert_keystore(store, {.type = type,
-                                    .key_password = [&](const Entry&) -> const SecretBytes& { return password; },
-                                    .new_key_password = [&](const Entry&) -> const SecretBytes& { return password; }});
-  };
-  try {
-    (void)convert(StoreType::jks);
-    FAIL() << "a JKS took a secret key";
-  } catch (const Failure& failure) {
-    EXPECT_EQ(failure.code(), "key-unsupported");
-    EXPECT_EQ(failure.subject(), "aes");
-  }
-  const Conversion done = convert(StoreType::pkcs12);
-  const KeyMaterial key = open_key(done.store, done.store.entries.front(), password);
-  EXPECT_EQ(text_of(view_of(key.encoded)), "0123456789abcdef");
-  EXPECT_EQ(code_of([&] { (void)export_key(store, store.entries.front(), password, nullptr); }), "key-unsupported");
-}
 
 TEST(StoreCheckTest, SaysWhatJavaDoesNotSee) {
   Workshop shop;
