@@ -4,9 +4,9 @@
 //
 // What it knows: -importcert -list -exportcert -delete -changealias -storepasswd -keypasswd -importkeystore -printcert
 // -printcertreq -certreq -genkeypair. -genseckey, -importpass, -gencert, -printcrl and -showinfo are refused. Nothing of
-// an appliance is opened here; `saver` decides where a changed store goes. -printcert -sslserver asks by `ask_server`,
-// -jarfile is refused. A new store gets the mode that Java gives it, by the umask: scripts rely on that, and its keys are
-// sealed. Passwords in argv are overwritten.
+// an appliance is opened here; `saver` decides where a changed store goes. -printcert -sslserver asks by `ask_server`.
+// A new store gets the mode that Java gives it, by the umask: scripts rely on that, and its keys are sealed. Passwords in
+// argv are overwritten.
 #pragma once
 
 #include <functional>

@@ -5,6 +5,7 @@
 #include "appliance/keytool/extension_text.h"
 #include "appliance/keytool/files.h"
 #include "appliance/keytool/java_ways.h"
+#include "appliance/keytool/signed_jar.h"
 #include "keystore/fault.h"
 #include "keystore/x509/der.h"
 #include "keystore/x509/pem.h"
@@ -111,14 +112,36 @@ void print_server(Work& work) {
   }
 }
 
+void print_chain_of_jar(Work& work, TrustedSet& trusted, const std::string& label, const std::vector<Bytes>& chain) {
+  for (std::size_t at = 0; at < chain.size(); ++at) {
+    const auto view = view_certificate(chain[at]);
+    if (!view) fail_as("java.security.cert.CertificateException", "Unable to initialize");
+    work.console.out("Certificate #" + std::to_string(at + 1) + ":\n" +
+                     (work.given.rfc
+                          ? "Certificate owner: " + name_text(view->subject) + "\n\n" + certificate_pem(view->der)
+                          : certificate_text(*view, trusted)) +
+                     "\n");
+    warn_of(work, trusted, one_of_many(label, at, chain.size()), *view);
+  }
+}
+
+void print_jar(Work& work) {
+  const std::vector<CodeSigner> signers = signers_of_jar(*work.given.jar);
+  TrustedSet trusted(work);
+  for (std::size_t at = 0; at < signers.size(); ++at) {
+    work.console.out("Signer #" + std::to_string(at + 1) + ":\n\n");
+    print_chain_of_jar(work, trusted, "The certificate", signers[at].chain);
+    if (signers[at].time_stamp.empty()) continue;
+    work.console.out("Timestamp:\n\n");
+    print_chain_of_jar(work, trusted, "The TSA certificate", signers[at].time_stamp);
+  }
+  if (signers.empty()) work.console.out("Not a signed jar file\n");
+}
+
 }  // namespace
 
 void print_certificate(Work& work) {
-  if (work.given.jar) {
-    fail_as("java.lang.UnsupportedOperationException",
-            "-jarfile is not known here: unzip -p " + *work.given.jar +
-                " 'META-INF/*.RSA' gives its signature block, of which -printcert shows the certificates");
-  }
+  if (work.given.jar) return print_jar(work);
   if (work.given.server) return print_server(work);
   const auto certificates = certificates_in(read_input(work));
   if (!certificates) fail_plain("Failed to parse input");

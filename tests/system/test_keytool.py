@@ -18,6 +18,7 @@ import unittest
 
 from harness import BIN, SOURCE, SystemTest
 from keytool_peer import Peers, Zoo
+from signed_jars import Jars
 
 P = ["-storepass", "changeit"]
 STEPS = int(os.environ.get("KEYTOOL_STEPS", "25"))
@@ -171,10 +172,24 @@ class Table(unittest.TestCase):
         for nobody in (server.address, "nosuch.invalid", "127.0.0.1:x", "127.0.0.1:0"):
             self.same("-printcert", "-sslserver", nobody, exit=1)
 
-    def test_printcert_of_a_jar_names_the_way_out(self):
-        code, out, _ = PEERS.ours("-printcert", "-jarfile", "x.jar")
-        self.assertEqual(1, code)
-        self.assertIn("unzip -p x.jar 'META-INF/*.RSA'", out)
+    def test_printcert_of_a_jar(self):
+        with Jars(ROOT, PEERS.environment) as jars:
+            for name in sorted(jars.names()):
+                PEERS.put(jars.path(name))
+                self.same("-printcert", "-jarfile", name)
+            self.same("-printcert", "-rfc", "-jarfile", "chain.jar", exit=0)
+            self.same("-printcert", "-jarfile", "nosuch.jar", exit=1)
+            said = {name: PEERS.ours("-printcert", "-jarfile", name) for name in jars.names()}
+        # What Java says of them, so that the two are not alike in saying nothing.
+        self.assertEqual((0, "Not a signed jar file\n"), said["plain.jar"][:2])
+        self.assertIn("SHA-256 digest error for a.txt", said["tampered.jar"][1])
+        self.assertIn("cannot verify signature block file META-INF/EC", said["other-signature-file.jar"][1])
+        self.assertEqual(3, said["three.jar"][1].count("Signer #"))
+        self.assertIn("Timestamp:\n\nCertificate #1:\nOwner: CN=tsa", said["stamped.jar"][1])
+        self.assertEqual(0, said["manifest-with-more.jar"][0])
+        self.assertIn("invalid SHA-256 signature file digest for a.txt", said["manifest-of-others.jar"][1])
+        self.assertIn("(weak)", said["weak.jar"][1])
+        self.assertEqual("Not a signed jar file\n", said["may-not-sign.jar"][1])
 
     def test_list(self):
         for kind in ("jks", "jceks", "pkcs12"):
