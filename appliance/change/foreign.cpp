@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t foreign_limit = 64 * 1024 * 1024;
 const std::string set_prefix = "foreign";
-constexpr const char* kept_folder = "backups/foreign";
 
 struct Split {
   std::string folder;
@@ -76,7 +75,7 @@ void restore_one(const Folder& state, const backup::ForeignFile& file, std::vect
       folder.remove(place.name);
       return;
     }
-    const SecretBytes before = state.read_secret(std::string(kept_folder) + "/" + file.saved_as, foreign_limit);
+    const SecretBytes before = state.read_secret(std::string(kept_foreign_folder) + "/" + file.saved_as, foreign_limit);
     replace(file.path, file.after_sha256, view_of(before));
   } catch (const Failure& failure) {
     left_alone.push_back(file.path + " (" + failure.what() + ")");
@@ -129,7 +128,7 @@ std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::ve
   std::vector<backup::ForeignFile> saved;
   if (edits.empty()) return saved;
   state.make_folder("backups", {.mode = 0700, .owner = {}, .group = {}});
-  state.make_folder(kept_folder, {.mode = 0700, .owner = {}, .group = {}});
+  state.make_folder(kept_foreign_folder, {.mode = 0700, .owner = {}, .group = {}});
   for (const ForeignEdit& edit : edits) {
     backup::ForeignFile file{.path = edit.path,
                              .before_sha256 = edit.expected_sha256,
@@ -138,7 +137,7 @@ std::vector<backup::ForeignFile> save_foreign(const Folder& state, const std::ve
     if (!edit.expected_sha256.empty()) {
       const Split place = split(edit.path);
       const SecretBytes before = Folder::open(place.folder).read_secret(place.name, foreign_limit);
-      state.write_atomically(std::string(kept_folder) + "/" + file.saved_as, view_of(before),
+      state.write_atomically(std::string(kept_foreign_folder) + "/" + file.saved_as, view_of(before),
                              {.mode = 0600, .owner = {}, .group = {}});
     }
     saved.push_back(std::move(file));
@@ -166,8 +165,8 @@ std::vector<std::string> restore_foreign(const Folder& state, const std::vector<
 }
 
 void retain_foreign(const Folder& state, std::size_t changes) {
-  if (!state.status(kept_folder)) return;
-  const std::vector<std::string> names = state.open_folder(kept_folder).list();
+  if (!state.status(kept_foreign_folder)) return;
+  const std::vector<std::string> names = state.open_folder(kept_foreign_folder).list();
   std::vector<std::string> tags;  // ascending, as the names are
   for (const std::string& name : names) {
     std::string tag = name.substr(0, name.rfind('-'));
@@ -176,14 +175,14 @@ void retain_foreign(const Folder& state, std::size_t changes) {
   if (tags.size() <= changes) return;
   const std::string& oldest_kept = tags[tags.size() - changes];
   for (const std::string& name : names) {
-    if (name < oldest_kept) state.remove(std::string(kept_folder) + "/" + name);
+    if (name < oldest_kept) state.remove(std::string(kept_foreign_folder) + "/" + name);
   }
 }
 
 void forget_foreign(const Folder& state, const std::vector<backup::ForeignFile>& files) noexcept {
   for (const backup::ForeignFile& file : files) {
     try {
-      state.remove(std::string(kept_folder) + "/" + file.saved_as);
+      state.remove(std::string(kept_foreign_folder) + "/" + file.saved_as);
     } catch (const std::exception&) {
       // A copy that nobody needs stays behind; it is as private as the backups around it.
     }

@@ -16,6 +16,8 @@
 
 namespace chancery::change {
 
+inline constexpr const char* kept_foreign_folder = "backups/foreign";  // below STATE
+
 // Hex of the bytes there now; "" when there is no such file.
 [[nodiscard]] std::string foreign_sha256(const std::string& path);
 // How a backup set names such a file ("foreign/etc/ssl/certs/java/cacerts"), and the other way; nullopt for a path that

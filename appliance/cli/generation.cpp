@@ -124,6 +124,13 @@ int run_purge(Session& session) {
   if (!generations.empty())
     terminal.line((planned ? "  would remove generations " : "  removed generations ") + generations);
   if (!sets.empty()) terminal.line((planned ? "  would remove backup sets " : "  removed backup sets ") + sets);
+  if (const std::string foreign = text_at(reply, "removed_foreign"); !foreign.empty()) {
+    terminal.line((planned ? "  would remove from backups/foreign " : "  removed from backups/foreign ") + foreign);
+  }
+  if (const std::string undecided = text_at(reply, "undecided_foreign"); !undecided.empty()) {
+    terminal.note("whether these files in backups/foreign hold it, nobody can tell without their passwords: " +
+                  undecided + "; remove those that do by hand");
+  }
   if (const std::string undecided = text_at(reply, "undecided_sets"); !undecided.empty()) {
     terminal.note("whether these sets of keystores hold it, nobody can tell without their passwords: " + undecided +
                   "; look with `chancery backup show`, and remove those that do by hand");

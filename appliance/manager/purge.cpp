@@ -7,6 +7,7 @@
 #include "appliance/manager/purge_stores.h"
 #include "appliance/manager/served.h"
 #include "appliance/manager/verbs.h"
+#include "appliance/trust/portal_store.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/material.h"
 
@@ -35,30 +36,46 @@ class Wanted {
   explicit Wanted(std::string digest) : digest_(std::move(digest)) { keys_.insert(digest_); }
 
   void learn(const std::string& path, ByteView bytes) {
+    if (path == trust::portal_password_path) learn_password(bytes);
     if (!path.ends_with("certificate.pem") && !path.ends_with("fullchain.pem")) return;
     for (const Certificate& certificate : read_material(bytes, {.source = path}).certificates) {
       if (certificate.fingerprint() == digest_) keys_.insert(to_hex(certificate.key_digest()));
     }
   }
-  bool holds(const std::string& path, ByteView bytes) const {
-    if (!path.ends_with("key.pem")) return false;
-    const Material found = read_material(bytes, {.source = path});
-    return std::any_of(found.keys.begin(), found.keys.end(),
-                       [this](const PrivateKey& key) { return keys_.contains(to_hex(key.key_digest())); });
+  Holds look_into(const std::string& path, ByteView bytes) const {
+    if (is_store_in_set(path)) return hunt().look_into(bytes);
+    return path.ends_with("key.pem") && is_key(path, bytes) ? Holds::yes : Holds::no;
   }
-  const std::set<std::string>& digests() const noexcept { return keys_; }
+  bool holds(const std::string& path, ByteView bytes) const { return look_into(path, bytes) == Holds::yes; }
+  KeyHunt hunt() const { return KeyHunt(keys_, passwords_); }
   bool holds(const Generation& generation) const { return !paths_in(generation).empty(); }
   std::vector<std::string> paths_in(const Generation& generation) const {
     std::vector<std::string> paths;
     for (const std::string& path : generation.files("")) {
-      if (path.ends_with("key.pem") && holds(path, view_of(generation.read_secret(path)))) paths.push_back(path);
+      if (!path.ends_with("key.pem") && !is_store_in_set(path)) continue;
+      if (holds(path, view_of(generation.read_secret(path)))) paths.push_back(path);
     }
     return paths;
   }
 
  private:
+  bool is_key(const std::string& path, ByteView bytes) const {
+    const Material found = read_material(bytes, {.source = path});
+    return std::any_of(found.keys.begin(), found.keys.end(),
+                       [this](const PrivateKey& key) { return keys_.contains(to_hex(key.key_digest())); });
+  }
+  // Of the portal's truststore: whoever chose it may have used it for others, too.
+  void learn_password(ByteView file) {
+    const std::size_t size = chancery::text_of(file).find_first_of("\r\n");
+    SecretBytes password = secret_copy(file.first(std::min(size, file.size())));
+    if (std::find(passwords_.begin(), passwords_.end(), password) == passwords_.end()) {
+      passwords_.push_back(std::move(password));
+    }
+  }
+
   std::string digest_;
   std::set<std::string> keys_;
+  std::vector<SecretBytes> passwords_;
 };
 
 void learn_everywhere(Bench& bench, Wanted& wanted) {
@@ -66,6 +83,7 @@ void learn_everywhere(Bench& bench, Wanted& wanted) {
     const Generation generation = bench.generations.open(number);
     for (const std::string& path : generation.files("")) {
       if (path.ends_with("certificate.pem")) wanted.learn(path, generation.read(path));
+      if (path == trust::portal_password_path) wanted.learn(path, view_of(generation.read_secret(path)));
     }
   }
   for (const std::string& id : bench.sets.ids()) {
@@ -82,7 +100,10 @@ Failure in_force(const std::string& path) {
   return Failure({.code = "in-use",
                   .subject = path,
                   .cause = "this key is in force",
-                  .hint = "replace it first (chancery cert replace, or cert reset), then purge it"});
+                  .hint = is_store_in_set(path)
+                              ? "delete its entry first (chancery keystore delete --keystore STATE/current/" + path +
+                                    "), then purge it"
+                              : "replace it first (chancery cert replace, or cert reset), then purge it"});
 }
 
 // A key that only waits for a certificate leaves by a change of its own.
@@ -101,16 +122,19 @@ bool drop_waiting(Bench& bench, const Call& call, const std::vector<std::string>
   return reply["outcome"] == "done";
 }
 
-// Sets that hold the key, as far as they can be read; a dry run tells them.
-std::vector<std::string> sets_holding(Bench& bench, const Wanted& wanted) {
-  std::vector<std::string> out;
+// Sets that hold the key, and those with a keystore that nobody can look into, as far as they can be read.
+StorePurge look_into_sets(Bench& bench, const Wanted& wanted) {
+  StorePurge out;
   for (const std::string& id : bench.sets.ids()) {
     try {
-      const auto files = bench.sets.open(id).files("");
-      const bool holds = std::any_of(files.begin(), files.end(), [&wanted](const auto& entry) {
-        return wanted.holds(entry.first, view_of(entry.second.bytes));
-      });
-      if (holds) out.push_back(id);
+      Holds found = Holds::no;
+      for (const auto& [path, file] : bench.sets.open(id).files("")) {
+        const Holds one = wanted.look_into(path, view_of(file.bytes));
+        if (one == Holds::yes || found == Holds::no) found = one;
+        if (found == Holds::yes) break;
+      }
+      if (found == Holds::yes) out.removed.push_back(id);
+      if (found == Holds::unknown) out.undecided.push_back(id);
     } catch (const Failure&) {
       // As above: a damaged set brings nothing back.
     }
@@ -170,24 +194,30 @@ json generation_purge(Bench& bench, Call& call) {
     // A damaged copy undoes nothing, and may hold it.
     if (holds.value_or(true)) copies.push_back(number);
   }
-  std::vector<std::string> sets;
-  if (is_dry) {
-    sets = sets_holding(bench, wanted);
-  } else {
+  StorePurge sets = look_into_sets(bench, wanted);
+  const KeyHunt hunt = wanted.hunt();
+  const StorePurge stores = purge_store_sets(bench.state.path(), hunt, is_dry);
+  const StorePurge kept = purge_kept_stores(bench.state.path(), hunt, is_dry);
+  if (!is_dry) {
     for (const GenerationNumber number : copies) bench.sets.remove_pristine(number);
     for (const GenerationNumber number : removed) bench.generations.remove(number);
-    sets = bench.sets.purge([&wanted](const std::string& path, ByteView bytes) { return wanted.holds(path, bytes); });
+    // Last: it ends with a Failure where sets are damaged.
+    sets.removed =
+        bench.sets.purge([&wanted](const std::string& path, ByteView bytes) { return wanted.holds(path, bytes); });
   }
-  const StoreSetPurge stores = purge_store_sets(bench.state.path(), KeyHunt(wanted.digests()), is_dry);
-  sets.insert(sets.end(), stores.removed.begin(), stores.removed.end());
-  const bool did_something = dropped || !copies.empty() || !removed.empty() || !sets.empty();
+  sets.removed.insert(sets.removed.end(), stores.removed.begin(), stores.removed.end());
+  sets.undecided.insert(sets.undecided.end(), stores.undecided.begin(), stores.undecided.end());
+  const bool did_something =
+      dropped || !copies.empty() || !removed.empty() || !sets.removed.empty() || !kept.removed.empty();
   return {{"outcome", is_dry          ? "planned"
                       : did_something ? "done"
                                       : "unchanged"},
           {"generation", bench.generations.current_number()},
           {"removed_generations", removed},
-          {"removed_sets", sets},
-          {"undecided_sets", stores.undecided},
+          {"removed_sets", sets.removed},
+          {"undecided_sets", sets.undecided},
+          {"removed_foreign", kept.removed},
+          {"undecided_foreign", kept.undecided},
           {"removed_pristine", copies},
           {"removed_waiting", dropped ? waiting : std::vector<std::string>{}}};
 }

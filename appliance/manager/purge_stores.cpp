@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "appliance/change/foreign.h"
+#include "appliance/trust/portal_store.h"
 #include "backup/sets/store_sets.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -14,13 +16,15 @@ namespace chancery::manager {
 namespace {
 
 // nullopt: not without its password.
-std::optional<java::Keystore> opened(ByteView bytes) {
+std::optional<java::Keystore> opened(ByteView bytes, const std::vector<SecretBytes>& more) {
   const SecretBytes empty;
   const SecretBytes usual = secret_copy(std::string_view("changeit"));
-  for (const SecretBytes* password : {static_cast<const SecretBytes*>(nullptr), &usual, &empty}) {
+  std::vector<const SecretBytes*> passwords{nullptr, &usual, &empty};
+  for (const SecretBytes& each : more) passwords.push_back(&each);
+  for (const SecretBytes* password : passwords) {
     try {
-      return java::open_keystore(
-          bytes, {.source = "backup set", .password = password, .accept_absent_integrity = true});
+      return java::open_keystore(bytes,
+                                 {.source = "backup set", .password = password, .accept_absent_integrity = true});
     } catch (const Failure& failure) {
       const std::string& code = failure.code();
       if (code != "password-needed" && code != "wrong-password") throw;
@@ -54,7 +58,7 @@ Holds holds_key(const std::set<std::string>& digests, const java::Keystore& stor
 Holds KeyHunt::look_into(ByteView keystore) const {
   std::optional<java::Keystore> store;
   try {
-    store = opened(keystore);
+    store = opened(keystore, passwords_);
   } catch (const Failure& failure) {
     return failure.code() == "not-a-keystore" ? Holds::no : Holds::unknown;
   }
@@ -68,8 +72,8 @@ Holds KeyHunt::look_into(ByteView keystore) const {
   return found;
 }
 
-StoreSetPurge purge_store_sets(const std::string& state, const KeyHunt& hunt, bool is_dry) {
-  StoreSetPurge out;
+StorePurge purge_store_sets(const std::string& state, const KeyHunt& hunt, bool is_dry) {
+  StorePurge out;
   for (const backup::StoreSets& place : backup::StoreSets::for_reading(state)) {
     for (const std::string& id : place.ids()) {
       Holds holds = Holds::unknown;
@@ -83,6 +87,27 @@ StoreSetPurge purge_store_sets(const std::string& state, const KeyHunt& hunt, bo
       if (!is_dry) place.remove(id);
       out.removed.push_back(id);
     }
+  }
+  return out;
+}
+
+bool is_store_in_set(const std::string& path) {
+  return path == trust::portal_store_path || change::path_of_set_name(path).has_value();
+}
+
+StorePurge purge_kept_stores(const std::string& state, const KeyHunt& hunt, bool is_dry) {
+  StorePurge out;
+  const Folder root = Folder::open(state);
+  if (!root.status(change::kept_foreign_folder)) return out;
+  const Folder kept = root.open_folder(change::kept_foreign_folder);
+  for (const std::string& name : kept.list()) {
+    const auto status = kept.status(name);
+    if (!status || status->kind != FileStatus::Kind::file) continue;
+    const Holds holds = hunt.look_into(view_of(kept.read_secret(name, java::keystore_limit)));
+    if (holds == Holds::unknown) out.undecided.push_back(name);
+    if (holds != Holds::yes) continue;
+    if (!is_dry) kept.remove(name);
+    out.removed.push_back(name);
   }
   return out;
 }

@@ -3,8 +3,12 @@
 
 #include <filesystem>
 
+#include "appliance/manager/bench.h"
+#include "appliance/manager/managed_store.h"
+#include "appliance/manager/stores.h"
 #include "backup/sets/store_sets.h"
 #include "keystore/java/store_edits.h"
+#include "keystore/openssl/digest.h"
 #include "keystore/x509/material.h"
 #include "tests/manager/fixture.h"
 
@@ -119,17 +123,24 @@ TEST(Purge, ACompromisedKeyIsFoundNowhereAnyMore) {
   EXPECT_EQ(desk.refusal("generation-purge", {{"key", "abc"}}), "bad-argument");
 }
 
-// A backup set of a keystore somewhere with this leaf's key under `password`.
-std::string set_with_key(const Desk& desk, java::StoreType type, const std::string& leaf, const std::string& password) {
+// A keystore with this leaf's key under `password`.
+SecretBytes store_with_key(java::StoreType type, const std::string& leaf, const std::string& password) {
   const SecretBytes under = secret_copy(std::string_view(password));
   const Material certificate = read_material(view_of(read_text(pki().path(leaf + ".pem"))), {.source = leaf});
   const Material key = read_material(view_of(read_text(pki().path(leaf + ".key"))), {.source = leaf});
   java::Keystore store{.type = type};
   static_cast<void>(java::import_key(store, key.keys.at(0), certificate.certificates,
                                      {.alias = "web", .key_password = &under, .now_ms = 1}));
-  const SecretBytes bytes = java::seal_keystore(store, &under);
+  return java::seal_keystore(store, &under);
+}
+
+// A backup set of such a keystore somewhere.
+std::string set_with_key(const Desk& desk, java::StoreType type, const std::string& leaf, const std::string& password) {
+  const SecretBytes bytes = store_with_key(type, leaf, password);
   return backup::StoreSets::for_writing(desk.state())
-      .create({.path = "/etc/" + leaf + password + std::string(java::name_of(type)), .bytes = view_of(bytes), .attributes = {}},
+      .create({.path = "/etc/" + leaf + password + std::string(java::name_of(type)),
+               .bytes = view_of(bytes),
+               .attributes = {}},
               {.reason = "test", .who = "tester", .when = system_now()});
 }
 
@@ -154,6 +165,75 @@ TEST(Purge, SetsOfKeystoresAreLookedIntoToo) {
   EXPECT_EQ(purged["removed_sets"].get<std::set<std::string>>(), gone);
   EXPECT_EQ(purged["undecided_sets"], json({hidden}));
   EXPECT_EQ(left(), (std::set<std::string>{hidden, other}));
+}
+
+// Puts bytes in the place of a store of the appliance, as `chancery keystore` does.
+json put_store(const Desk& desk, const std::string& path, const SecretBytes& bytes, const std::string& password,
+               const std::string& former) {
+  return put_managed_store(desk.state(), {.path = path,
+                                          .expected_sha256 = sha256_hex(view_of(read_text(path))),
+                                          .bytes = bytes,
+                                          .password = secret_copy(std::string_view(password)),
+                                          .former_password = secret_copy(std::string_view(former)),
+                                          .reason = "a test"});
+}
+
+// A generation with this truststore of the portal, by no change of the appliance's.
+void stage_truststore(const Desk& desk, const SecretBytes& store, const std::string& password) {
+  Bench bench(desk.state(), system_now);
+  const Bench::Writer writer = bench.begin_change("test");
+  backup::Edits edits;
+  change::put_file(edits, bench.appliance, trust::portal_store_path, view_of(store));
+  change::put_file(edits, bench.appliance, trust::portal_password_path, view_of(password + "\n"));
+  const auto number = bench.generations.stage(bench.current().number(), edits,
+                                              {.reason = "store", .who = "test", .when = system_now()});
+  bench.sets.keep_pristine(bench.generations.open(number));
+  bench.generations.switch_to(number);
+}
+
+TEST(Purge, KeystoresInsideTheAppliancesOwnSetsAreLookedIntoToo) {
+  using java::StoreType;
+  const Desk desk(Role::primary);
+  const Place place;
+  const SecretBytes before = secret_copy(view_of(read_text(desk.current(trust::portal_store_path))));
+  const std::string digest = key_digest("first");
+  // Its certificates are hidden under a password that nobody would guess, but that the appliance knows.
+  stage_truststore(desk, store_with_key(StoreType::pkcs12, "first", "the portal's own"), "the portal's own");
+  EXPECT_EQ(desk.refusal("generation-purge", {{"key", digest}}), "in-use");
+  ASSERT_EQ(desk.replace("second")["outcome"], "done");
+  stage_truststore(desk, before, "changeit");
+  // A JDK's store that had a key: in the set of the change, and in backups/foreign.
+  const std::string jdk = place / "jdk";
+  std::filesystem::create_directories(jdk + "/lib/security");
+  const std::string cacerts = jdk + "/lib/security/cacerts";
+  write_text(cacerts, std::string(chancery::text_of(view_of(store_with_key(StoreType::jks, "first", "changeit")))));
+  ASSERT_EQ(::setenv("JAVA_HOME", jdk.c_str(), 1), 0);
+  ASSERT_EQ(put_store(desk, cacerts, before, "changeit", "changeit")["outcome"], "done");
+  ::unsetenv("JAVA_HOME");
+  const auto kept = [&desk] {
+    std::size_t count = 0;
+    for (const auto& each : fs::directory_iterator(desk.state() + "/backups/foreign")) count += each.is_regular_file();
+    return count;
+  };
+  ASSERT_EQ(kept(), 1U);
+  const std::string in_force = desk.in_force();
+  const std::size_t sets = desk.ask("backup-list")["sets"].size();
+  const json planned = desk.ask("generation-purge", {{"key", digest}, {"dry_run", true}});
+  EXPECT_EQ(planned["removed_sets"].size(), 2U) << planned.dump(2);
+  EXPECT_EQ(planned["removed_foreign"].size(), 1U);
+  EXPECT_EQ(planned["removed_generations"], json({2, 3}));
+  EXPECT_EQ(desk.ask("backup-list")["sets"].size(), sets);
+  EXPECT_EQ(kept(), 1U);
+  const json purged = desk.ask("generation-purge", {{"key", digest}});
+  EXPECT_EQ(purged["outcome"], "done");
+  for (const char* what : {"removed_sets", "removed_foreign", "removed_generations"}) {
+    EXPECT_EQ(purged[what], planned[what]) << what;
+  }
+  EXPECT_EQ(purged["undecided_sets"], json::array());
+  EXPECT_EQ(desk.ask("backup-list")["sets"].size(), sets - 2);
+  EXPECT_EQ(kept(), 0U);
+  EXPECT_EQ(desk.in_force(), in_force);
+  EXPECT_EQ(desk.ask("generation-purge", {{"key", digest}})["outcome"], "unchanged");
 }
 
 TEST(Policy, IsSetShownAndGuarded) {
