@@ -163,7 +163,7 @@ await step("a second factor is set up, asked for, and turned off", async () => {
   const secret = (await person.page.locator("code.secret").textContent()).replaceAll(" ", "");
   await person.page.locator("svg.qr path").waitFor();
   await person.picture("flow-second-factor");
-  await person.page.getByLabel("Code").fill(totp(secret));
+  await person.page.getByRole("textbox", { name: "Code" }).fill(totp(secret));
   await person.button("Turn it on").click();
   await person.sees("Signing in needs a code");
   const other = await Person.at(given.primary);

@@ -33,6 +33,7 @@ async function everywhere(person, name) {
 let person;
 await step("sign-in", async () => {
   person = await Person.at(given.primary);
+  await person.page.getByLabel("Password").waitFor();
   await everywhere(person, "sign-in").finally(() => person.signIn(given.primaryPassword));
 });
 for (const [path, heading, name] of pages) {

@@ -78,7 +78,7 @@ export async function call<T>(method: string, path: string, body?: object): Prom
   const answer = await send(method, path, body);
   if (answer.ok) return (await answer.json()) as T;
   const problem = await problemOf(answer);
-  if (answer.status === 401 && path !== "/session") onSignedOut();
+  if (answer.status === 401 && !(method === "POST" && path === "/session")) onSignedOut();
   throw problem;
 }
 

@@ -186,5 +186,6 @@ export function Table({ caption, heads, children }: { caption: string; heads: st
   );
 }
 export function Cell({ label, children, head = false }: { label: string; children?: ComponentChildren; head?: boolean }) {
-  return head ? <th scope="row" data-label={label}>{children}</th> : <td data-label={label}>{children}</td>;
+  if (head) return <th scope="row" data-label={label}>{children}</th>;
+  return <td data-label={label}>{children && <div class="cell">{children}</div>}</td>;
 }

@@ -37,6 +37,15 @@ function Verify() {
 // Records a day, by how they ended. uPlot comes only with this page.
 function Activity({ records }: { records: Entry[] }) {
   const place = useRef<HTMLDivElement>(null);
+  const [look, setLook] = useState("");  // its width and colours: another one is drawn anew
+  useEffect(() => {
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    const see = () => setLook(`${place.current?.clientWidth ?? 0} ${dark.matches}`);
+    const observer = new ResizeObserver(see);
+    if (place.current) observer.observe(place.current);
+    dark.addEventListener("change", see);
+    return () => { observer.disconnect(); dark.removeEventListener("change", see); };
+  }, []);
   useEffect(() => {
     let plot: { destroy: () => void } | undefined;
     let isWanted = true;
@@ -48,7 +57,7 @@ function Activity({ records }: { records: Entry[] }) {
         const at = days - 1 - (today - Math.floor(Date.parse(entry.time) / 86_400_000));
         if (at >= 0 && at < days && fits(entry)) sums[at]! += 1;
       }
-      return sums;
+      return sums.map((sum) => (sum > 0 ? sum : null));
     };
     void import("uplot").then(({ default: UPlot }) => {
       if (!isWanted || !place.current) return;
@@ -65,7 +74,7 @@ function Activity({ records }: { records: Entry[] }) {
       }, [Array.from({ length: days }, (_, at) => (today - days + 1 + at) * 86_400), count(() => true), count((entry) => entry.outcome !== "done")], place.current);
     });
     return () => { isWanted = false; plot?.destroy(); };
-  }, [records]);
+  }, [records, look]);
   const failed = records.filter((entry) => entry.outcome !== "done").length;
   return <figure class="plot"><div ref={place} role="img" aria-label={`Records of the last 30 days: ${records.length} in all, ${failed} of them not done`} /><figcaption class="soft">Records a day, the last 30 days. <Mark tone="good">done</Mark> <Mark tone="bad">refused or taken back</Mark></figcaption></figure>;
 }

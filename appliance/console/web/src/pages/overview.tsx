@@ -35,8 +35,7 @@ function DoctorFindings({ doctor }: { doctor: Doctor }) {
         <ul class="findings">
           {wrong.map((check) => (
             <li key={check.check + check.message} class={checkTone[check.status]}>
-              <Mark tone={checkTone[check.status]!}><strong>{sentence(check.message)}</strong></Mark>
-              <div class="soft">{check.check}</div>
+              <Mark tone={checkTone[check.status]!}><strong>{sentence(check.check)}: {check.message}</strong></Mark>
               {check.hint && <div>{sentence(check.hint)}</div>}
             </li>
           ))}

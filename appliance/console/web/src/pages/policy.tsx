@@ -17,7 +17,7 @@ const options: Record<Kind, Option[]> = {
     { key: "ciphers", label: "Ciphers", hint: "An OpenSSL list; empty: AEAD suites with forward secrecy" },
     { key: "groups", label: "Groups", hint: "An OpenSSL list; empty: X25519:P-256:P-384" },
     { key: "trusted", label: "Trusted CAs of clients", hint: "Files of the generation: a.pem;b.pem" },
-    { key: "crl", label: "Revocation list", hint: "A file or an address" },
+    { key: "crl", label: "Revocation list", hint: "A file or an address" }, { key: "crl-interval", label: "Read again after", hint: "Minutes" },
     { key: "allow", label: "Names allowed", hint: "Names that client certificates may bear, separated by commas" },
   ],
   endpoints: [

@@ -7,7 +7,7 @@ import { colons, commonName } from "../words";
 const guides: [string, string, string[]][] = [
   ["firefox", "Firefox", ["Open Settings, choose Privacy & Security, and there Certificates: View Certificates…", "On the tab Authorities choose Import… and take root.pem.", "Tick “Trust this CA to identify websites”. Before OK choose View and compare the SHA-256."]],
   ["chrome", "Chrome, Edge", ["Open Settings, search for “certificates”, and choose Manage certificates.", "On Windows and macOS the system's own store opens: go on as written there. On Linux choose Authorities, then Import.", "Tick “Trust this certificate for identifying websites”, then load this page anew."]],
-  ["windows", "Windows", ["Rename the file to root.crt and open it. On the tab Details compare the thumbprint; PowerShell shows the SHA-256: certutil -hashfile of the DER, or Get-FileHash after converting.", "Choose Install Certificate…, Local Machine, “Place all certificates in the following store”, Trusted Root Certification Authorities.", "For many machines: Group Policy, Computer Configuration, Windows Settings, Security Settings, Public Key Policies."]],
+  ["windows", "Windows", ["Rename the file to root.crt. PowerShell prints its SHA-256: (Get-PfxCertificate root.crt).GetCertHashString(\"SHA256\")", "Open it. Choose Install Certificate…, Local Machine, “Place all certificates in the following store”, Trusted Root Certification Authorities.", "For many machines: Group Policy, Computer Configuration, Windows Settings, Security Settings, Public Key Policies."]],
   ["macos", "macOS", ["Open the file: Keychain Access asks where to. Choose System.", "Open the certificate there, compare the SHA-256 under Details, then under Trust choose “Always Trust”.", "On the command line: sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain root.pem"]],
   ["linux", "Linux", ["Debian, Ubuntu: copy it to /usr/local/share/ca-certificates/chancery.crt and run sudo update-ca-certificates.", "Fedora, RHEL: copy it to /etc/pki/ca-trust/source/anchors/ and run sudo update-ca-trust.", "Firefox and Chrome have stores of their own: see there."]],
 ];
@@ -17,7 +17,7 @@ function Guides() {
   const guide = guides.find(([name]) => name === shown)!;
   return (
     <>
-      <div class="tabs" role="group" aria-label="Which browser or system">{guides.map(([name, title]) => <button key={name} type="button" aria-pressed={name === shown} onClick={() => setShown(name)}>{title}</button>)}</div>
+      <div class="tabs" role="toolbar" aria-label="Which browser or system">{guides.map(([name, title]) => <button key={name} type="button" aria-pressed={name === shown} onClick={() => setShown(name)}>{title}</button>)}</div>
       <ol class="guide">{guide[2].map((line) => <li key={line}>{line}</li>)}</ol>
     </>
   );
