@@ -13,7 +13,7 @@ constexpr std::chrono::seconds longest_pause{1800};
 std::optional<wire::Message> Follower::take(const wire::Message& message) {
   if (const auto* anchors = std::get_if<wire::Anchors>(&message)) {
     if (!parts_.may_learn) return wire::Holds{};
-    if (parts_.anchors.take(*anchors, *parts_.trust.given)) {
+    if (parts_.anchors.take(*anchors, {*parts_.trust.given, parts_.trust.mode == "operating-system"})) {
       spdlog::info(
           "the federation's roots have changed: {} beside those that were given, counting from the next connection",
           parts_.anchors.added().size());

@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* file_name = "anchors.json";
 constexpr const char* format = "chancery-collector-anchors-1";
 constexpr std::size_t file_limit = 1024 * 1024;
 constexpr std::size_t most_added = 16;
@@ -46,7 +45,10 @@ bool stands_for(const Certificate& cross, const Certificate& root) {
 
 }  // namespace
 
-KeptAnchors::KeptAnchors(const Folder& state, Clock clock) : state_(state), clock_(std::move(clock)) { read(); }
+KeptAnchors::KeptAnchors(const Folder& state, Clock clock, std::string file_name)
+    : state_(state), clock_(std::move(clock)), file_name_(std::move(file_name)) {
+  read();
+}
 
 std::vector<Certificate> KeptAnchors::added() const {
   std::vector<Certificate> all;
@@ -54,13 +56,30 @@ std::vector<Certificate> KeptAnchors::added() const {
   return all;
 }
 
-bool KeptAnchors::trusts(const std::string& fingerprint, const CertificatePool& given) const {
-  return !is_dropped(fingerprint) && (added_.contains(fingerprint) || given.contains(fingerprint));
+std::vector<Certificate> KeptAnchors::added(const Given& given) const {
+  std::vector<Certificate> all;
+  for (const auto& [fingerprint, certificate] : added_) {
+    if (counts(fingerprint, given)) all.push_back(certificate);
+  }
+  return all;
 }
 
-bool KeptAnchors::take(const wire::Anchors& offer, const CertificatePool& given) {
+bool KeptAnchors::counts(const std::string& fingerprint, const Given& given) const {
+  if (!added_.contains(fingerprint)) return false;
+  if (given.is_system && by_system_.contains(fingerprint)) return true;
+  return std::ranges::any_of(vouched_, [&](const auto& each) {
+    const std::string& voucher = each.second;
+    return given.pool.contains(voucher) && succeeds(fingerprint, voucher);
+  });
+}
+
+bool KeptAnchors::trusts(const std::string& fingerprint, const Given& given) const {
+  return !is_dropped(fingerprint) && (given.pool.contains(fingerprint) || counts(fingerprint, given));
+}
+
+bool KeptAnchors::take(const wire::Anchors& offer, const Given& given) {
   const Instant now = clock_();
-  const auto before = std::tuple(added_.size(), vouched_, dropped_);
+  const auto before = std::tuple(added_.size(), vouched_, dropped_, by_system_);
   std::vector<Certificate> roots = readable(offer.roots);
   std::erase_if(roots, [now](const Certificate& root) { return !is_root(root, now); });
   std::vector<Certificate> crosses = readable(offer.crosses);
@@ -76,8 +95,8 @@ bool KeptAnchors::take(const wire::Anchors& offer, const CertificatePool& given)
   for (const Certificate& root : roots) {
     if (trusts(root.fingerprint(), given)) federation_.insert_or_assign(root.fingerprint(), root);
   }
-  needs_ = needs_ || !federation_.empty() || depends_through_others(roots, given);
-  if (before == std::tuple(added_.size(), vouched_, dropped_)) return false;
+  needs_ = needs_ || !federation_.empty() || depends_through_others(roots, given.pool);
+  if (before == std::tuple(added_.size(), vouched_, dropped_, by_system_)) return false;
   write();
   return std::get<0>(before) != added_.size() || std::get<2>(before) != dropped_;
 }
@@ -94,9 +113,9 @@ bool KeptAnchors::depends_through_others(const std::vector<Certificate>& roots, 
 
 // The federation's roots among those that are trusted here; one that is told retired counts while it is not dropped.
 std::vector<Certificate> KeptAnchors::vouchers_of(const Certificate& cross, const std::set<std::string>& federation,
-                                                  const CertificatePool& given) const {
-  std::vector<Certificate> found = given.with_subject(cross.issuer_der());
-  for (const auto& [fingerprint, root] : added_) found.push_back(root);
+                                                  const Given& given) const {
+  std::vector<Certificate> found = given.pool.with_subject(cross.issuer_der());
+  for (const Certificate& root : added(given)) found.push_back(root);
   std::erase_if(found, [&](const Certificate& each) {
     return !federation.contains(each.fingerprint()) || is_dropped(each.fingerprint()) || !each.is_ca() ||
            !each.is_self_signed() || !cross.is_signed_by(each);
@@ -106,7 +125,7 @@ std::vector<Certificate> KeptAnchors::vouchers_of(const Certificate& cross, cons
 
 // A root that one of ours has signed may itself have signed the next: as many rounds as bring something new.
 void KeptAnchors::note_vouchers(const std::vector<Certificate>& roots, const std::vector<Certificate>& crosses,
-                                const std::set<std::string>& retired, const CertificatePool& given) {
+                                const std::set<std::string>& retired, const Given& given) {
   std::set<std::string> federation = retired;
   for (const Certificate& root : roots) federation.insert(root.fingerprint());
   for (bool is_news = true; is_news;) {
@@ -118,15 +137,17 @@ void KeptAnchors::note_vouchers(const std::vector<Certificate>& roots, const std
         for (const Certificate& voucher : vouchers) {
           if (root == voucher || vouched_.size() >= most_vouchers) continue;
           is_news = vouched_.emplace(root.fingerprint(), voucher.fingerprint()).second || is_news;
-          if (trusts(root.fingerprint(), given) || added_.size() >= most_added) continue;
+          if (given.pool.contains(root.fingerprint())) continue;
+          if (!added_.contains(root.fingerprint()) && added_.size() >= most_added) continue;
           added_.insert_or_assign(root.fingerprint(), root);
+          if (given.is_system) by_system_.insert(root.fingerprint());
         }
       }
     }
   }
 }
 
-void KeptAnchors::drop_retired(const std::set<std::string>& retired, const CertificatePool& given) {
+void KeptAnchors::drop_retired(const std::set<std::string>& retired, const Given& given) {
   for (const std::string& old : retired) {
     if (!trusts(old, given) || dropped_.size() >= most_dropped) continue;
     const bool is_bound = std::ranges::any_of(proven_, [&](const auto& each) {
@@ -134,6 +155,7 @@ void KeptAnchors::drop_retired(const std::set<std::string>& retired, const Certi
     });
     if (!is_bound) continue;
     added_.erase(old);
+    by_system_.erase(old);
     proven_.erase(old);
     dropped_.insert(old);
   }
@@ -175,8 +197,8 @@ void KeptAnchors::set_proven(const std::string& fingerprint) {
 }
 
 void KeptAnchors::read() {
-  if (!state_.status(file_name)) return;
-  const Bytes bytes = state_.read(file_name, file_limit);
+  if (!state_.status(file_name_)) return;
+  const Bytes bytes = state_.read(file_name_, file_limit);
   try {
     const json file = json::parse(text_of(bytes));
     if (file.at("format") != format) throw std::invalid_argument("another format");
@@ -189,9 +211,14 @@ void KeptAnchors::read() {
       proven_[fingerprint] = from_rfc3339(when.get<std::string>());
     }
     for (const json& each : file.at("dropped")) dropped_.insert(each.get<std::string>());
+    if (file.contains("by_system")) {
+      for (const json& each : file.at("by_system")) by_system_.insert(each.get<std::string>());
+    } else {  // an earlier version's: it did not tell who had brought what
+      for (const auto& [fingerprint, root] : added_) by_system_.insert(fingerprint);
+    }
   } catch (const std::exception& error) {
     throw Failure({.code = "state-damaged",
-                   .subject = state_.path() + "/" + file_name,
+                   .subject = state_.path() + "/" + file_name_,
                    .cause = std::string("what this collector has learned of the federation's roots cannot be read: ") +
                             error.what(),
                    .hint = "remove the file: the collector then trusts what it was installed with, and learns the rest "
@@ -200,16 +227,13 @@ void KeptAnchors::read() {
 }
 
 void KeptAnchors::write() const {
-  json file{{"format", format},
-            {"added", json::array()},
-            {"vouched", json::array()},
-            {"proven", json::object()},
-            {"dropped", dropped_}};
+  json file{{"format", format},         {"added", json::array()}, {"vouched", json::array()},
+            {"proven", json::object()}, {"dropped", dropped_},    {"by_system", by_system_}};
   for (const auto& [fingerprint, root] : added_) file["added"].push_back(to_base64(root.der()));
   for (const auto& [newer, older] : vouched_) file["vouched"].push_back({newer, older});
   for (const auto& [fingerprint, when] : proven_) file["proven"][fingerprint] = to_rfc3339(when);
   const std::string text = file.dump(2) + "\n";
-  state_.write_atomically(file_name, view_of(text), {.mode = 0600});
+  state_.write_atomically(file_name_, view_of(text), {.mode = 0600});
 }
 
 }  // namespace chancery::collector

@@ -1,11 +1,13 @@
-// The proof that a collector can live with one root alone (architecture.md, "Rotation's proof"): a full handshake with
-// its engine that only `context` (proof_context) decides, a hello signed by its own key on that very session, and the
-// root's name, which the engine says back once it has noted it.
+// Proofs by a connection of their own: that a collector can live with one root alone (architecture.md, "Rotation's proof"),
+// or with another server and trust altogether (C9). A full handshake that `context` alone decides, a hello signed by the
+// collector's own key on that very session, and the server's proof of the Customer Key.
 //
-//   prove(server, proof_context(…), identity, customer_key, root.fingerprint(), stop_descriptor);
+//   prove(server, proof_context(…), identity, customer_keys, root.fingerprint(), stop_descriptor);
+//   prove_reach(server, read_trust(candidate, …).context, identity, customer_keys, stop_descriptor);
 //
-// At most half a minute. Failures of tls/connection.h ("untrusted-root": the engine's chain does not end at that root),
-// "customer-key-wrong", "timeout"; "stopped" when the stop descriptor became readable.
+// prove() also tells the engine the root's name, which that says back once it has noted it; prove_reach() takes a portal's
+// assignment for a proof as well. At most half a minute. Failures of tls/connection.h ("untrusted-root": the server's chain
+// does not end there), "customer-key-wrong", "timeout"; "stopped" when the stop descriptor became readable.
 #pragma once
 
 #include "collector/dialogue.h"
@@ -13,6 +15,9 @@
 namespace chancery::collector {
 
 void prove(const tls::Target& server, const tls::ClientContext& context, const OwnIdentity& identity,
-           const SecretBytes& customer_key, const std::string& root, int stop_descriptor);
+           const CustomerKeyring& customer_keys, const std::string& root, int stop_descriptor);
+
+void prove_reach(const tls::Target& server, const tls::ClientContext& context, const OwnIdentity& identity,
+                 const CustomerKeyring& customer_keys, int stop_descriptor);
 
 }  // namespace chancery::collector

@@ -77,6 +77,15 @@ void connect_anew(const Rehearser::Parts& parts, const tls::ClientContext& conte
                  .hint = "look at the engine's log"});
 }
 
+std::optional<Fault> fault_of_connection(const Rehearser::Parts& parts, const tls::ClientContext& context) {
+  try {
+    connect_anew(parts, context);
+    return std::nullopt;
+  } catch (const Failure& failure) {
+    return failure.fault();
+  }
+}
+
 }  // namespace
 
 std::string compared_name(const tls::ClientContext& context, const tls::Target& server) {
@@ -99,8 +108,11 @@ std::optional<wire::Verdict> Rehearser::take(const wire::Rehearsal& question) {
   const tls::Target& server = is_portal ? *parts_.portal : parts_.server;
   std::string name = server.name.empty() ? server.host : server.name;
   try {
-    const Trust trust = parts_.next_trust();
-    const std::optional<Fault> fault = judge(question, trust.context, name);
+    std::optional<Fault> fault;
+    for (const Trust& trust : parts_.next_trusts()) {
+      fault = judge(question, trust.context, name);
+      if (!fault) break;
+    }
     if (fault) return verdict(question.id, name, *fault);
   } catch (const Failure& failure) {
     return verdict(question.id, name, failure.fault());
@@ -114,14 +126,18 @@ std::optional<wire::Verdict> Rehearser::due(SteadyTime now) {
   if (!pending_ || pending_->when > now) return std::nullopt;
   const std::string id = std::exchange(pending_, std::nullopt)->id;
   const std::string name = parts_.server.name.empty() ? parts_.server.host : parts_.server.name;
+  std::optional<Fault> fault;
   try {
-    const Trust trust = parts_.next_trust();
-    connect_anew(parts_, trust.context);
-    return wire::Verdict{.id = id, .reason = wire::would_trust, .name = name, .detail = ""};
+    for (const Trust& trust : parts_.next_trusts()) {
+      fault = fault_of_connection(parts_, trust.context);
+      if (!fault) break;
+    }
   } catch (const Failure& failure) {
-    spdlog::warn("a second connection to {} failed: {}", name, failure.what());
-    return verdict(id, name, failure.fault());
+    fault = failure.fault();
   }
+  if (!fault) return wire::Verdict{.id = id, .reason = wire::would_trust, .name = name, .detail = ""};
+  spdlog::warn("a second connection to {} failed: {}", name, fault->cause);
+  return verdict(id, name, *fault);
 }
 
 }  // namespace chancery::collector

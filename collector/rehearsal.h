@@ -3,11 +3,11 @@
 // every connection does; the judgement is the handshake's own (ClientContext::judge), by this machine's clock and by
 // the name that this collector uses.
 //
-//   Rehearser rehearser({.server = server, .portal = portal, .next_trust = [&] { return read_trust(…); }, …});
+//   Rehearser rehearser({.server = server, .portal = portal, .next_trusts = [&] { return …; }, …});
 //   if (auto verdict = rehearser.take(question)) dialogue.send(*verdict);
 //   if (auto verdict = rehearser.due(now)) dialogue.send(*verdict);          // of a live one, which takes a connection
 //
-// Nothing is changed here. A collector that does not compare its peer would take any certificate. Thread safety: one
+// One trust of several that takes the certificate is enough, as it is for a connection. Nothing is changed here. A collector that does not compare its peer would take any certificate. Thread safety: one
 // thread; due() waits for a connection, up to ten seconds.
 #pragma once
 
@@ -30,7 +30,9 @@ class Rehearser {
   struct Parts {
     const tls::Target& server;          // of the present connection
     std::optional<tls::Target> portal;  // that it asks for an engine, if any
-    std::function<Trust()> next_trust;  // what the next connection would go by, read anew
+    // What the next connection would go by, read anew, in the order in which it is tried (Standing: a trust that was handed
+    // over first, then what is bound); never empty.
+    std::function<std::vector<Trust>()> next_trusts;
     const OwnIdentity& identity;
     const CustomerKeyring& customer_keys;
     int stop_descriptor = -1;

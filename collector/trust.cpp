@@ -1,9 +1,8 @@
 #include "collector/trust.h"
 
-#include "keystore/fault.h"
-#include "keystore/files/folder.h"
+#include <set>
+
 #include "keystore/trust/os_trust.h"
-#include "keystore/x509/material.h"
 
 namespace chancery::collector {
 
@@ -14,18 +13,6 @@ void append(Bytes& pem, const Certificate& certificate) {
   pem.insert(pem.end(), text.begin(), text.end());
 }
 
-void append_file(Bytes& pem, const std::string& path) {
-  const Material found = read_material(read_file(path, material_limit), {.source = path});
-  if (found.certificates.empty()) {
-    throw Failure({.code = "not-a-certificate",
-                   .subject = path,
-                   .cause = "it holds no certificate, so this collector would trust nobody",
-                   .hint = "give the root (or the server's own certificate) as PEM or DER in collector.root-ca or "
-                           "collector.trusted"});
-  }
-  for (const Certificate& certificate : found.certificates) append(pem, certificate);
-}
-
 std::shared_ptr<const CertificatePool> pool_of(const Bytes& pem) {
   auto pool = std::make_shared<CertificatePool>();
   pool->add_pem(pem);
@@ -33,17 +20,17 @@ std::shared_ptr<const CertificatePool> pool_of(const Bytes& pem) {
 }
 
 // What was given, less the dropped roots, and what was added.
-Bytes counting_pem(const Bytes& given_pem, const CertificatePool& given, const KeptAnchors& anchors) {
+Bytes counting_pem(const Bytes& given_pem, const KeptAnchors::Given& given, const KeptAnchors& anchors) {
   Bytes pem;
   if (!anchors.has_dropped()) {
     pem = given_pem;
     if (!pem.empty() && pem.back() != '\n') pem.push_back('\n');
   } else {
-    for (const Certificate& certificate : given.all()) {
+    for (const Certificate& certificate : given.pool.all()) {
       if (!anchors.is_dropped(certificate.fingerprint())) append(pem, certificate);
     }
   }
-  for (const Certificate& root : anchors.added()) append(pem, root);
+  for (const Certificate& root : anchors.added(given)) append(pem, root);
   return pem;
 }
 
@@ -51,41 +38,52 @@ std::function<bool(const Certificate&)> revoked_by(const KeptRevocations& revoca
   return [kept = revocations.snapshot()](const Certificate& each) { return kept->lists(each); };
 }
 
+std::function<bool(const Certificate&)> named_in(const Situation& situation) {
+  auto named = std::make_shared<std::set<std::string>>();
+  for (const Certificate& each : situation.anchors) named->insert(each.fingerprint());
+  return [named](const Certificate& leaf) { return named->contains(leaf.fingerprint()); };
+}
+
+bool verifies_name(const Situation& situation, bool is_found) {
+  if (!is_found || situation.uses_system_trust) return situation.verify_name;
+  return situation.verify_found_name;
+}
+
 }  // namespace
 
-Trust read_trust(const CollectorSettings& settings, const std::string& alpn, const KeptAnchors& anchors,
-                 const KeptRevocations& revocations) {
+Trust read_trust(const Situation& situation, const std::string& alpn, const KeptAnchors& anchors,
+                 const KeptRevocations& revocations, bool is_found) {
   tls::ClientOptions options;
   options.alpn = {alpn};
-  if (settings.required_level != SecurityLevel::tls_peer_auth) {
+  if (!situation.verifies()) {
     options.verify_chain = options.verify_name = false;
     const auto none = std::make_shared<const CertificatePool>();
     return {tls::ClientContext(std::move(options)), "none", {}, none, none};
   }
   Bytes pem;
-  if (!settings.root_ca.empty()) append_file(pem, settings.root_ca);
-  for (const std::string& path : settings.trusted) append_file(pem, path);
-  const bool pinned = !pem.empty();
-  if (!pinned) pem = os_trust_bundle();
+  for (const Certificate& each : situation.anchors) append(pem, each);
+  if (situation.uses_system_trust) pem = os_trust_bundle();
   const auto given = pool_of(pem);
-  options.trust_pem = counting_pem(pem, *given, anchors);
-  options.verify_name = settings.verify_hostname;
+  options.trust_pem = counting_pem(pem, {*given, situation.uses_system_trust}, anchors);
+  options.only_roots_anchor = situation.uses_system_trust;
+  options.verify_name = verifies_name(situation, is_found);
   options.is_revoked = revoked_by(revocations);
+  if (!situation.uses_system_trust) options.is_named = named_in(situation);
   const auto counting = pool_of(options.trust_pem);
   std::vector<std::string> roots;
-  if (pinned) {
+  if (!situation.uses_system_trust) {
     for (const Certificate& certificate : counting->all()) roots.push_back(certificate.fingerprint());
   }
-  return {tls::ClientContext(std::move(options)), pinned ? "pinned" : "operating-system", std::move(roots), given,
-          counting};
+  return {tls::ClientContext(std::move(options)), situation.uses_system_trust ? "operating-system" : "pinned",
+          std::move(roots), given, counting};
 }
 
-tls::ClientContext proof_context(const CollectorSettings& settings, const std::string& alpn, const Certificate& root,
-                                 const KeptRevocations& revocations) {
+tls::ClientContext proof_context(const Situation& situation, const std::string& alpn, const Certificate& root,
+                                 const KeptRevocations& revocations, bool is_found) {
   tls::ClientOptions options;
   options.alpn = {alpn};
   append(options.trust_pem, root);
-  options.verify_name = settings.verify_hostname;
+  options.verify_name = verifies_name(situation, is_found);
   options.is_revoked = revoked_by(revocations);
   return tls::ClientContext(std::move(options));
 }

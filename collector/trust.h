@@ -2,16 +2,20 @@
 // the certificates of the `trusted` list (D3: CAs, or servers' own certificates), and the federation's roots that its
 // engine has added (kept_anchors.h), less those that were dropped. Read anew for every connection, so that a changed
 // file counts at the next one.
+//
+// A server whose own certificate is named is that server, whatever it calls itself: host names are compared under CAs
+// only. `is_found` says that discovery has found the server, of which only an address is known: its CA is checked, and
+// its name where the settings say so or the operating system's store is trusted (T6).
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "appliance/settings/program_settings.h"
 #include "appliance/tls/client_context.h"
 #include "collector/kept_anchors.h"
 #include "collector/kept_revocations.h"
+#include "collector/situation.h"
 
 namespace chancery::collector {
 
@@ -24,11 +28,12 @@ struct Trust {
   std::shared_ptr<const CertificatePool> counting;
 };
 
-[[nodiscard]] Trust read_trust(const CollectorSettings& settings, const std::string& alpn, const KeptAnchors& anchors,
-                               const KeptRevocations& revocations);
+[[nodiscard]] Trust read_trust(const Situation& situation, const std::string& alpn, const KeptAnchors& anchors,
+                               const KeptRevocations& revocations, bool is_found = false);
 
 // For a proof: that root alone, whatever else is trusted. No cross certificate can help, because only `root` anchors.
-[[nodiscard]] tls::ClientContext proof_context(const CollectorSettings& settings, const std::string& alpn,
-                                               const Certificate& root, const KeptRevocations& revocations);
+[[nodiscard]] tls::ClientContext proof_context(const Situation& situation, const std::string& alpn,
+                                               const Certificate& root, const KeptRevocations& revocations,
+                                               bool is_found = false);
 
 }  // namespace chancery::collector

@@ -3,11 +3,13 @@
 #include <memory>
 
 #include "appliance/membership/customer_key.h"
+#include "appliance/serving/announce.h"
 #include "appliance/serving/report_sign_ins.h"
 #include "appliance/settings/program_settings.h"
 #include "engine/device_store.h"
 #include "engine/heartbeat.h"
 #include "engine/ingest.h"
+#include "engine/moves.h"
 #include "engine/orders.h"
 #include "engine/web_api.h"
 #include "keystore/fault.h"
@@ -40,6 +42,8 @@ struct Engine {
     });
     engine::add_web_api(program, devices, administrator, [this] { ingest->end_blocked(); });
     engine::relay_orders(program);
+    engine::add_moves(program, devices, *ingest);
+    serving::announce(program, settings.discovery, {"engine", "engine-collector"});
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {

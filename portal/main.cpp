@@ -4,6 +4,7 @@
 
 #include "appliance/membership/customer_key.h"
 #include "appliance/pages/page.h"
+#include "appliance/serving/announce.h"
 #include "appliance/serving/report_sign_ins.h"
 #include "appliance/settings/program_settings.h"
 #include "appliance/wire/collector_messages.h"
@@ -68,6 +69,7 @@ struct Portal {
       assignment->adopt(std::move(connection), endpoint);
     });
     serving::report_sign_ins(program, sign_ins);
+    serving::announce(program, settings.discovery, {"portal", "portal-collector"});
     http::Routes& routes = program.routes();
     pages::add_style(routes);
     routes.add("GET", "/healthz", [](const http::Call&) {

@@ -64,6 +64,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> authority_commands();
 [[nodiscard]] std::span<const Command> alert_commands();
 [[nodiscard]] std::span<const Command> collector_commands();
+[[nodiscard]] std::span<const Command> collector_trust_commands();
 [[nodiscard]] std::span<const Command> audit_commands();
 [[nodiscard]] std::span<const Command> network_commands();
 [[nodiscard]] std::span<const Command> keytool_commands();

@@ -78,6 +78,11 @@ nlohmann::json federation_rotate_prepare(Bench&, Call&);
 nlohmann::json federation_rotate_activate(Bench&, Call&);
 nlohmann::json federation_rotate_retire(Bench&, Call&);
 nlohmann::json federation_rotate_status(Bench&, Call&);
+// collector_trust.cpp
+nlohmann::json collector_move(Bench&, Call&);
+nlohmann::json collector_repair_make(Bench&, Call&);
+nlohmann::json collector_repair_key(Bench&, Call&);
+nlohmann::json collector_repair_rotate(Bench&, Call&);
 // orders.cpp
 nlohmann::json member_order(Bench&, Call&);
 nlohmann::json order_undo(Bench&, Call&);

@@ -1,32 +1,25 @@
 #include "appliance/membership/customer_key.h"
 
-#include <memory>
-
 #include "keystore/fault.h"
 
 namespace chancery {
 
-namespace {
-constexpr const char* customer_key_path = "customer-key/customer.key";
-}
-
-SecretBytes CustomerKey::get() const {
+std::shared_ptr<const CustomerKeys> CustomerKey::get() const {
   const std::lock_guard lock(mutex_);
-  if (key_.empty()) {
+  if (!keys_ || keys_->current.empty()) {
     throw Failure({.code = "no-customer-key",
-                   .subject = customer_key_path,
+                   .subject = CustomerKeys::current_path,
                    .cause = "this appliance has no Customer Key yet, so no collector can be admitted",
                    .hint = "join the federation: chancery federation join --primary HOST:PORT --token-file F"});
   }
-  return key_;
+  return keys_;
 }
 
 std::function<void()> CustomerKey::prepare(const backup::Generation& generation) {
-  auto next = std::make_shared<SecretBytes>();
-  if (generation.has(customer_key_path)) *next = generation.read_secret(customer_key_path);
+  auto next = std::make_shared<const CustomerKeys>(customer_keys_of(generation));
   return [this, next] {
     const std::lock_guard lock(mutex_);
-    key_ = *next;
+    keys_ = next;
   };
 }
 

@@ -1,4 +1,5 @@
-// The Customer Key of the generation in force: what admits collectors (P9: replacing certificates never touches it).
+// The Customer Keys of the generation in force, in a program that serves: what admits collectors (P9: replacing
+// certificates never touches them).
 //
 //   CustomerKey key;
 //   program.on_generation([&](const backup::Generation& generation) { return key.prepare(generation); });
@@ -7,21 +8,22 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 
-#include "backup/generations/generation.h"
+#include "appliance/membership/customer_keys.h"
 
 namespace chancery {
 
 class CustomerKey {
  public:
-  SecretBytes get() const;
-  // Reads it from `generation`; what is returned puts it in force.
+  std::shared_ptr<const CustomerKeys> get() const;
+  // Reads them from `generation`; what is returned puts them in force.
   std::function<void()> prepare(const backup::Generation& generation);
 
  private:
   mutable std::mutex mutex_;
-  SecretBytes key_;
+  std::shared_ptr<const CustomerKeys> keys_;
 };
 
 }  // namespace chancery

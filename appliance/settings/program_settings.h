@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "appliance/settings/collector_settings.h"
+#include "appliance/settings/discovery_settings.h"
 #include "appliance/settings/policy.h"
 #include "appliance/settings/portal_settings.h"
 #include "appliance/settings/setting_file.h"
@@ -26,6 +28,7 @@ struct PortalSettings {
   bool skip_ldap_certificate_validation = false;
   std::optional<DirectorySettings> directory;  // who may sign in besides the administrator
   std::optional<MailSettings> mail;            // where warnings go
+  DiscoverySettings discovery;
 
   [[nodiscard]] static PortalSettings load(const std::string& state, const Environment& env = process_environment());
 };
@@ -33,6 +36,7 @@ struct PortalSettings {
 struct EngineSettings {
   StorageSetting storage;
   int heartbeat_seconds = 10;  // engine.heartbeat-interval: how often the portal is told that the engine lives
+  DiscoverySettings discovery;
 
   [[nodiscard]] static EngineSettings load(const std::string& state, const Environment& env = process_environment());
 };
@@ -47,22 +51,6 @@ struct ConsoleSettings {
   int session_idle_minutes = 15;  // console.session-idle: an unused sign-in ends after this
 
   [[nodiscard]] static ConsoleSettings load(const std::string& state, const Environment& env = process_environment());
-};
-
-struct CollectorSettings {
-  std::vector<ProbeAddress> servers;   // engines, tried in order
-  std::optional<ProbeAddress> portal;  // asked for an engine where given
-  SecurityLevel required_level = SecurityLevel::tls_peer_auth;
-  std::vector<std::string> trusted;  // files: peers' own certificates or CAs (D3)
-  std::string application = "chancery-collector";
-  std::string root_ca;  // PEM file; "": the operating system's trust store (P19)
-  // False checks the CA only (T6); refused together with the operating system's trust store (threat 45).
-  bool verify_hostname = true;
-  std::vector<std::string> discovery;  // "static", "beacon", "broadcast", tried in this order
-  bool fall_through = false;           // on to the next step of discovery when one finds nothing
-  int report_seconds = 5;              // collector.report-interval: how often host facts are sent
-
-  [[nodiscard]] static CollectorSettings load(const std::string& state, const Environment& env = process_environment());
 };
 
 }  // namespace chancery

@@ -268,6 +268,16 @@ std::optional<std::string> SettingFile::choice(const Keys& keys, const std::vect
                     (near.empty() ? "" : "did you mean \"" + near + "\"? ") + "it may be: " + join(choices));
 }
 
+std::set<std::string> SettingFile::names_below(const std::string& prefix) const {
+  std::set<std::string> names;
+  for (const auto& [key, entry] : entries_) {
+    if (!key.starts_with(prefix)) continue;
+    const std::string rest = key.substr(prefix.size());
+    if (const std::size_t end = rest.find('.'); end != std::string::npos) names.insert(rest.substr(0, end));
+  }
+  return names;
+}
+
 Failure SettingFile::wrong_value(const Keys& keys, const std::string& cause, const std::string& hint) const {
   std::string where = file_name_;
   for (const std::string& key : keys) {

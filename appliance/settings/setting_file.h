@@ -43,6 +43,9 @@ class SettingFile {
   // One of `choices`; anything else names the nearest.
   std::optional<std::string> choice(const Keys& keys, const std::vector<std::string>& choices);
 
+  // The names that stand next after `prefix` in the file's keys: {"lab"} for "applications." and applications.lab.portal.
+  std::set<std::string> names_below(const std::string& prefix) const;
+
   // A value of `keys` that parses and yet cannot be: Failure("bad-setting") at its line.
   [[nodiscard]] Failure wrong_value(const Keys& keys, const std::string& cause, const std::string& hint) const;
   // Call last: throws for keys that no call above has named.

@@ -24,6 +24,8 @@ namespace chancery::tls {
 struct ClientOptions {
   // PEM bundle whose certificates anchor (intermediates too: partial chains are accepted, as Java and our engine do).
   Bytes trust_pem;
+  // An operating system's store (P19, P20): intermediates in it help to build a path, and only self-signed ones anchor.
+  bool only_roots_anchor = false;
   std::optional<Sha256> pin;  // SHA-256 of the peer's SubjectPublicKeyInfo
   bool verify_chain = true;   // false: "ignore certificate problems" (P23); the log says so
   bool verify_name = true;    // false: T6; refused by callers where the trust is the public CAs

@@ -40,6 +40,9 @@ std::optional<Fault> check_chain(X509_STORE_CTX* store, const PeerCheck& check, 
   STACK_OF(X509)* trusted = sk_X509_new_null();
   for (const Certificate& anchor : anchors) sk_X509_push(trusted, anchor.native());
   X509_STORE_CTX_set0_trusted_stack(store, trusted);
+  if (check.options->only_roots_anchor) {
+    X509_VERIFY_PARAM_clear_flags(X509_STORE_CTX_get0_param(store), X509_V_FLAG_PARTIAL_CHAIN);
+  }
   const bool good = X509_verify_cert(store) == 1;
   // The stack is only borrowed by the store and is not looked at after verification.
   X509_STORE_CTX_set0_trusted_stack(store, nullptr);

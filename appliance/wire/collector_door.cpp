@@ -1,5 +1,7 @@
 #include "appliance/wire/collector_door.h"
 
+#include <algorithm>
+
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 
@@ -49,6 +51,7 @@ DoorAnswer CollectorDoor::take_hello(const Hello& hello) {
   }
   if (keeper_->is_blocked(id_)) return refuse("blocked", "an administrator has blocked this collector");
   version_ = hello.version;
+  choose_key(hello.customer_keys);
   if (keeper_->is_known(id_)) {
     state_ = State::open;
     return {.reply = std::nullopt, .opened = true, .refused = false};
@@ -58,12 +61,11 @@ DoorAnswer CollectorDoor::take_hello(const Hello& hello) {
   }
   public_key_ = hello.public_key;
   state_ = State::admission;
-  return {.reply = Admission{}, .opened = false, .refused = false};
+  return {.reply = Admission{.proof = {}, .key = key_}, .opened = false, .refused = false};
 }
 
 DoorAnswer CollectorDoor::take_admission(const Admission& admission) {
-  const Bytes expected = customer_key_proof(keeper_->customer_key(), transcript(Speaker::collector));
-  if (!secret_equal(expected, admission.proof)) {
+  if (!keeper_->customer_keys()->admits(admission.proof, transcript(Speaker::collector), system_now())) {
     return refuse("customer-key-wrong", "this collector does not hold the Customer Key of this federation");
   }
   keeper_->enter(id_, public_key_);
@@ -77,8 +79,30 @@ Bytes CollectorDoor::transcript(Speaker speaker) const {
   return session_transcript(session_.connection(), speaker, id_);
 }
 
+void CollectorDoor::choose_key(const std::vector<std::string>& held) {
+  const auto keys = keeper_->customer_keys();
+  const auto known = std::ranges::find_if(held, [&](const std::string& id) { return keys->find(id) != nullptr; });
+  if (known != held.end()) key_ = *known;
+}
+
 Bytes CollectorDoor::server_proof() const {
-  return customer_key_proof(keeper_->customer_key(), transcript(Speaker::server));
+  const auto keys = keeper_->customer_keys();
+  const SecretBytes* key = key_.empty() ? nullptr : keys->find(key_);
+  return customer_key_proof(key == nullptr ? keys->current : *key, transcript(Speaker::server));
+}
+
+std::optional<NewKey> CollectorDoor::new_key() {
+  if (!is_open() || key_.empty() || session_.connection().is_plain()) return std::nullopt;
+  const auto keys = keeper_->customer_keys();
+  const std::string newest = id_of(keys->current);
+  if (key_ == newest) return std::nullopt;
+  const SecretBytes mask = session_.connection().exporter(new_key_label, keys->current.size());
+  NewKey message{Bytes(keys->current.size())};
+  for (std::size_t at = 0; at < mask.size(); ++at) {
+    message.masked[at] = static_cast<std::uint8_t>(keys->current[at] ^ mask[at]);
+  }
+  key_ = newest;
+  return message;
 }
 
 void set_door(Session& session, const std::shared_ptr<const DoorKeeper>& keeper) {

@@ -19,6 +19,10 @@ constexpr std::size_t most_roots = 8;
 constexpr std::size_t most_crosses = 16;
 constexpr std::size_t most_retired = 64;
 constexpr int longest_spread = 3600;
+constexpr std::size_t longest_chain = 16;
+constexpr std::size_t most_without = 64;
+constexpr std::size_t most_customer_keys = 4;
+constexpr std::size_t most_tags = 16;
 
 Failure invalid(const std::string& cause) {
   return Failure({.code = "message-invalid",
@@ -33,6 +37,10 @@ std::string text(const json& object, const char* key) {
   auto value = found->get<std::string>();
   if (value.size() > text_limit) throw invalid(std::string("\"") + key + "\" is too long");
   return value;
+}
+
+std::string text_or_none(const json& object, const char* key) {
+  return object.contains(key) ? text(object, key) : std::string();
 }
 
 Bytes binary(const json& object, const char* key) {
@@ -88,10 +96,33 @@ std::vector<std::string> texts(const json& object, const char* key, std::size_t 
   return values;
 }
 
+std::vector<std::string> texts_or_none(const json& object, const char* key, std::size_t most) {
+  return object.contains(key) ? texts(object, key, most) : std::vector<std::string>{};
+}
+
 // What a collector says of roots is told on to the portal: one that says nonsense must not spoil what others say.
 std::string digest(std::string value, const char* key) {
   const bool is_hex = value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!is_hex) throw invalid(std::string("\"") + key + "\" holds something that is no SHA-256");
+  return value;
+}
+
+// Counted, and told on to the portal.
+std::string key_id_or_none(const json& object, const char* key) {
+  constexpr std::size_t id_size = 16;
+  std::string id = text_or_none(object, key);
+  const bool is_id = id.size() == id_size && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!id.empty() && !is_id) throw invalid(std::string("\"") + key + "\" is no id of a Customer Key");
+  return id;
+}
+
+// A code, which is counted and told on.
+std::string code(const json& object, const char* key) {
+  constexpr std::size_t longest_code = 64;
+  std::string value = text(object, key);
+  const bool is_code = value.size() <= longest_code &&
+                       value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (!is_code) throw invalid(std::string("\"") + key + "\" is no code");
   return value;
 }
 
@@ -113,9 +144,12 @@ struct ToJson {
             {"id", m.id},
             {"version", m.version},
             {"key", to_base64(m.public_key)},
-            {"signature", to_base64(m.signature)}};
+            {"signature", to_base64(m.signature)},
+            {"customer_keys", m.customer_keys}};
   }
-  json operator()(const Admission& m) const { return {{"type", "admission"}, {"proof", to_base64(m.proof)}}; }
+  json operator()(const Admission& m) const {
+    return {{"type", "admission"}, {"proof", to_base64(m.proof)}, {"key", m.key}};
+  }
   json operator()(const Welcome& m) const {
     return {{"type", "welcome"}, {"server", m.server}, {"proof", to_base64(m.proof)}, {"interval", m.interval_seconds}};
   }
@@ -124,9 +158,18 @@ struct ToJson {
             {"host", m.host},       {"port", m.port},     {"name", m.name}};
   }
   json operator()(const Facts& m) const {
-    return {
-        {"type", "facts"},      {"host", m.host},        {"system", m.system},           {"addresses", m.addresses},
-        {"version", m.version}, {"trust", m.trust_mode}, {"trust_roots", m.trust_roots}, {"presented", m.presented}};
+    return {{"type", "facts"},
+            {"host", m.host},
+            {"system", m.system},
+            {"addresses", m.addresses},
+            {"version", m.version},
+            {"trust", m.trust_mode},
+            {"trust_roots", m.trust_roots},
+            {"presented", m.presented},
+            {"name", m.server_name},
+            {"portal", m.portal_name},
+            {"tags", m.tags},
+            {"customer_key", m.customer_key}};
   }
   json operator()(const Refused& m) const { return {{"type", "refused"}, {"code", m.code}, {"message", m.message}}; }
   json operator()(const Anchors& m) const {
@@ -148,6 +191,30 @@ struct ToJson {
   json operator()(const Ping&) const { return {{"type", "ping"}}; }
   json operator()(const Pong&) const { return {{"type", "pong"}}; }
   json operator()(const Nonce& m) const { return {{"type", "nonce"}, {"nonce", to_base64(m.value)}}; }
+  json operator()(const Rehearsal& m) const {
+    return {{"type", "rehearsal"},
+            {"id", m.id},
+            {"about", m.about},
+            {"chain", encoded(m.chain)},
+            {"without", m.without},
+            {"protocol", m.minimum_protocol},
+            {"client_certificate", m.client_certificate},
+            {"live", m.live},
+            {"within", m.within_seconds}};
+  }
+  json operator()(const Move& m) const {
+    return {{"type", "move"},
+            {"host", m.host},
+            {"port", m.port},
+            {"name", m.name},
+            {"anchors", encoded(m.anchors)},
+            {"within", m.within_seconds}};
+  }
+  json operator()(const NewKey& m) const { return {{"type", "new-key"}, {"key", to_base64(m.masked)}}; }
+  json operator()(const Moved& m) const { return {{"type", "moved"}, {"state", m.state}, {"reason", m.reason}}; }
+  json operator()(const Verdict& m) const {
+    return {{"type", "verdict"}, {"id", m.id}, {"reason", m.reason}, {"name", m.name}, {"detail", m.detail}};
+  }
 };
 
 }  // namespace
@@ -168,9 +235,10 @@ Message parse_message(const std::string& text_json) {
   if (!object.is_object()) throw invalid("a message is not a JSON object");
   const std::string type = text(object, "type");
   if (type == "hello") {
-    return Hello{text(object, "id"), text(object, "version"), binary(object, "key"), binary(object, "signature")};
+    return Hello{text(object, "id"), text(object, "version"), binary(object, "key"), binary(object, "signature"),
+                 texts_or_none(object, "customer_keys", most_customer_keys)};
   }
-  if (type == "admission") return Admission{binary(object, "proof")};
+  if (type == "admission") return Admission{binary(object, "proof"), text_or_none(object, "key")};
   if (type == "welcome") {
     return Welcome{text(object, "server"), binary(object, "proof"), number(object, "interval", 1, 86400)};
   }
@@ -179,9 +247,17 @@ Message parse_message(const std::string& text_json) {
                       number(object, "port", 1, 65535), text(object, "name")};
   }
   if (type == "facts") {
-    return Facts{text(object, "host"),     text(object, "system"), texts(object, "addresses"),
-                 text(object, "version"),  text(object, "trust"),  texts(object, "trust_roots"),
-                 text(object, "presented")};
+    return Facts{text(object, "host"),
+                 text(object, "system"),
+                 texts(object, "addresses"),
+                 text(object, "version"),
+                 text(object, "trust"),
+                 texts(object, "trust_roots"),
+                 text(object, "presented"),
+                 text_or_none(object, "name"),
+                 text_or_none(object, "portal"),
+                 texts_or_none(object, "tags", most_tags),
+                 key_id_or_none(object, "customer_key")};
   }
   if (type == "anchors") {
     return Anchors{binaries(object, "roots", most_roots, certificate_limit),
@@ -197,6 +273,28 @@ Message parse_message(const std::string& text_json) {
   if (type == "revocations") {
     return Revocations{binaries(object, "issuers", most_roots, certificate_limit),
                        binaries(object, "lists", most_roots, frame_limit)};
+  }
+  if (type == "rehearsal") {
+    return Rehearsal{.id = text(object, "id"),
+                     .about = text(object, "about"),
+                     .chain = binaries(object, "chain", longest_chain, certificate_limit),
+                     .without = digests(object, "without", most_without),
+                     .minimum_protocol = text(object, "protocol"),
+                     .client_certificate = flag(object, "client_certificate"),
+                     .live = flag(object, "live"),
+                     .within_seconds = number(object, "within", 0, longest_spread)};
+  }
+  if (type == "move") {
+    return Move{.host = text(object, "host"),
+                .port = number(object, "port", 1, 65535),
+                .name = text(object, "name"),
+                .anchors = binaries(object, "anchors", most_roots, certificate_limit),
+                .within_seconds = number(object, "within", 0, longest_spread)};
+  }
+  if (type == "new-key") return NewKey{binary(object, "key")};
+  if (type == "moved") return Moved{code(object, "state"), code(object, "reason")};
+  if (type == "verdict") {
+    return Verdict{text(object, "id"), code(object, "reason"), text(object, "name"), text(object, "detail")};
   }
   if (type == "later") {
     return Later{number(object, "after", 0, longest_spread), number(object, "within", 0, longest_spread)};

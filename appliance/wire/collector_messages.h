@@ -15,6 +15,11 @@
 //   server -> collector   later        it goes, or is too busy: come back then; the server closes
 //   either way            ping         answered by pong, in any order with other messages
 //   either way            nonce        without TLS only (plain_text.h)
+//   server -> collector   rehearsal    would you take this certificate? (rehearsal_messages.h)
+//   collector -> server   verdict      its answer
+//   server -> collector   move         to another server, once that is proven (move_messages.h)
+//   collector -> server   moved        what came of it
+//   server -> collector   new-key      the Customer Key in force (customer_key_messages.h)
 //
 // A collector's id is the hex SHA-256 of its public key (SubjectPublicKeyInfo). Every proof covers a label of its
 // speaker, the TLS exporter of the very session, and the id, so that nothing can be replayed, relayed or reflected.
@@ -28,6 +33,9 @@
 #include <vector>
 
 #include "appliance/tls/connection.h"
+#include "appliance/wire/customer_key_messages.h"
+#include "appliance/wire/move_messages.h"
+#include "appliance/wire/rehearsal_messages.h"
 #include "appliance/wire/session_messages.h"
 #include "keystore/x509/private_key.h"
 
@@ -40,9 +48,11 @@ struct Hello {
   std::string version;
   Bytes public_key;
   Bytes signature;
+  std::vector<std::string> customer_keys = {};  // ids of those that it holds, newest first; at most 4
 };
 struct Admission {
   Bytes proof;  // empty in the server's request for one
+  std::string key = {};  // the id of the Customer Key that the server wants proven; "": the newest that is held
 };
 struct Welcome {
   std::string server;
@@ -64,6 +74,11 @@ struct Facts {
   std::string trust_mode;                // "pinned", "operating-system"
   std::vector<std::string> trust_roots;  // fingerprints; the pinned ones, or the one that anchored
   std::string presented;                 // fingerprint of the leaf this collector saw
+  std::string server_name = {};          // what it compares the server's certificate with; "" where it does not
+  std::string portal_name = {};          // the portal that it asks for an engine; "" where it asks none
+  std::vector<std::string> tags = {};    // setting collector.tags, for assignment rules
+  std::string customer_key = {};         // the id of the newest Customer Key that it holds
+  friend bool operator==(const Facts&, const Facts&) = default;
 };
 struct Refused {
   std::string code;
@@ -93,7 +108,7 @@ struct Revocations {
   std::vector<Bytes> lists;    // at most 8; together they fit a frame
 };
 using Message = std::variant<Hello, Admission, Welcome, Assignment, Facts, Refused, Anchors, Holds, Prove, Proof,
-                             Revocations, Later, Ping, Pong, Nonce>;
+                             Revocations, Later, Ping, Pong, Nonce, Rehearsal, Verdict, Move, Moved, NewKey>;
 
 [[nodiscard]] std::string to_json(const Message& message);
 [[nodiscard]] Message parse_message(const std::string& json);

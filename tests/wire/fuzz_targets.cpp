@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "appliance/wire/collector_messages.h"
+#include "appliance/wire/discovery_packet.h"
 #include "appliance/wire/frames.h"
 #include "keystore/fault.h"
 
@@ -50,6 +51,18 @@ void collector_message(ByteView json) {
   } catch (const Failure& failure) {
     if (failure.code().empty() || failure.hint().empty()) std::abort();
   }
+}
+
+void discovery_datagram(ByteView datagram) {
+  const auto packet = wire::read_discovery(text_of(datagram));
+  if (!packet) return;
+  const std::string once = wire::write_discovery(*packet);
+  const auto again = wire::read_discovery(once);
+  if (!again || wire::write_discovery(*again) != once) std::abort();
+  if (!packet->is_question) return;
+  if (once != text_of(datagram)) std::abort();
+  const wire::DiscoveryPacket answer{.is_question = false, .nonce = packet->nonce, .port = 65535};
+  if (wire::write_discovery(answer).size() > datagram.size()) std::abort();
 }
 
 }  // namespace chancery::fuzz

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "appliance/wire/collector_messages.h"
+#include "appliance/wire/discovery_packet.h"
 #include "appliance/wire/frames.h"
 #include "tests/fuzz/bombard.h"
 #include "tests/keystore/workshop.h"
@@ -28,7 +29,18 @@ std::vector<std::string> messages() {
       Holds{.needs = true, .held = {std::string(64, 'b')}, .proven = {}, .lists = {std::string(64, 'e')}},
       Prove{.roots = {std::string(64, 'b')}, .within_seconds = 75},
       Proof{.root = std::string(64, 'b')},
-      Revocations{.issuers = {Bytes(40, 6)}, .lists = {Bytes(300, 9)}}};
+      Revocations{.issuers = {Bytes(40, 6)}, .lists = {Bytes(300, 9)}},
+      Move{.host = "b.test", .port = 443, .name = "b.test", .anchors = {Bytes(40, 6)}, .within_seconds = 3},
+      Moved{.state = moved_failed, .reason = "untrusted-root"},
+      Rehearsal{.id = "0123456789abcdef",
+                .about = "portal",
+                .chain = {Bytes(300, 6)},
+                .without = {std::string(64, 'f')},
+                .minimum_protocol = "TLSv1.3",
+                .client_certificate = true,
+                .live = true,
+                .within_seconds = 6},
+      Verdict{.id = "0123456789abcdef", .reason = "untrusted-root", .name = "engine.test", .detail = "why"}};
   std::vector<std::string> out;
   for (const Message& each : all) out.push_back(to_json(each));
   return out;
@@ -56,6 +68,36 @@ TEST(WireMessages, RootsAreNamedByDigestsAlone) {
               static_cast<void>(parse_message(to_json(Holds{.needs = true, .held = nine, .proven = {}, .lists = {}})));
             }),
             "message-invalid");
+}
+
+// The reason is counted and shown: nothing but a code.
+TEST(WireMessages, AVerdictGivesACode) {
+  for (const std::string& bad :
+       {std::string("Untrusted"), std::string("a b"), std::string("<b>"), std::string(65, 'a')}) {
+    EXPECT_EQ(code_of([&] {
+                static_cast<void>(parse_message(to_json(Verdict{.id = "1", .reason = bad, .name = "", .detail = ""})));
+              }),
+              "message-invalid")
+        << bad;
+  }
+  EXPECT_EQ(
+      std::get<Verdict>(parse_message(to_json(Verdict{.id = "1", .reason = "", .name = "", .detail = ""}))).reason,
+      would_trust);
+}
+
+TEST(WireFuzz, Discovery) {
+  std::vector<Bytes> seeds;
+  for (const DiscoveryPacket& each : {DiscoveryPacket{.is_question = true, .nonce = fresh_discovery_nonce(), .port = 0},
+                                      DiscoveryPacket{.is_question = false, .nonce = "0123456789abcdef", .port = 443},
+                                      DiscoveryPacket{.is_question = false, .nonce = "", .port = 8443}}) {
+    const std::string text = write_discovery(each);
+    const auto read = read_discovery(text);
+    ASSERT_TRUE(read.has_value()) << text;
+    EXPECT_EQ(read->nonce, each.nonce);
+    EXPECT_EQ(read->port, each.port);
+    seeds.push_back(bytes_of(text));
+  }
+  fuzz::bombard("discovery_datagram", fuzz::discovery_datagram, seeds);
 }
 
 TEST(WireFuzz, Frames) {
