@@ -43,6 +43,12 @@ struct LeafRequest {
   std::chrono::hours validity{24 * 397};
 };
 
+// A certificate as it was just signed, for those who only hand it on: decoding it would cost as much as signing it.
+struct SignedLeaf {
+  Bytes der;
+  Sha256 sha256{};  // of the DER
+};
+
 struct Founding {
   std::string federation = {};          // id: a host name label, as it is the host in member URIs
   std::vector<std::string> names = {};  // first name constraints
@@ -67,6 +73,7 @@ class Authority {
   // What stands above a leaf in its chain: the issuing CA, and in the middle of a rotation the cross certificate.
   std::vector<Certificate> intermediates() const;
   Certificate issue(const LeafRequest& request);
+  SignedLeaf issue_encoded(const LeafRequest& request);
   // What permit_names and issue would do for it, with every refusal of theirs; signs and writes nothing.
   struct Forecast {
     std::vector<std::string> new_names;  // the issuing CA would be issued anew for them, by the root's key

@@ -27,13 +27,21 @@ struct Validity {
   Instant not_after{};
 };
 
+// A leaf that was signed, and what the register keeps of it.
+struct MadeLeaf {
+  Bytes der;
+  Bytes serial;
+  std::vector<AlternativeName> names;
+  Instant not_after{};
+};
+
 struct Authority::State {
   // Reads again when another process has entered a newer issuing certificate: the CLI, adding names or rotating.
   void refresh();
   Bytes list_of(const Issuer& signer, const PrivateKey& key, const std::string& kind);
   LeafNames checked_names(const LeafRequest& request) const;
   Validity validity_of(const LeafRequest& request, Instant now) const;
-  Bytes leaf(const LeafRequest& request, Instant now) const;
+  MadeLeaf leaf(const LeafRequest& request, Instant now) const;
 
   Folder folder;
   Clock clock;

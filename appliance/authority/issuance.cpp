@@ -71,7 +71,11 @@ Failure not_the_issuer(const Issuance& present) {
 }
 
 std::string address_of(const std::string& appliance_name, ByteView join_endpoint) {
-  return appliance_name + ":" + std::to_string(parse_endpoint("join", join_endpoint).port);
+  const Endpoint endpoint = parse_endpoint("join", join_endpoint);
+  const bool is_everywhere = endpoint.host.empty() || endpoint.host == "0.0.0.0" || endpoint.host == "::";
+  std::string host = is_everywhere ? appliance_name : endpoint.host;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return host + ":" + std::to_string(endpoint.port);
 }
 
 Claimant claimant_of(const std::string& state_path, const std::string& address) {

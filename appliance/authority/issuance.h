@@ -45,7 +45,8 @@ struct Claimant {
   std::string id;
   std::string address;  // "primary.example.com:8444"
 };
-// `join_endpoint`: endpoints/join.toml of the generation in force.
+// Where other appliances reach it. `join_endpoint`: endpoints/join.toml of the generation in force; one that listens at an
+// address of its own is reached there, because a primary that is a copy has the same name.
 [[nodiscard]] std::string address_of(const std::string& appliance_name, ByteView join_endpoint);
 [[nodiscard]] Claimant claimant_of(const std::string& state_path, const std::string& address);
 

@@ -57,4 +57,19 @@ std::shared_ptr<Authority> Keeper::authority() const {
   throw not_the_issuer({});
 }
 
+std::string Keeper::other_issuer() const noexcept {
+  try {
+    std::shared_ptr<Open> present;
+    {
+      const std::lock_guard lock(mutex_);
+      present = open_;
+    }
+    if (!present || present->issuership.is_ours()) return "";
+    std::string address = issuance_of(present->authority.store()).address;
+    return address == present->address ? "" : address;
+  } catch (const std::exception&) {
+    return "";  // it is a help and no answer
+  }
+}
+
 }  // namespace chancery::authority

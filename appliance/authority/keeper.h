@@ -32,6 +32,8 @@ class Keeper {
   // The failures are those of the register; what was open stays open where only the server is away.
   Standing look(const std::string& address);
   [[nodiscard]] std::shared_ptr<Authority> authority() const;
+  // HOST:PORT of the primary that was elected last, where that is another one; "" otherwise, and where nobody can say.
+  [[nodiscard]] std::string other_issuer() const noexcept;
 
  private:
   struct Open;

@@ -58,9 +58,9 @@ Validity Authority::State::validity_of(const LeafRequest& request, Instant now) 
                  .hint = "check this machine's clock; if it is right, the federation needs a new authority"});
 }
 
-Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
+MadeLeaf Authority::State::leaf(const LeafRequest& request, Instant now) const {
   const PublicKeyKind key_kind = check_public_key(request.public_key_der);
-  const LeafNames names = checked_names(request);
+  LeafNames names = checked_names(request);
   for (const AlternativeName& name : names.names) {
     if (is_permitted(issuer.permitted, name)) continue;
     throw Failure({.code = "name-not-permitted",
@@ -70,9 +70,10 @@ Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
   }
   const Validity validity = validity_of(request, now);
   const Bytes subject = subject_name(organisation_of(federation), common_name_for(names.names));
-  return write_certificate(
+  MadeLeaf made{.der = {}, .serial = new_serial(), .names = {}, .not_after = validity.not_after};
+  made.der = write_certificate(
       issuing_key,
-      {.serial = new_serial(),
+      {.serial = made.serial,
        .issuer = issuer.name,
        .not_before = validity.not_before,
        .not_after = validity.not_after,
@@ -81,23 +82,36 @@ Bytes Authority::State::leaf(const LeafRequest& request, Instant now) const {
        .extensions = leaf_extensions(key_identifier(request.public_key_der), issuer.key_id, names,
                                      request.purpose == LeafPurpose::server || request.purpose == LeafPurpose::member,
                                      request.purpose != LeafPurpose::server, key_kind == PublicKeyKind::rsa)});
+  made.names = std::move(names.names);
+  if (!names.uri.empty()) made.names.push_back({AlternativeName::Kind::uri, names.uri});
+  return made;
 }
 
-Certificate Authority::issue(const LeafRequest& request) {
-  std::optional<Certificate> issued;
+SignedLeaf Authority::issue_encoded(const LeafRequest& request) {
+  SignedLeaf issued;
   state_->store.write([&] {
     state_->refresh();
     const Instant now = state_->clock();
-    issued = Certificate::from_der(state_->leaf(request, now));
-    enter(state_->store, *issued,
+    MadeLeaf made = state_->leaf(request, now);
+    issued.sha256 = sha256(made.der);
+    issued.der = std::move(made.der);
+    enter(state_->store,
+          EncodedCertificate{.der = issued.der,
+                             .sha256 = issued.sha256,
+                             .serial = std::move(made.serial),
+                             .names = std::move(made.names),
+                             .not_after = made.not_after,
+                             .key_sha256 = sha256(request.public_key_der)},
           {.kind = kind_of(request.purpose),
            .issued_for = request.issued_for,
            .issued_at = now,
            .member = request.member,
            .identity = request.identity});
   });
-  return std::move(*issued);
+  return issued;
 }
+
+Certificate Authority::issue(const LeafRequest& request) { return Certificate::from_der(issue_encoded(request).der); }
 
 Authority::Forecast Authority::forecast(const LeafRequest& request, const RootAccess& access) {
   std::vector<std::string> new_names = not_permitted(request.names);

@@ -20,6 +20,7 @@ constexpr std::size_t join_body_limit = 256 * 1024;
 constexpr std::size_t key_limit = 64 * 1024;
 constexpr const char* join_endpoint = "endpoints/join.toml";
 
+constexpr const char* issuer_header = "Chancery-Issuer";  // federation/authority_link.h
 federation::PrimaryFacts facts_of(const backup::Generation& generation) {
   const char* path = "federation/federation.json";
   try {
@@ -88,9 +89,9 @@ class JoinService {
                                                                                 const tls::Connection& session,
                                                                                 const std::string& peer);
   http::Answer answer(Answerer answerer, const http::Call& call) {
-    return attempted([&] {
-      const auto answer = (*admission().*answerer)(call.body, call.connection, call.connection.peer_address());
-      return http::Answer::json(answer.body, answer.status);
+    http::Answer answer = attempted([&] {
+      const auto said = (*admission().*answerer)(call.body, call.connection, call.connection.peer_address());
+      return http::Answer::json(said.body, said.status);
     });
   }
 
@@ -102,6 +103,10 @@ class JoinService {
     return attempted([&] {
       const Bytes list = keeper_.authority()->revocation_list();
       http::Answer answer;
+    if (answer.status == 503) {
+      if (const std::string other = keeper_.other_issuer(); !other.empty()) answer.headers[issuer_header] = other;
+    }
+    return answer;
       answer.content_type = "application/pkix-crl";
       answer.body.assign(list.begin(), list.end());
       return answer;

@@ -192,18 +192,28 @@ std::unique_ptr<storage::Store> open_register(const Folder& folder, const FileAt
       storage::Database::open(folder, "authority.db", register_schema(), attributes));
 }
 
-void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
+void enter(storage::Store& store, const EncodedCertificate& certificate, const RegisterEntry& entry) {
   const auto or_null = [](const std::string& text) {
     return text.empty() ? storage::Value(std::monostate{}) : storage::Value(text);
   };
-  const Sha256& key = certificate.key_digest();
+  const auto bytes = [](ByteView view) { return storage::Value(Bytes(view.begin(), view.end())); };
   store.run(
       "INSERT INTO certificates (serial, sha256, der, kind, names, issued_for, issued_at, not_after, member, identity, "
       "key_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {from_hex(certificate.serial()), from_hex(certificate.fingerprint()), certificate.der(), entry.kind,
-       lines_of(certificate.names()), entry.issued_for, seconds_of(entry.issued_at),
-       seconds_of(certificate.not_after()), or_null(entry.member), or_null(entry.identity),
-       Bytes(key.begin(), key.end())});
+      {certificate.serial, bytes(certificate.sha256), bytes(certificate.der), entry.kind, lines_of(certificate.names),
+       entry.issued_for, seconds_of(entry.issued_at), seconds_of(certificate.not_after), or_null(entry.member),
+       or_null(entry.identity), bytes(certificate.key_sha256)});
+}
+
+void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
+  enter(store,
+        EncodedCertificate{.der = certificate.der(),
+                           .sha256 = sha256(certificate.der()),
+                           .serial = from_hex(certificate.serial()),
+                           .names = certificate.names(),
+                           .not_after = certificate.not_after(),
+                           .key_sha256 = certificate.key_digest()},
+        entry);
 }
 
 void put_in_force(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry) {
@@ -257,9 +267,10 @@ int revoke_all(storage::Store& store, const std::string& member, Instant when) {
   return count;
 }
 
-std::vector<Issued> issued_to(const storage::Store& store, const std::string& member) {
+std::vector<Issued> issued_to(const storage::Store& store, const std::string& member, Instant since) {
   std::vector<Issued> all;
-  for (const auto& row : store.rows(std::string(issued_columns) + "WHERE member = ? ORDER BY id", {member})) {
+  for (const auto& row : store.rows(std::string(issued_columns) + "WHERE member = ? AND issued_at >= ? ORDER BY id",
+                                    {member, seconds_of(since)})) {
     all.push_back(issued_of(row));
   }
   return all;

@@ -34,6 +34,7 @@
 namespace chancery::authority {
 
 [[nodiscard]] const storage::Schema& register_schema();
+inline constexpr int rotations_version = 4;  // the first that knows of rotations
 // The file of it. Where an appliance keeps its register: register_place.h.
 [[nodiscard]] std::unique_ptr<storage::Store> open_register(const Folder& folder,
                                                             const FileAttributes& attributes = {.mode = 0600});
@@ -46,6 +47,17 @@ struct RegisterEntry {
   std::string identity = {};  // "portal"
 };
 void enter(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry);
+
+// The same of a certificate that was put together here and need not be decoded for that.
+struct EncodedCertificate {
+  ByteView der;
+  Sha256 sha256{};
+  Bytes serial;
+  std::vector<AlternativeName> names;  // as they stand in it
+  Instant not_after{};
+  Sha256 key_sha256{};  // of its SubjectPublicKeyInfo
+};
+void enter(storage::Store& store, const EncodedCertificate& certificate, const RegisterEntry& entry);
 
 // A root or issuing certificate that takes the place of the one in force.
 void put_in_force(storage::Store& store, const Certificate& certificate, const RegisterEntry& entry);
@@ -68,7 +80,9 @@ struct Issued {
   std::optional<Instant> revoked;
 };
 [[nodiscard]] std::optional<Issued> find_issued(const storage::Store& store, ByteView sha256);
-[[nodiscard]] std::vector<Issued> issued_to(const storage::Store& store, const std::string& member);  // oldest first
+// Oldest first; those of `since` and later.
+[[nodiscard]] std::vector<Issued> issued_to(const storage::Store& store, const std::string& member,
+                                            Instant since = Instant{});
 
 // Takes back whatever the member was issued, and says how many that were. The list of revocations is stale from now on.
 int revoke_all(storage::Store& store, const std::string& member, Instant when);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "appliance/authority/register.h"
+#include "appliance/authority/rotation.h"
 #include "appliance/storage/postgres_claim.h"
 #include "keystore/fault.h"
 
@@ -115,6 +116,30 @@ Move forecast_move(const RegisterPlace& from, const RegisterPlace& to) {
   return {.tables = counts_of(*source), .was_resumed = false};
 }
 
+namespace {
+
+void expect_no_rotation(const storage::Store& store, const RegisterPlace& place, int version) {
+  if (version >= rotations_version || store.version() < rotations_version) return;
+  const Anchors anchors = anchors_of(store);
+  if (anchors.phase != Phase::steady) {
+    throw Failure({.code = "rotation-under-way",
+                   .subject = place.text(),
+                   .cause = std::string("the federation is in the middle of a rotation (") + to_text(anchors.phase) +
+                            "), of which a program of that version knows nothing",
+                   .hint = "end it first: chancery federation rotate status --show-blockers says what is left to do"});
+  }
+  if (anchors.number == 0) return;
+  throw Failure({.code = "no-way-back",
+                 .subject = place.text(),
+                 .cause = "the federation has changed its root: a program of that version would forget which roots are "
+                          "retired, and members would not follow the next rotation, which it would number anew",
+                 .hint = "keep this version, or restore a backup made before the first rotation"});
+}
+
+}  // namespace
+
+void expect_way_back(const RegisterPlace& place, int version) { expect_no_rotation(*place.open(), place, version); }
+
 void take_back(const RegisterPlace& place, int version) {
   const auto store = place.open();
   std::optional<storage::PostgresClaim> claim;
@@ -133,7 +158,10 @@ void take_back(const RegisterPlace& place, int version) {
                    .cause = "this place of the register does not count any more, or not yet",
                    .hint = "finish the move first: chancery storage status says which"});
   }
-  store->go_back(version);
+  store->write([&] {
+    expect_no_rotation(*store, place, version);
+    store->go_back(version);
+  });
 }
 
 }  // namespace chancery::authority

@@ -31,7 +31,11 @@ Move move_register(const RegisterPlace& from, const RegisterPlace& to, const Cla
 [[nodiscard]] Move forecast_move(const RegisterPlace& from, const RegisterPlace& to);
 
 // One or more steps back, to `version`, for an older program: refused while a primary issues on it
-// (Failure("storage-in-use")), and where a step has no way back.
+// (Failure("storage-in-use")), where a step has no way back, and where what would go with it is needed: a rotation that is
+// under way (Failure("rotation-under-way")), or the number of one that has ended, below which no member ever follows
+// (Failure("no-way-back")).
 void take_back(const RegisterPlace& place, int version);
+// The last two refusals; writes nothing.
+void expect_way_back(const RegisterPlace& place, int version);
 
 }  // namespace chancery::authority

@@ -1,5 +1,9 @@
 #include "appliance/authority/signed_by_hand.h"
 
+#include <algorithm>
+#include <set>
+#include <tuple>
+
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 #include "keystore/openssl/digest.h"
@@ -37,6 +41,29 @@ std::vector<HandSigned> signed_by_hand(const storage::Store& store, int most) {
     all.push_back({*find_issued(store, row.blob(0)), row.text(1)});
   }
   return all;
+}
+
+std::vector<Issued> signed_under(const storage::Store& store, const std::vector<Certificate>& issuing, Instant now) {
+  std::vector<Issued> found;
+  std::set<std::tuple<std::string, std::string, std::string>> seen;
+  for (const auto& row :
+       store.rows("SELECT der, kind, issued_at, member, coalesce(identity, ''), names FROM certificates "
+                  "WHERE member LIKE 'signed:%' AND revoked IS NULL AND not_after > ? ORDER BY id DESC",
+                  {seconds_of(now)})) {
+    if (!seen.emplace(row.text(3), row.text(1), row.text(5)).second) continue;
+    Certificate certificate = Certificate::from_der(row.blob(0));
+    const bool is_under = std::ranges::any_of(issuing, [&](const Certificate& each) {
+      return certificate.issuer_der() == each.subject_der() && certificate.authority_key_id() == each.subject_key_id();
+    });
+    if (!is_under) continue;
+    found.push_back({.certificate = std::move(certificate),
+                     .kind = row.text(1),
+                     .issued_at = instant_of(row.integer(2)),
+                     .member = row.text(3),
+                     .identity = row.text(4),
+                     .revoked = std::nullopt});
+  }
+  return found;
 }
 
 std::vector<Certificate> revocable(const storage::Store& store, ByteView sha256) {

@@ -21,6 +21,11 @@ struct HandSigned {
 // The newest first, at most `most`.
 [[nodiscard]] std::vector<HandSigned> signed_by_hand(const storage::Store& store, int most = 10000);
 
+// What still depends on one of these issuing CAs: the newest certificate of each owner, purpose and set of names, where
+// it is under one of them and is neither revoked nor over. Its predecessors do not count: their holder has renewed.
+[[nodiscard]] std::vector<Issued> signed_under(const storage::Store& store, const std::vector<Certificate>& issuing,
+                                               Instant now);
+
 // The certificate with this SHA-256 and all of the same owner that are not revoked yet; empty: none is left.
 // Failure("unknown-certificate") for what was not signed by hand.
 [[nodiscard]] std::vector<Certificate> revocable(const storage::Store& store, ByteView sha256);

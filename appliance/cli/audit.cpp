@@ -142,8 +142,9 @@ int run_verify(Session& session) {
   if (is_broken) {
     terminal.line(Text() << painted(Colour::red, "BROKEN") << ": the audit is not as it was written");
   } else {
-    terminal.line(Text() << painted(Colour::green, "intact") << ": " << count << " records, the newest is "
-                         << text_at(reply, "last"));
+    const bool warns = text_at(reply, "verdict") == "warn";
+    terminal.line(Text() << painted(Colour::green, "intact") << (warns ? ", with warnings" : "") << ": " << count
+                         << " records, the newest is " << text_at(reply, "last"));
   }
   Sheet sheet;
   for (const Json& finding : reply.value("findings", Json::array())) add_finding(sheet, finding);

@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::seconds kPatience{30};
 constexpr std::size_t kShownDigits = 16;
 
+// Blocking is asked of the certificate manager, which has it in the audit.
 Json ask_portal(Session& session, const Json& question) {
   try {
     const control::Message reply = control::ask(session.state() + "/run/portal/control.sock",
@@ -60,10 +61,9 @@ int run_list(Session& session) {
 
 int set_blocked(Session& session, bool blocked) {
   const bool dry_run = session.arguments().has("--dry-run");
-  const Json reply = ask_portal(session, {{"verb", "collector-block"},
-                                          {"id", session.arguments().value("ID")},
-                                          {"blocked", blocked},
-                                          {"dry_run", dry_run}});
+  Ask ask("collector-block");
+  ask.put_text("id", session.arguments().value("ID")).put_flag("blocked", blocked).put_flag("dry_run", dry_run);
+  const Json reply = session.ask(std::move(ask));
   if (session.json()) {
     session.terminal().document(reply);
     return 0;

@@ -9,6 +9,7 @@
 #include "appliance/federation/token_signature.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
+#include "keystore/x509/pem.h"
 
 namespace chancery::federation {
 namespace {
@@ -52,9 +53,10 @@ TokenRecord Admission::State::proven_token(const JoinStatement& statement, ByteV
   return std::move(*token);
 }
 
-std::map<std::string, Certificate> Admission::State::issue_all(const JoinStatement& statement, const TokenRecord& token,
-                                                               Instant now) {
-  std::map<std::string, Certificate> leaves;
+std::map<std::string, Bytes> Admission::State::issue_all(const JoinStatement& statement, const TokenRecord& token,
+                                                         Instant now) {
+  std::map<std::string, Bytes> leaves;
+  std::vector<Bytes> in_order;
   Member member{.name = token.names.front(),
                 .role = token.role,
                 .state = "joined",
@@ -64,19 +66,19 @@ std::map<std::string, Certificate> Admission::State::issue_all(const JoinStateme
   for (const IdentityRequest& wanted : statement.requests) {
     const auto purpose = purpose_of(wanted.identity);
     const bool is_member = purpose == authority::LeafPurpose::member;
-    const Certificate leaf =
-        authority.issue({.purpose = purpose,
-                         .names = token.names,
-                         .member_uri = is_member ? member_uri(facts.federation, token.role, member.name) : "",
-                         .public_key_der = wanted.request.public_key_der(),
-                         .issued_for = "token " + to_hex(token.id) + ", identity " + wanted.identity,
-                         .member = member.name,
-                         .identity = wanted.identity});
-    enter_given(store(), token.id, wanted.identity, leaf);
-    member.certificates.push_back(leaf);
-    leaves.emplace(wanted.identity, leaf);
+    const authority::SignedLeaf leaf =
+        authority.issue_encoded({.purpose = purpose,
+                                 .names = token.names,
+                                 .member_uri = is_member ? member_uri(facts.federation, token.role, member.name) : "",
+                                 .public_key_der = wanted.request.public_key_der(),
+                                 .issued_for = "token " + to_hex(token.id) + ", identity " + wanted.identity,
+                                 .member = member.name,
+                                 .identity = wanted.identity});
+    enter_given(store(), token.id, wanted.identity, leaf.sha256);
+    in_order.push_back(leaf.der);
+    leaves.emplace(wanted.identity, leaf.der);
   }
-  enter_member(store(), member);
+  enter_member(store(), member, in_order);
   return leaves;
 }
 
@@ -84,7 +86,7 @@ Admission::State::Admitted Admission::State::admit(const JoinStatement& statemen
                                                    Instant now) {
   const Sha256 digest = digest_of_keys(statement.requests);
   Admitted admitted;
-  std::map<std::string, Certificate>& leaves = admitted.leaves;
+  std::map<std::string, Bytes>& leaves = admitted.leaves;
   store().write([&] {
     // Read again: another join, or a revocation, may have come between.
     const std::optional<TokenRecord> present = find_token(store(), token.id);
@@ -93,10 +95,11 @@ Admission::State::Admitted Admission::State::admit(const JoinStatement& statemen
     admitted.above = authority.intermediates();
     if (present->used_digest) {
       if (!secret_equal(*present->used_digest, digest)) refuse("the token was used with other keys");
-      leaves = given(store(), token.id);
+      const std::map<std::string, Certificate> before = given(store(), token.id);
       const Certificate issuing = authority.issuing();
       const bool is_current =
-          std::ranges::all_of(leaves, [&](const auto& each) { return each.second.is_signed_by(issuing); });
+          std::ranges::all_of(before, [&](const auto& each) { return each.second.is_signed_by(issuing); });
+      for (const auto& [identity, leaf] : before) leaves.emplace(identity, leaf.der());
       if (is_current) return;
       // A rotation came between the two attempts: the same keys get their certificates from the new issuing CA.
       forget_given(store(), token.id);
@@ -125,7 +128,13 @@ Admission::WireAnswer Admission::State::reply(const JoinStatement& statement, co
   for (std::size_t at = 0; at < customer_key.size(); ++at) {
     text.masked_customer_key[at] = static_cast<std::uint8_t>(customer_key[at] ^ mask[at]);
   }
-  for (const auto& [identity, leaf] : admitted.leaves) text.chains_pem[identity] = pems_of(leaf, admitted.above);
+  std::vector<std::string> above;
+  for (const Certificate& each : admitted.above) above.push_back(each.to_pem());
+  for (const auto& [identity, leaf] : admitted.leaves) {
+    std::vector<std::string>& chain = text.chains_pem[identity];
+    chain.push_back(pem::encode("CERTIFICATE", leaf));
+    chain.insert(chain.end(), above.begin(), above.end());
+  }
   SignedReply signed_reply{write_reply_text(text), {}};
   signed_reply.signature = tls_key.sign(view_of(authority_transcript(statement, session_secret, signed_reply.text)));
   return {200, write_signed_reply(signed_reply)};

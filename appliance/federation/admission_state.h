@@ -16,12 +16,12 @@ struct Admission::State {
   TokenRecord proven_token(const JoinStatement& statement, ByteView signature, ByteView session_secret) const;
   // The leaves, and what stood above them in the same transaction.
   struct Admitted {
-    std::map<std::string, Certificate> leaves;
+    std::map<std::string, Bytes> leaves;  // DER, by identity
     std::vector<Certificate> above;
     std::string root_pem;
   };
   Admitted admit(const JoinStatement& statement, const TokenRecord& token, Instant now);
-  std::map<std::string, Certificate> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);
+  std::map<std::string, Bytes> issue_all(const JoinStatement& statement, const TokenRecord& token, Instant now);
   WireAnswer reply(const JoinStatement& statement, const Admitted& admitted, const tls::Connection& session,
                    ByteView session_secret, Instant now) const;
   WireAnswer accept_renewal(const std::string& body, const tls::Connection& session, const std::string& peer,
@@ -34,7 +34,7 @@ struct Admission::State {
 
   authority::Authority& authority;
   PrivateKey tls_key;
-  SecretBytes customer_key;
+  CustomerKeys customer_keys;
   PrimaryFacts facts;
   Clock clock;
   Attempts attempts;

@@ -68,12 +68,13 @@ void report_proofs(const ProofRequest& request, const Report& report, const Cloc
       refusal.code = "status " + std::to_string(reply.status);
     }
     if (refusal.code == "clock-skew") check_skew(refusal.server_time, clock(), peer);
+    if (refusal.code == "not-the-issuer") refused(reply, clock(), peer);
     throw Failure({.code = "proof-refused",
                    .subject = peer,
                    .cause = "the authority does not take the proof: " + refusal.code,
                    .hint = "its log has the reason: see it on the primary. It is tried again by itself"});
   };
-  (void)http::request_bound(request.authority, context, make, check, request.deadline);
+  ask_issuer(request.authority, context, make, check, request.deadline);
 }
 
 void shake_hands_under(const tls::Target& authority, const Sha256& pin, const Certificate& root,

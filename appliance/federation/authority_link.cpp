@@ -5,6 +5,7 @@
 
 #include "appliance/federation/join_wire.h"
 #include "appliance/federation/reply_proof.h"
+#include "appliance/settings/policy.h"
 #include "keystore/fault.h"
 #include "keystore/x509/der.h"
 #include "keystore/x509/pem.h"
@@ -27,6 +28,20 @@ std::string span_text(std::chrono::seconds span) {
 bool is_plain(const std::string& text) {
   constexpr std::size_t longest = 300;
   return text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+// Both primaries have one TLS certificate, so the name that it must answer to stays.
+std::optional<tls::Target> named_issuer(const http::Reply& reply, const tls::Target& asked) {
+  const auto named = reply.headers.find(issuer_header);
+  if (named == reply.headers.end()) return std::nullopt;
+  try {
+    const ProbeAddress address = parse_address(named->second);
+    if (address.port == 0 || (address.host == asked.host && address.port == asked.port)) return std::nullopt;
+    return tls::Target{
+        .host = address.host, .port = address.port, .name = asked.name.empty() ? asked.host : asked.name};
+  } catch (const Failure&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -119,6 +134,40 @@ void refused(const http::Reply& reply, Instant now, const std::string& peer) {
     throw Failure({.code = known.code, .subject = peer, .cause = known.cause, .hint = known.hint});
   }
   reply_invalid(peer, "it refuses for a reason that nobody knows");
+}
+
+void ask_issuer(const tls::Target& authority, const tls::ClientContext& context,
+                const std::function<http::Request(const tls::Connection&)>& make,
+                const std::function<void(const tls::Connection&, const http::Reply&)>& check,
+                std::chrono::milliseconds deadline) {
+  std::optional<tls::Target> other;
+  std::optional<Failure> refusal;
+  const auto look = [&](const tls::Connection& connection, const http::Reply& reply) {
+    try {
+      check(connection, reply);
+    } catch (const Failure& failure) {
+      if (failure.code() != "not-the-issuer") throw;
+      other = named_issuer(reply, authority);
+      if (!other) throw;
+      refusal = failure;
+    }
+  };
+  (void)http::request_bound(authority, context, make, look, deadline);
+  if (!other) return;
+  // Asked and refused is an answer; not reached is none.
+  bool is_answered = false;
+  try {
+    (void)http::request_bound(
+        *other, context, make,
+        [&](const tls::Connection& connection, const http::Reply& reply) {
+          is_answered = true;
+          check(connection, reply);
+        },
+        deadline);
+  } catch (const Failure&) {
+    if (is_answered) throw;
+    throw Failure(*refusal);
+  }
 }
 
 std::map<std::string, std::string> host_header(const tls::Connection& connection) {

@@ -1,6 +1,7 @@
 // What every exchange of a member or joiner with the authority has in common. Internal to appliance/federation.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -23,6 +24,15 @@ void check_skew(std::int64_t server_time, Instant now, const std::string& peer);
 [[noreturn]] void refused(const http::Reply& reply, Instant now, const std::string& peer);
 // The primary may be reached by an address it does not know (NAT); it answers to the names of its certificate.
 [[nodiscard]] std::map<std::string, std::string> host_header(const tls::Connection& connection);
+// With 503 and "not-the-issuer": "HOST:PORT" of the primary that issues at present.
+inline constexpr const char* issuer_header = "chancery-issuer";
+// http::request_bound, and where another primary issues the same once more with the one that the answer names. Whoever
+// that is has to satisfy `context` as well: an address is taken from nobody but a holder of the authority's key, and
+// leads to nobody else. Where that one cannot be asked the failure is the first one's, "not-the-issuer".
+void ask_issuer(const tls::Target& authority, const tls::ClientContext& context,
+                const std::function<http::Request(const tls::Connection&)>& make,
+                const std::function<void(const tls::Connection&, const http::Reply&)>& check,
+                std::chrono::milliseconds deadline);
 [[nodiscard]] Certificate one_certificate(const std::string& text, const std::string& peer);
 
 }  // namespace chancery::federation

@@ -152,7 +152,7 @@ Joined join(const JoinRequest& request, const SecretBytes& token_text, const Clo
   Attempt attempt(request, token, clock);
   std::optional<Joined> joined;
   try {
-    (void)http::request_bound(
+    ask_issuer(
         request.primary, context, [&](const tls::Connection& connection) { return attempt.make(connection); },
         [&](const tls::Connection& connection, const http::Reply& reply) { joined = attempt.check(connection, reply); },
         request.deadline);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/federation/json_text.h"
 #include "appliance/federation/strict_json.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -17,6 +18,7 @@ constexpr std::size_t most_requests = 16;
 constexpr std::size_t longest_word = 64;
 constexpr std::size_t token_id_size = 16;
 constexpr std::size_t longest_signature = 1024;
+constexpr std::size_t expected_reply = 12 * 1024;
 
 constexpr MessageKind kind{.code = "join-malformed",
                            .subject = "join message",
@@ -41,6 +43,16 @@ json requests_json(const std::vector<IdentityRequest>& all) {
     requests.push_back({{"identity", each.identity}, {"csr", each.request.to_pem()}});
   }
   return requests;
+}
+
+void put_chains(JsonText& out, const std::map<std::string, std::vector<std::string>>& chains) {
+  out.raw("{");
+  const char* before = "";
+  for (const auto& [identity, chain] : chains) {
+    out.raw(before).text(identity).raw(":").texts(chain);
+    before = ",";
+  }
+  out.raw("}");
 }
 
 // What a request and a renewal have in common.
@@ -112,19 +124,10 @@ SignedStatement read_renewal(std::string_view body) {
   return message;
 }
 
-// The reply is JSON already, ASCII but for odd names, and large: as a text in JSON it needs only some backslashes.
 std::string write_signed_reply(const SignedReply& reply) {
-  const auto is_plain = [](char unit) { return unit >= 0x20 && unit < 0x7f; };
-  if (!std::ranges::all_of(reply.text, is_plain)) {
-    return json{{"reply", reply.text}, {"signature", to_base64(reply.signature)}}.dump();
-  }
-  std::string out = R"({"reply":")";
-  out.reserve(reply.text.size() * 5 / 4 + 256);
-  for (const char unit : reply.text) {
-    if (unit == '"' || unit == '\\') out += '\\';
-    out += unit;
-  }
-  return out + R"(","signature":")" + to_base64(reply.signature) + R"("})";
+  JsonText out(reply.text.size() * 5 / 4 + 256);
+  out.raw(R"({"reply":)").text(reply.text).raw(R"(,"signature":)").text(to_base64(reply.signature)).raw("}");
+  return out.take();
 }
 
 SignedReply read_signed_reply(std::string_view body) {
@@ -142,14 +145,14 @@ std::vector<std::string> pems_of(const Certificate& leaf, const std::vector<Cert
 }
 
 std::string write_reply_text(const ReplyText& reply) {
-  return json{{"nonce", to_base64(reply.nonce)},
-              {"federation", reply.federation},
-              {"root", reply.root_pem},
-              {"chains", reply.chains_pem},
-              {"customer_key", to_base64(reply.masked_customer_key)},
-              {"portal", {{"host", reply.portal_host}, {"port", reply.portal_port}, {"name", reply.portal_name}}},
-              {"time", reply.time}}
-      .dump();
+  JsonText out(expected_reply);
+  out.raw(R"({"nonce":)").text(to_base64(reply.nonce)).raw(R"(,"federation":)").text(reply.federation);
+  out.raw(R"(,"root":)").text(reply.root_pem).raw(R"(,"chains":)");
+  put_chains(out, reply.chains_pem);
+  out.raw(R"(,"customer_key":)").text(to_base64(reply.masked_customer_key));
+  out.raw(R"(,"portal":{"host":)").text(reply.portal_host).raw(R"(,"port":)").raw(std::to_string(reply.portal_port));
+  out.raw(R"(,"name":)").text(reply.portal_name).raw(R"(},"time":)").raw(std::to_string(reply.time)).raw("}");
+  return out.take();
 }
 
 ReplyText read_reply_text(std::string_view text) {
@@ -172,11 +175,12 @@ ReplyText read_reply_text(std::string_view text) {
 }
 
 std::string write_renewal_text(const RenewalText& reply) {
-  return json{{"nonce", to_base64(reply.nonce)},
-              {"federation", reply.federation},
-              {"chains", reply.chains_pem},
-              {"time", reply.time}}
-      .dump();
+  JsonText out(expected_reply);
+  out.raw(R"({"nonce":)").text(to_base64(reply.nonce)).raw(R"(,"federation":)").text(reply.federation);
+  out.raw(R"(,"chains":)");
+  put_chains(out, reply.chains_pem);
+  out.raw(R"(,"time":)").raw(std::to_string(reply.time)).raw("}");
+  return out.take();
 }
 
 RenewalText read_renewal_text(std::string_view text) {

@@ -57,7 +57,7 @@ Renewed renew(const RenewalRequest& request, const Clock& clock) {
   };
   Renewed renewed;
   try {
-    (void)http::request_bound(
+    ask_issuer(
         request.authority, context,
         [&](const tls::Connection& connection) {
           return exchange.ask(connection, pinned_key(connection, request.authority_pin, peer));

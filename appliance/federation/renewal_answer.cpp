@@ -61,7 +61,7 @@ struct Given {
 Given give(Admission::State& state, const JoinStatement& statement, const Certificate& present, Member member,
            Instant now) {
   Given given;
-  const std::vector<Issued> earlier = authority::issued_to(state.store(), member.name);
+  const std::vector<Issued> earlier = authority::issued_to(state.store(), member.name, now - retry_span);
   const Certificate issuing = state.authority.issuing();
   for (const IdentityRequest& wanted : statement.requests) {
     const auto purpose = purpose_of(wanted.identity);

@@ -75,9 +75,9 @@ void bind_token(storage::Store& store, const Bytes& id, ByteView digest, Instant
             {Bytes(digest.begin(), digest.end()), seconds_of(when), id});
 }
 
-void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, const Certificate& leaf) {
+void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, ByteView leaf_sha256) {
   store.run("INSERT INTO token_certificates (token, identity, sha256) VALUES (?, ?, ?)",
-            {token, identity, from_hex(leaf.fingerprint())});
+            {token, identity, Bytes(leaf_sha256.begin(), leaf_sha256.end())});
 }
 
 void forget_given(storage::Store& store, const Bytes& token) {
@@ -108,6 +108,12 @@ void forget_member(storage::Store& store, const std::string& name) {
 }
 
 void enter_member(storage::Store& store, const Member& member) {
+  std::vector<Bytes> certificates;
+  for (const Certificate& each : member.certificates) certificates.push_back(each.der());
+  enter_member(store, member, certificates);
+}
+
+void enter_member(storage::Store& store, const Member& member, const std::vector<Bytes>& certificates) {
   const storage::Value last_seen =
       member.last_seen ? storage::Value(seconds_of(*member.last_seen)) : storage::Value(std::monostate{});
   store.write([&] {
@@ -115,9 +121,9 @@ void enter_member(storage::Store& store, const Member& member) {
     store.run("INSERT INTO members (name, role, state, joined, last_seen) VALUES (?, ?, ?, ?, ?)",
               {member.name, member.role, member.state, seconds_of(member.joined), last_seen});
     std::int64_t position = 0;
-    for (const Certificate& certificate : member.certificates) {
+    for (const Bytes& der : certificates) {
       store.run("INSERT INTO member_certificates (member, position, der) VALUES (?, ?, ?)",
-                {member.name, position++, certificate.der()});
+                {member.name, position++, der});
     }
   });
 }

@@ -30,7 +30,7 @@ void revoke(storage::Store& store, const Bytes& id, Instant when);
 void bind_token(storage::Store& store, const Bytes& id, ByteView digest, Instant when);
 
 // What the join with this token was given, by identity.
-void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, const Certificate& leaf);
+void enter_given(storage::Store& store, const Bytes& token, const std::string& identity, ByteView leaf_sha256);
 void forget_given(storage::Store& store, const Bytes& token);
 [[nodiscard]] std::map<std::string, Certificate> given(const storage::Store& store, const Bytes& token);
 
@@ -39,6 +39,8 @@ void forget_member(storage::Store& store, const std::string& name);
 
 // One who joins again takes the place of the earlier entry.
 void enter_member(storage::Store& store, const Member& member);
+// The same, its certificates given as DER.
+void enter_member(storage::Store& store, const Member& member, const std::vector<Bytes>& certificates);
 [[nodiscard]] std::optional<Member> find_member(const storage::Store& store, const std::string& name);
 // Its new certificates take the places of those of the same identities; certificates of which the register does not
 // know the identity stay.

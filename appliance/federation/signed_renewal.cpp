@@ -47,7 +47,7 @@ std::vector<Certificate> renew_signed(const SignedRenewal& request, const Clock&
                 request.roots, each.key, clock());
   };
   std::map<std::string, std::vector<Certificate>> chains;
-  (void)http::request_bound(
+  ask_issuer(
       request.authority, context,
       [&](const tls::Connection& connection) {
         return exchange.ask(connection, key_in(connection.peer_chain().at(0), peer));

@@ -39,7 +39,7 @@ Failure names_missing(const CertificateRequest& request) {
                       asked.empty() ? "give the names with --san NAME" : "if they are right, give:" + asked);
 }
 
-json plan_of(AuthorityDesk& desk, const authority::LeafRequest& order, const std::string& purpose,
+json plan_of(const Bench& bench, AuthorityDesk& desk, const authority::LeafRequest& order, const std::string& purpose,
              const authority::RootAccess& access) {
   const authority::Authority::Forecast forecast = desk.authority.forecast(order, access);
   return {{"outcome", "planned"},
@@ -50,7 +50,7 @@ json plan_of(AuthorityDesk& desk, const authority::LeafRequest& order, const std
             {"not_before", to_rfc3339(forecast.not_before)},
             {"not_after", to_rfc3339(forecast.not_after)},
             {"new_names", forecast.new_names},
-            {"files", authority_files(forecast.new_names)}}}};
+            {"files", authority_files(bench, forecast.new_names)}}}};
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ json authority_sign(Bench& bench, Call& call) {
       .issued_for = "authority sign, " + call.who(),
       .member = authority::owner_of_key(request.public_key_der()),
       .identity = purpose};
-  if (call.flag("dry_run")) return plan_of(desk, order, purpose, access);
+  if (call.flag("dry_run")) return plan_of(bench, desk, order, purpose, access);
   desk.authority.permit_names(names, access);
   const Certificate leaf = desk.authority.issue(order);
   std::vector<Certificate> chain{leaf};

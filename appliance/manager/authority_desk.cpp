@@ -45,8 +45,13 @@ federation::PrimaryFacts primary_facts(Bench& bench) {
 
 }  // namespace
 
-nlohmann::json authority_files(const std::vector<std::string>& new_names) {
-  nlohmann::json files = {{{"path", "authority/authority.db"}, {"change", "change"}}};
+nlohmann::json register_change(const Bench& bench) {
+  const authority::RegisterPlace place = authority::RegisterPlace::of(bench.state.path());
+  return {{"path", place.is_server() ? place.text() : "authority/authority.db"}, {"change", "change"}};
+}
+
+nlohmann::json authority_files(const Bench& bench, const std::vector<std::string>& new_names) {
+  nlohmann::json files = nlohmann::json::array({register_change(bench)});
   if (!new_names.empty()) files.push_back({{"path", "authority/issuing.pem"}, {"change", "change"}});
   return files;
 }

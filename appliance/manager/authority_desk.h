@@ -12,7 +12,9 @@
 namespace chancery::manager {
 
 // What a dry run says of the authority's files: its register, and its issuing certificate where names are new to it.
-[[nodiscard]] nlohmann::json authority_files(const std::vector<std::string>& new_names);
+// A register on a server is named as such.
+[[nodiscard]] nlohmann::json authority_files(const Bench& bench, const std::vector<std::string>& new_names);
+[[nodiscard]] nlohmann::json register_change(const Bench& bench);
 
 class AuthorityDesk {
  public:

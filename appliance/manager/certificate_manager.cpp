@@ -89,6 +89,7 @@ constexpr std::array verbs{
     Entry{"member-order", Access::reports, member_order, "order"},
     Entry{"order-undo", Access::changes, order_undo, "order"},
     Entry{"rollout-begin", Access::changes, rollout_begin, "entries files passphrase waves dry_run"},
+    Entry{"collector-block", Access::changes, collector_block, "id blocked dry_run"},
     Entry{"rollout-step", Access::reports, rollout_step, "id again patience_seconds"},
     Entry{"rollout-stop", Access::changes, rollout_stop, "id dry_run"},
     Entry{"rollout-status", Access::reads, rollout_status, "id"},

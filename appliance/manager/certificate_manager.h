@@ -34,6 +34,7 @@
 // federation-rotate-prepare/-activate/-retire/-status             root_key, root_passphrase, root_pin, dry_run; retire: forget[],
 //                                                                emergency; status: show_blockers    (rotation.cpp)
 // federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
+// collector-block    id (or a beginning of it), blocked, dry_run  asks the portal here; reply also {"id"}
 // member-order       order {attachment}                          handed on by the engine (orders.h); reply attachment 0: the sealed answer
 // order-undo         order (hex id)                              takes back what an order did here
 // rollout-begin      entries{"0":{members[],label,address,identities[],accept[]}}, files{"0-certificate"[],"0-key"[],…}, passphrase, waves, dry_run

@@ -37,6 +37,11 @@ CollectorProofs read(const SQLite::Database& database) {
     entry.held.insert(root);
     if (rows.getColumn(4).getInt64() > 0) entry.proven.insert(root);
   }
+  // Whoever is blocked is let in nowhere, so it cannot prove anything and needs nothing.
+  if (has(database, "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'blocked_collectors'")) {
+    SQLite::Statement blocked(database, "SELECT id FROM blocked_collectors");
+    while (blocked.executeStep()) known.erase({"collector", blocked.getColumn(0).getString()});
+  }
   for (auto& [key, entry] : known) proofs.known.push_back(std::move(entry));
   if (has(database, "SELECT name FROM pragma_table_info('engines') WHERE name = 'anchors_pending'")) {
     SQLite::Statement waiting(database, "SELECT name, anchors_pending FROM engines WHERE anchors_pending <> 0");

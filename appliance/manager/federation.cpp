@@ -121,7 +121,7 @@ json federation_token(Bench& bench, Call& call) {
     desk.authority.expect_permissible(names, access);
     json plan = reply;
     plan["new_names"] = new_names;
-    plan["files"] = authority_files(new_names);
+    plan["files"] = authority_files(bench, new_names);
     reply["outcome"] = "planned";
     reply["plan"] = std::move(plan);
     return reply;
@@ -153,7 +153,8 @@ json federation_tokens_revoke(Bench& bench, Call& call) {
   if (call.flag("dry_run")) {
     return {{"outcome", "planned"},
             {"id", id},
-            {"plan", {{"token", id}, {"state", token.state}, {"names", token.names}, {"files", authority_files({})}}}};
+            {"plan",
+             {{"token", id}, {"state", token.state}, {"names", token.names}, {"files", authority_files(bench, {})}}}};
   }
   desk.admission.revoke_token(id);
   return {{"outcome", "done"}, {"id", id}};

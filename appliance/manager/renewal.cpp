@@ -106,7 +106,7 @@ json planned(Bench& bench, const FederationFacts& facts, const RenewalNeed& need
     plan["authority"] = facts.authority_host + ":" + std::to_string(facts.authority_port) + ", " + seen.protocol +
                         ", its key is the one this appliance knows";
   } else {
-    for (const json& file : authority_files({})) plan["files"].push_back(file);
+    for (const json& file : authority_files(bench, {})) plan["files"].push_back(file);
   }
   return reply;
 }

@@ -122,7 +122,7 @@ json federation_remove(Bench& bench, Call& call) {
   AuthorityDesk desk(bench);
   const std::vector<Certificate> revoked = desk.admission.removable(name);
   if (call.flag("dry_run")) {
-    json files = authority_files({});
+    json files = authority_files(bench, {});
     files.push_back(
         {{"path", RevocationList::path}, {"change", bench.current().has(RevocationList::path) ? "change" : "add"}});
     return {{"outcome", "planned"},

@@ -7,6 +7,7 @@
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/member_address.h"
 #include "appliance/manager/orders.h"
+#include "appliance/manager/witness.h"
 #include "appliance/membership/membership.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/material.h"
@@ -42,22 +43,28 @@ std::string text_in(const json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-federation::OrderRecipient new_signer(Bench& bench, std::vector<Certificate>& issuers) {
+// Whoever has it may order members about for a day: it has a record of its own, besides that of who began the rollout.
+federation::OrderRecipient new_signer(Bench& bench, const std::string& rollout, std::vector<Certificate>& issuers) {
   // A bench of its own: what it locks is free again when this is done, and this appliance may be ordered about, too.
   Bench own(bench.state.path(), bench.clock());
-  const Bench::Writer writer = own.begin_change("chancery-manager, an order certificate");
-  AuthorityDesk desk(own);
   PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
-  const Certificate leaf =
-      desk.authority.issue({.purpose = authority::LeafPurpose::orders,
-                            .names = {bench.appliance.name},
-                            .member_uri = federation::orders_uri(desk.authority.federation(),
-                                                                 to_text(bench.appliance.role), bench.appliance.name),
-                            .public_key_der = key.public_key_der(),
-                            .issued_for = "orders to members",
-                            .validity = signer_life});
-  issuers = desk.authority.intermediates();
-  return {.certificate = leaf, .key = std::move(key)};
+  std::optional<Certificate> leaf;
+  Deed deed{
+      .who = "chancery-manager", .verb = "rollout-order-certificate", .arguments = json{{"rollout", rollout}}.dump()};
+  static_cast<void>(witnessed(own, std::move(deed), [&]() -> json {
+    const Bench::Writer writer = own.begin_change("chancery-manager, an order certificate");
+    AuthorityDesk desk(own);
+    leaf = desk.authority.issue({.purpose = authority::LeafPurpose::orders,
+                                 .names = {bench.appliance.name},
+                                 .member_uri = federation::orders_uri(
+                                     desk.authority.federation(), to_text(bench.appliance.role), bench.appliance.name),
+                                 .public_key_der = key.public_key_der(),
+                                 .issued_for = "orders to members",
+                                 .validity = signer_life});
+    issuers = desk.authority.intermediates();
+    return {{"outcome", "done"}, {"certificate", preflight::to_json(*leaf)}};
+  }));
+  return {.certificate = std::move(*leaf), .key = std::move(key)};
 }
 
 }  // namespace
@@ -146,7 +153,7 @@ const OrderCourier& RolloutCourse::courier() {
     }
   }
   if (!signer) {
-    signer = new_signer(bench_, issuers);
+    signer = new_signer(bench_, rollout_.id, issuers);
     std::vector<Certificate> chain{signer->certificate};
     chain.insert(chain.end(), issuers.begin(), issuers.end());
     files_.signer_key = signer->key.to_pem();

@@ -1,10 +1,12 @@
 #include "appliance/manager/rotation_blockers.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "appliance/authority/register.h"
+#include "appliance/authority/signed_by_hand.h"
 #include "appliance/federation/anchor_proof.h"
 #include "appliance/manager/collector_proofs.h"
 #include "appliance/manager/heartbeats.h"
@@ -22,6 +24,9 @@ constexpr std::chrono::minutes silence{5};
 constexpr const char* manager_hint =
     "does chancery-manager run there, and does it reach this primary's authority? If that member is gone for good: "
     "chancery federation remove NAME, or --forget NAME";
+constexpr const char* signed_hint =
+    "where its key is: chancery authority renew; where nobody uses it any more: chancery authority revoke SHA256, or "
+    "--forget it";
 constexpr const char* collector_hint =
     "it has to be connected to its engine once; if that endpoint is gone for good: chancery collector block ID, or "
     "--forget ID";
@@ -38,7 +43,7 @@ void judge_member(std::vector<Blocker>& found, const federation::Member& member,
                   const std::string& coming, std::optional<Instant> since, bool is_own) {
   bool is_heard = false;
   for (const KeptProof& kept : proofs) {
-    if (kept.member != member.name || kept.root_sha256 != coming) continue;
+    if (kept.root_sha256 != coming) continue;
     const bool is_itself = kept.proof.kind == "member";
     is_heard = is_heard || is_itself;
     if (kept.proof.is_proven) continue;
@@ -93,19 +98,42 @@ void judge_collectors(std::vector<Blocker>& found, const CollectorProofs& proofs
   }
 }
 
+// Certificates of `authority sign`, and of its renewals, under the issuing CAs of a root that goes.
+void judge_signed(std::vector<Blocker>& found, const storage::Store& store, const std::vector<Certificate>& issuing,
+                  Instant now, const std::string& hint) {
+  for (const authority::Issued& each : authority::signed_under(store, issuing, now)) {
+    const std::vector<AlternativeName>& names = each.certificate.names();
+    found.push_back({.who = each.member,
+                     .kind = "signed-certificate",
+                     .name = names.empty() ? "" : names.front().value,
+                     .since = each.issued_at,
+                     .why = "its " + each.kind + " certificate " + each.certificate.fingerprint().substr(0, 16) +
+                            "…, signed by hand, is under that root until " + to_rfc3339(each.certificate.not_after()),
+                     .hint = hint});
+  }
+}
+
 // One line for each: a member that is told of twice for different reasons has one to wait for.
 void unite(std::vector<Blocker>& found) {
   std::vector<Blocker> united;
+  std::map<std::pair<std::string, std::string>, std::size_t> places;
   for (Blocker& each : found) {
-    const auto same = std::ranges::find_if(
-        united, [&](const Blocker& other) { return other.who == each.who && other.kind == each.kind; });
-    if (same == united.end()) {
+    const auto [place, is_new] = places.emplace(std::pair(each.kind, each.who), united.size());
+    if (is_new) {
       united.push_back(std::move(each));
-    } else if (same->why.find(each.why) == std::string::npos) {
-      same->why += "; " + each.why;
+    } else if (Blocker& same = united[place->second]; same.why.find(each.why) == std::string::npos) {
+      same.why += "; " + each.why;
     }
   }
   found = std::move(united);
+}
+
+// The issuing CAs that stand under it.
+std::vector<Certificate> issuing_under(const Anchors& anchors, const std::optional<Certificate>& root) {
+  std::vector<Certificate> under;
+  if (root == anchors.root) under.push_back(anchors.issuing);
+  if (root && root == anchors.former_root && anchors.former_issuing) under.push_back(*anchors.former_issuing);
+  return under;
 }
 
 std::set<std::string> names_of(const std::vector<federation::Member>& members) {
@@ -120,14 +148,19 @@ std::vector<Blocker> blockers(Bench& bench, AuthorityDesk& desk, const Anchors& 
   const std::optional<Certificate> root = anchors.coming_root();
   if (!root) return {};
   const std::string coming = root->fingerprint();
-  const std::vector<KeptProof> proofs = federation::kept_proofs(desk.authority.store());
+  std::map<std::string, std::vector<KeptProof>> proofs;
+  for (KeptProof& each : federation::kept_proofs(desk.authority.store())) {
+    proofs[each.member].push_back(std::move(each));
+  }
   const std::map<std::string, Heartbeat> beats = heartbeats(bench.appliance.state);
   const std::vector<federation::Member> members = desk.admission.members();
   std::vector<Blocker> found;
   for (const federation::Member& member : members) {
-    judge_member(found, member, proofs, coming, last_heard(member, beats), member.name == bench.appliance.name);
+    judge_member(found, member, proofs[member.name], coming, last_heard(member, beats),
+                 member.name == bench.appliance.name);
   }
   judge_collectors(found, collector_proofs(bench.appliance.state), names_of(members), coming);
+  judge_signed(found, desk.authority.store(), issuing_under(anchors, anchors.going_root()), bench.now(), signed_hint);
   unite(found);
   return found;
 }
@@ -169,6 +202,11 @@ std::vector<Blocker> lost_at_once(Bench& bench, AuthorityDesk& desk, const Ancho
                     .why = "it holds the root that is distrusted, and not the new one",
                     .hint = each.hint});
   }
+  std::vector<Certificate> issuing{anchors.issuing};
+  if (anchors.former_issuing) issuing.push_back(*anchors.former_issuing);
+  judge_signed(lost, desk.authority.store(), issuing, now,
+               "where its key is: chancery authority renew, with the new root for --trust");
+  unite(lost);
   return lost;
 }
 

@@ -5,7 +5,8 @@
 // A member is done once it has proven the coming root itself, with its own leaves under it (federation/anchor_proof.h);
 // its trust stores and its engine likewise. A collector is done once the portal's table says that it has proven the
 // coming root, or that it depends on no root of the federation (docs/state.md, "Proven anchors"). Whoever is known and
-// has not been heard of is not done. Nobody is asked anything here. Thread safety: one thread.
+// has not been heard of is not done. What was signed by hand under the root that goes is done once it was renewed, is
+// revoked or is over. Nobody is asked anything here. Thread safety: one thread.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -19,9 +20,10 @@
 namespace chancery::manager {
 
 struct Blocker {
-  std::string who;               // what --forget takes: a member's name, a collector's id, MEMBER:PATH of a trust store
-  std::string kind;              // "member", "collector", "trust-store"
-  std::string name;              // for people: a collector's; "" where `who` says it
+  std::string who;               // what --forget takes: a member's name, a collector's id, MEMBER:PATH of a trust store,
+                                 // the owner of what was signed by hand (authority/signed_by_hand.h)
+  std::string kind;              // "member", "collector", "trust-store", "signed-certificate"
+  std::string name;              // for people: a collector's, a certificate's; "" where `who` says it
   std::optional<Instant> since;  // last heard of
   std::string why;
   std::string hint;

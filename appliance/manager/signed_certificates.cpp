@@ -58,7 +58,7 @@ json authority_revoke(Bench& bench, Call& call) {
   AuthorityDesk desk(bench);
   const std::vector<Certificate> revoked = authority::revocable(desk.authority.store(), sha256);
   if (call.flag("dry_run")) {
-    json files = authority_files({});
+    json files = authority_files(bench, {});
     files.push_back(
         {{"path", RevocationList::path}, {"change", bench.current().has(RevocationList::path) ? "change" : "add"}});
     return {{"outcome", "planned"}, {"plan", {{"revokes", all_json(revoked)}, {"files", std::move(files)}}}};

@@ -142,6 +142,7 @@ json storage_downgrade(Bench& bench, Call& call) {
     throw bad_argument("version", "is none before " + std::to_string(present),
                        "chancery storage status shows the present one");
   }
+  authority::expect_way_back(place, static_cast<int>(version));
   json reply{{"place", place.text()}, {"version", version}, {"former_version", present}};
   if (call.flag("dry_run")) {
     reply["outcome"] = "planned";

@@ -80,6 +80,8 @@ nlohmann::json federation_rotate_retire(Bench&, Call&);
 nlohmann::json federation_rotate_status(Bench&, Call&);
 // collector_trust.cpp
 nlohmann::json collector_move(Bench&, Call&);
+// collector_block.cpp
+nlohmann::json collector_block(Bench&, Call&);
 nlohmann::json collector_repair_make(Bench&, Call&);
 nlohmann::json collector_repair_key(Bench&, Call&);
 nlohmann::json collector_repair_rotate(Bench&, Call&);

@@ -1,207 +1,154 @@
 // What the authority costs, for authority.py. Prints one JSON line; microseconds are of processor time.
 //
-//   authority-bench issue N STEPS           N certificates in process, in STEPS equal parts: CSR read and proven, leaf
-//                                           made, entered in the register, written as PEM
-//   authority-bench federation STATE HOST PORT PID N IDENTITIES
-//                                           N simulated secondaries join the authority that runs as PID over STATE, then
-//                                           each renews; the cost is that of PID. Then three rotations: each step costs
-//                                           this process, as it would the manager; to follow it costs PID, for each member
-#include <time.h>
-
+//   authority-bench issue N                    N certificates in process: CSR read and proven, leaf made, entered in the
+//                                              register, written as PEM
+//   authority-bench register ROWS N FOLDER     the same beside a register that ROWS certificates were entered in before,
+//                                              N each, in turns; the registers lie below FOLDER
+//   authority-bench federation STATE HOST PORT PID N IDENTITIES [joins]
+//                                              N simulated secondaries join the authority that runs as PID over STATE, then
+//                                              each renews; the cost is that of PID
+//   authority-bench rotation ROUNDS HOST (STATE PORT PID N) (STATE PORT PID N)
+//                                              two federations of N members each rotate in turns: the three commands, of
+//                                              this process, as of the manager; and what each member costs PID that learns
+//                                              of it, renews and proves
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "appliance/federation/bulletin.h"
-#include "appliance/federation/renewal.h"
-#include "keystore/bytes/text_encoding.h"
+#include "appliance/authority/register.h"
 #include "keystore/fault.h"
+#include "keystore/openssl/digest.h"
+#include "keystore/x509/pem.h"
 #include "keystore/x509/request.h"
+#include "tests/bench/meter.h"
+#include "tests/bench/rotation_bench.h"
+#include "tests/bench/simulated.h"
 
-namespace chancery {
+namespace chancery::bench {
 namespace {
 
 using authority::Authority;
 using nlohmann::json;
 
-double own_microseconds() {
-  timespec spent{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) * 1e6 + static_cast<double>(spent.tv_nsec) * 1e-3;
-}
-
-// The processor time of another process, to the nanosecond: the scheduler's own account of each of its threads.
-double microseconds_of(const std::string& pid) {
-  double sum = 0;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + pid + "/task")) {
-    std::ifstream file(thread.path() / "schedstat");
-    double spent = 0;
-    if (file >> spent) sum += spent * 1e-3;
-  }
-  return sum;
-}
-
-class Scratch {
+class Issuing {
  public:
-  Scratch() {
-    std::string pattern = "/dev/shm/authority-bench-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
+  explicit Issuing(const std::string& parent)
+      : scratch_(parent),
+        authority_(Authority::create(Folder::open(scratch_.path()), {.mode = 0600},
+                                     {.federation = "0123456789abcdef", .names = {"engine-1.example"}}, system_now)),
+        csr_(CertificateRequest::make(PrivateKey::generate(KeyType::ecdsa_p256), {}).to_pem()) {}
+
+  Authority& authority() { return authority_; }
+
+  authority::SignedLeaf once() {
+    const CertificateRequest request = CertificateRequest::from_pem(view_of(csr_));
+    if (!request.is_self_signature_valid()) throw std::runtime_error("CSR");
+    authority::SignedLeaf leaf = authority_.issue_encoded({.purpose = authority::LeafPurpose::server,
+                                                           .names = {"engine-1.example"},
+                                                           .public_key_der = request.public_key_der(),
+                                                           .issued_for = "bench"});
+    if (pem::encode("CERTIFICATE", leaf.der).empty()) throw std::runtime_error("PEM");
+    return leaf;
   }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+
+  // Microseconds each.
+  double many(int count) {
+    const double begun = own_microseconds();
+    for (int number = 0; number < count; ++number) (void)once();
+    return (own_microseconds() - begun) / count;
   }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  Scratch scratch_;
+  Authority authority_;
+  std::string csr_;
 };
 
-json issue(int count, int steps) {
-  const Scratch scratch;
-  Authority authority =
-      Authority::create(Folder::open(scratch.path()), {.mode = 0600},
-                        {.federation = "0123456789abcdef", .names = {"engine-1.example"}}, system_now);
-  const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
-  const std::string csr = CertificateRequest::make(key, {}).to_pem();
-  json parts = json::array();
-  std::size_t written = 0;
-  for (int step = 0; step < steps; ++step) {
-    const double begun = own_microseconds();
-    for (int number = 0; number < count / steps; ++number) {
-      const CertificateRequest request = CertificateRequest::from_pem(view_of(csr));
-      if (!request.is_self_signature_valid()) throw std::runtime_error("CSR");
-      written += authority
-                     .issue({.purpose = authority::LeafPurpose::server,
-                             .names = {"engine-1.example"},
-                             .public_key_der = request.public_key_der(),
-                             .issued_for = "bench"})
-                     .to_pem()
-                     .size();
-    }
-    parts.push_back((own_microseconds() - begun) / (count / steps));
+// As many rows as `count` certificates would have made, with serials, digests and keys as random as theirs; signing them
+// all would take hours.
+void fill(Issuing& issuing, std::int64_t count) {
+  constexpr std::int64_t batch = 20'000;
+  const authority::SignedLeaf pattern = issuing.once();
+  const Certificate decoded = Certificate::from_der(pattern.der);
+  storage::Store& store = issuing.authority().store();
+  Bytes der = pattern.der;
+  for (std::int64_t done = 0; done < count;) {
+    store.write([&] {
+      for (std::int64_t end = std::min(done + batch, count); done < end; ++done) {
+        const SecretBytes random = random_secret(64);
+        std::copy(random.begin(), random.end(), der.end() - 64);
+        authority::EncodedCertificate row{.der = der,
+                                          .sha256 = sha256(der),
+                                          .serial = Bytes(random.begin(), random.begin() + 16),
+                                          .names = decoded.names(),
+                                          .not_after = decoded.not_after(),
+                                          .key_sha256 = sha256(view_of(random))};
+        row.serial.front() = static_cast<std::uint8_t>((row.serial.front() & 0x3f) | 0x40);
+        authority::enter(store, row, {.kind = "server", .issued_for = "bench", .issued_at = system_now()});
+      }
+    });
   }
-  return {{"each", parts}, {"bytes", written}};
 }
 
-struct Simulated {
-  federation::JoinRequest request;
-  std::optional<federation::Joined> joined;
-};
-
-// What it costs to take each step, and what it costs the authority that one member learns of it.
-json rotations(Authority& authority, const tls::Target& target, const Sha256& pin, const std::string& pid,
-               std::size_t members) {
-  authority::Rotation rotation(authority);
-  json steps = json::object();
-  json following = json::array();
-  const auto take = [&](const char* name, const std::function<void()>& step, bool is_followed) {
-    const double begun = own_microseconds();
-    step();
-    steps[name].push_back(own_microseconds() - begun);
-    if (!is_followed) return;
-    for (std::size_t member = 0; member < members; ++member) {
-      const double before = microseconds_of(pid);
-      (void)federation::fetch_news(target, pin, authority.federation());
-      following.push_back(microseconds_of(pid) - before);
-    }
-  };
-  constexpr int rounds = 3;
-  for (int round = 0; round < rounds; ++round) {
-    const bool is_last = round + 1 == rounds;
-    take(
-        "prepare", [&] { rotation.prepare({}); }, is_last);
-    take(
-        "activate", [&] { rotation.activate({}); }, is_last);
-    take(
-        "retire", [&] { rotation.retire(); }, is_last);
+json beside_a_full_register(std::int64_t rows, int count, const std::string& parent) {
+  constexpr int turns = 20;
+  Issuing empty(parent);
+  Issuing full(parent);
+  fill(full, rows);
+  // Each has its own part of the database in memory before it counts.
+  (void)empty.many(count / turns + 1);
+  (void)full.many(count / turns + 1);
+  std::vector<double> of_empty;
+  std::vector<double> of_full;
+  for (int turn = 0; turn < turns; ++turn) {
+    of_empty.push_back(empty.many(count / turns));
+    of_full.push_back(full.many(count / turns));
   }
-  return {{"steps", steps}, {"following", following}};
+  return {{"empty", median(of_empty)}, {"full", median(of_full)}, {"rows", rows}};
 }
 
-json federation_of(const std::string& state, const tls::Target& target, const std::string& pid, int count,
-                   std::size_t identities) {
-  const Folder folder = Folder::open(state + "/authority");
-  Authority authority = Authority::open(folder, system_now);
-  federation::PrimaryFacts facts;
-  facts.federation = authority.federation();
-  const PrivateKey tls_key = PrivateKey::from_pem(
-      view_of(Folder::open(state + "/current").read_secret("identities/authority-tls/key.pem", 65536)));
-  federation::Admission admission(authority, tls_key, folder.read_secret("customer.key", 4096), facts, system_now);
-  std::vector<std::string> all = identities_of(Role::secondary);
-  std::vector<std::string> wanted{"member"};
-  for (const std::string& each : all) {
-    if (each != "member" && wanted.size() < identities) wanted.push_back(each);
-  }
-  std::vector<Simulated> members;
-  std::vector<SecretBytes> tokens;
-  std::vector<std::string> names;
-  for (int number = 0; number < count; ++number) names.push_back("m" + std::to_string(number) + ".bench.example");
-  authority.permit_names(names);
-  for (const std::string& name : names) {
-    federation::JoinRequest request;
-    request.primary = target;
-    request.names = {name};
-    for (const std::string& identity : wanted) {
-      request.identities.push_back({identity, PrivateKey::generate(KeyType::ecdsa_p256)});
-    }
-    members.push_back({std::move(request), std::nullopt});
-    tokens.push_back(admission.make_token({.role = Role::secondary, .names = {name}}));
-  }
+json federation_of(const std::vector<std::string>& words) {
+  Federation federation(words[1], {.host = words[2], .port = std::stoi(words[3]), .name = {}}, words[4]);
+  federation.invite(std::stoi(words[5]), static_cast<std::size_t>(std::stoi(words[6])));
   json joins = json::array();
   json renewals = json::array();
-  for (std::size_t number = 0; number < members.size(); ++number) {
-    const double before = microseconds_of(pid);
-    members[number].joined = federation::join(members[number].request, tokens[number], system_now);
-    joins.push_back(microseconds_of(pid) - before);
+  for (Simulated& member : federation.members) joins.push_back(federation.join(member));
+  if (words.size() == 7) {
+    for (Simulated& member : federation.members) renewals.push_back(federation.renew(member));
   }
-  for (Simulated& member : members) {
-    federation::RenewalRequest request{.authority = target,
-                                       .authority_pin = tls_key.key_digest(),
-                                       .federation = authority.federation(),
-                                       .member = member.joined->chains.at("member").front(),
-                                       .member_key = member.request.identities.front().key,
-                                       .roots = {authority.root()},
-                                       .identities = {}};
-    for (const std::string& identity : wanted) {
-      request.identities.push_back({identity, PrivateKey::generate(KeyType::ecdsa_p256)});
-    }
-    const double before = microseconds_of(pid);
-    (void)federation::renew(request, system_now);
-    renewals.push_back(microseconds_of(pid) - before);
-  }
-  return {{"joins", joins},
-          {"renewals", renewals},
-          {"rotation", rotations(authority, target, tls_key.key_digest(), pid, members.size())}};
+  return {{"joins", joins}, {"renewals", renewals}};
 }
 
 int run(const std::vector<std::string>& words) {
-  if (words.size() == 3 && words[0] == "issue") {
-    std::cout << issue(std::stoi(words[1]), std::stoi(words[2])) << "\n";
-    return 0;
+  const auto is = [&](const char* mode, std::size_t least, std::size_t most) {
+    return words.size() >= least && words.size() <= most && words[0] == mode;
+  };
+  json result;
+  if (is("issue", 2, 2)) {
+    result = {{"each", Issuing("/dev/shm").many(std::stoi(words[1]))}};
+  } else if (is("register", 4, 4)) {
+    result = beside_a_full_register(std::stoll(words[1]), std::stoi(words[2]), words[3]);
+  } else if (is("federation", 7, 8)) {
+    result = federation_of(words);
+  } else if (is("rotation", 11, 11)) {
+    result = rotations_in_turns(words);
+  } else {
+    std::cerr
+        << "usage: authority-bench issue N | register ROWS N FOLDER | federation STATE HOST PORT PID N IDENTITIES "
+           "[joins] | rotation ROUNDS HOST STATE PORT PID N STATE PORT PID N\n";
+    return 2;
   }
-  if (words.size() == 7 && words[0] == "federation") {
-    std::cout << federation_of(words[1], {.host = words[2], .port = std::stoi(words[3])}, words[4], std::stoi(words[5]),
-                               static_cast<std::size_t>(std::stoi(words[6])))
-              << "\n";
-    return 0;
-  }
-  std::cerr << "usage: authority-bench issue N STEPS | federation STATE HOST PORT PID N IDENTITIES\n";
-  return 2;
+  std::cout << result << "\n";
+  return 0;
 }
 
 }  // namespace
-}  // namespace chancery
+}  // namespace chancery::bench
 
 int main(int count, char** words) {
   try {
-    return chancery::run({words + 1, words + count});
+    return chancery::bench::run({words + 1, words + count});
   } catch (const chancery::Failure& failure) {
     std::cerr << failure.what() << "; " << failure.hint() << "\n";
   } catch (const std::exception& failure) {

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "appliance/authority/certificate_writer.h"
+#include "appliance/authority/register.h"
+#include "keystore/bytes/text_encoding.h"
 #include "tests/federation/fixture.h"
 #include "tests/federation/token.h"
 
@@ -147,6 +149,35 @@ TEST_F(AuthorityTest, StructureIsWhatTheHeaderPromises) {
   EXPECT_NE(text.find("X509v3 Key Usage: critical"), std::string::npos) << text;
   EXPECT_NE(text.find("X509v3 Basic Constraints: critical"), std::string::npos) << text;
   EXPECT_NE(text.find("IP:192.0.2.7/255.255.255.255"), std::string::npos) << text;
+}
+
+TEST_F(AuthorityTest, TheRegisterSaysOfALeafWhatStandsInIt) {
+  Authority authority = found(names);
+  for (const LeafPurpose purpose : {LeafPurpose::server, LeafPurpose::member}) {
+    const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);
+    const SignedLeaf signed_leaf = authority.issue_encoded(
+        {.purpose = purpose,
+         .names = names,
+         .member_uri =
+             purpose == LeafPurpose::member ? "chancery://" + authority.federation() + "/member/engine/e" : "",
+         .public_key_der = key.public_key_der(),
+         .issued_for = "a test",
+         .member = "e",
+         .identity = "engine"});
+    const Certificate leaf = Certificate::from_der(signed_leaf.der);
+    EXPECT_EQ(to_hex(signed_leaf.sha256), leaf.fingerprint());
+    const auto rows = authority.store().rows(
+        "SELECT serial, sha256, names, not_after, key_sha256, der FROM certificates ORDER BY id DESC LIMIT 1");
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(to_hex(rows[0].blob(0)), leaf.serial());
+    EXPECT_EQ(to_hex(rows[0].blob(1)), leaf.fingerprint());
+    std::string lines;
+    for (const AlternativeName& name : leaf.names()) lines += to_text(name) + "\n";
+    EXPECT_EQ(rows[0].text(2), lines);
+    EXPECT_EQ(instant_of(rows[0].integer(3)), leaf.not_after());
+    EXPECT_EQ(rows[0].blob(4), Bytes(leaf.key_digest().begin(), leaf.key_digest().end()));
+    EXPECT_EQ(rows[0].blob(5), leaf.der());
+  }
 }
 
 TEST_F(AuthorityTest, NamesOutsideTheConstraintsAreRefusedAndNothingIsRegistered) {

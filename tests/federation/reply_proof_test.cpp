@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "appliance/federation/join_wire.h"
+#include "appliance/federation/json_text.h"
 #include "appliance/federation/member_uri.h"
 #include "tests/federation/fixture.h"
 
@@ -92,6 +95,27 @@ TEST(JoinWire, RepliesAreReadAsTheyAreWrittenAndNotOtherwise) {
     EXPECT_EQ(code_of([&] { (void)read_reply_text(bad); }), "join-malformed");
     EXPECT_EQ(code_of([&] { (void)read_signed_reply(bad); }), "join-malformed");
     EXPECT_EQ(code_of([&] { (void)read_refusal(bad); }), "join-malformed");
+  }
+}
+
+// As the general writer would, whatever stands in a text.
+TEST(JsonText, IsWrittenAsAnybodyElseWouldWriteIt) {
+  std::vector<std::string> all{
+      "",       "-----BEGIN CERTIFICATE-----\nMIIB\n", "a \"quoted\" \\ back", "gr\u00fc\u00df",
+      "\u00fc", "ascii and \u20ac\nthen more"};
+  for (char unit = 0; unit >= 0 && unit < 0x7f; ++unit) all.push_back(std::string("x") + unit + "y");
+  all.emplace_back("\x7f");
+  for (const std::string& text : all) {
+    JsonText out(8);
+    EXPECT_EQ(out.text(text).take(), nlohmann::json(text).dump());
+  }
+  JsonText list(8);
+  EXPECT_EQ(list.texts(all).take(), nlohmann::json(all).dump());
+  JsonText empty(8);
+  EXPECT_EQ(empty.texts({}).take(), "[]");
+  for (const char* bad : {"\xff", "a\xc3", "\xed\xa0\x80"}) {
+    JsonText out(8);
+    EXPECT_EQ(code_of([&] { (void)out.text(bad); }), "not-text");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/news_timer.h"
@@ -32,6 +33,12 @@ class PortalTable {
                   SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
     database_.exec("CREATE TABLE engines (name TEXT PRIMARY KEY, anchors_pending INTEGER NOT NULL) STRICT");
     database_.exec(proven_anchors);
+  }
+  void block(const std::string& who) {
+    database_.exec("CREATE TABLE IF NOT EXISTS blocked_collectors (id TEXT PRIMARY KEY) STRICT");
+    SQLite::Statement row(database_, "INSERT INTO blocked_collectors VALUES (?)");
+    row.bind(1, who);
+    row.exec();
   }
   void tell(const std::string& who, const std::string& root, bool is_proven,
             const std::string& member = appliance_name) {
@@ -115,6 +122,79 @@ TEST(Blockers, CollectorsAreThoseThatHaveNotProvenTheComingRoot) {
   EXPECT_EQ(done["outcome"], "done") << done.dump(2);
   ASSERT_EQ(done["lost"].size(), 1U);
   EXPECT_EQ(primary.ask("federation-rotate-status")["lost"][0]["who"], appliance_name);
+}
+
+TEST(Blockers, WhoeverIsBlockedProvesNothingAndIsNotWaitedFor) {
+  const Desk primary(Role::primary);
+  ASSERT_EQ(primary.ask("federation-rotate-prepare")["outcome"], "done");
+  ASSERT_EQ(primary.ask("federation-rotate-activate")["outcome"], "done");
+  PortalTable table(primary);
+  table.tell("stolen", "", false);
+  ASSERT_TRUE(blockers(primary).contains("stolen"));
+  table.block("another");
+  EXPECT_TRUE(blockers(primary).contains("stolen"));
+  table.block("stolen");
+  EXPECT_FALSE(blockers(primary).contains("stolen"));
+  EXPECT_EQ(retire(primary)["outcome"], "done");
+}
+
+// A certificate by `authority sign` for this CSR; its owner in the register, and its SHA-256.
+std::pair<std::string, std::string> signed_by_hand(const Desk& primary, const std::string& csr, const char* purpose) {
+  const json signed_one =
+      primary.ask("authority-sign", {{"purpose", purpose}, {"sans", {"robot.example.test"}}}, {{"file", csr}});
+  const std::string sha256 = signed_one["certificate"]["sha256"].get<std::string>();
+  const json listed = primary.ask("authority-list");
+  for (const json& each : listed["certificates"]) {
+    if (each["certificate"]["sha256"] == sha256) return {each["owner"].get<std::string>(), sha256};
+  }
+  return {"", sha256};
+}
+
+TEST(Blockers, WhatWasSignedByHandUnderTheGoingRootIsWaitedFor) {
+  const Desk primary(Role::primary);
+  const Place place;
+  const auto request = [&](const std::string& name) {
+    const std::string csr = place / (name + ".csr");
+    EXPECT_EQ(shell("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout " +
+                    (place / (name + ".key")) + " -out " + csr)
+                  .exit,
+              0);
+    return csr;
+  };
+  const std::string robot = request("robot");
+  const auto [owner, first] = signed_by_hand(primary, robot, "client");
+  const auto [other, second] = signed_by_hand(primary, request("other"), "server");
+  const auto [third, gone] = signed_by_hand(primary, request("third"), "client");
+  ASSERT_EQ(primary.ask("authority-revoke", {{"sha256", gone}})["outcome"], "done");
+  EXPECT_TRUE(blockers(primary).empty());  // nothing is going
+  ASSERT_EQ(primary.ask("federation-rotate-prepare")["outcome"], "done");
+  ASSERT_EQ(primary.ask("federation-rotate-activate")["outcome"], "done");
+  std::map<std::string, json> found = blockers(primary);
+  ASSERT_TRUE(found.contains(owner) && found.contains(other)) << json(found).dump(2);
+  EXPECT_FALSE(found.contains(third)) << "revoked";
+  EXPECT_EQ(found[owner]["kind"], "signed-certificate");
+  EXPECT_EQ(found[owner]["name"], "robot.example.test");
+  EXPECT_NE(found[owner]["why"].get<std::string>().find(first.substr(0, 16)), std::string::npos);
+  const std::string before = primary.in_force();
+  EXPECT_EQ(retire(primary)["outcome"], "refused");
+  EXPECT_EQ(primary.in_force(), before);
+  EXPECT_EQ(primary.ask("federation-rotate-status")["phase"], "activated");
+  // Signed anew for the same key, for the same purpose and names, it does not need the former one any more.
+  (void)signed_by_hand(primary, robot, "server");
+  EXPECT_TRUE(blockers(primary).contains(owner));
+  (void)signed_by_hand(primary, robot, "client");
+  EXPECT_FALSE(blockers(primary).contains(owner));
+  // In an emergency both of its certificates end at once, whichever root they are under.
+  const json planned = primary.ask("federation-rotate-retire", {{"emergency", true}, {"dry_run", true}});
+  std::set<std::string> lost;
+  for (const json& each : planned["plan"]["lost"]) lost.insert(each["who"].get<std::string>());
+  EXPECT_TRUE(lost.contains(owner) && lost.contains(other) && !lost.contains(third)) << planned.dump(2);
+  const json done = retire(primary, {other});
+  ASSERT_EQ(done["outcome"], "done") << done.dump(2);
+  std::set<std::string> kinds;
+  const json after = primary.ask("federation-rotate-status");
+  for (const json& each : after["lost"]) kinds.insert(each["kind"].get<std::string>());
+  EXPECT_EQ(kinds, (std::set<std::string>{"member", "signed-certificate"}));
 }
 
 TEST(Blockers, AStoreThatHoldsTheGoingRootMustHoldTheComingOne) {

@@ -10,6 +10,7 @@
 
 #include "appliance/authority/issuance.h"
 #include "appliance/authority/register_move.h"
+#include "appliance/authority/rotation.h"
 #include "appliance/federation/roster.h"
 #include "keystore/bytes/text_encoding.h"
 #include "tests/storage/fixture.h"
@@ -73,7 +74,7 @@ class RegisterTest : public ::testing::Test {
                                       .expires = *time_.now + std::chrono::minutes(10)});
       const Certificate leaf = issue(authority);
       federation::bind_token(store, {1, 2}, view_of("digest"), *time_.now);
-      federation::enter_given(store, {1, 2}, "engine", leaf);
+      federation::enter_given(store, {1, 2}, "engine", from_hex(leaf.fingerprint()));
       federation::enter_member(store, {.name = "engine",
                                        .role = "secondary",
                                        .state = "joined",
@@ -355,6 +356,34 @@ TEST_P(VersionTest, StepsForthAndBackKeepEveryRow) {
   EXPECT_EQ(code_of([&] { take_back(place(), lowest - 1); }), "no-way-back");
   EXPECT_EQ(by(newest)->version(), version);
   EXPECT_EQ(digests(*by(newest)), before);
+}
+
+// What an older program would forget, members remember.
+TEST_P(VersionTest, NoStepBackLosesARotation) {
+  {
+    Authority authority = open(file());
+    use(authority);
+  }
+  if (GetParam()) (void)move(file(), server());
+  const int before_rotations = authority::rotations_version - 1;
+  const storage::Schema& newest = register_schema();
+  const auto refused_as = [&](const char* code) {
+    const auto before = digests(*by(newest));
+    EXPECT_EQ(code_of([&] { expect_way_back(place(), before_rotations); }), code);
+    EXPECT_EQ(code_of([&] { take_back(place(), before_rotations); }), code);
+    EXPECT_EQ(by(newest)->version(), static_cast<int>(newest.migrations.size()));
+    EXPECT_EQ(digests(*by(newest)), before);
+  };
+  Authority authority = open(place());
+  Rotation rotation(authority);
+  expect_way_back(place(), before_rotations);
+  rotation.prepare({});
+  refused_as("rotation-under-way");
+  rotation.activate({});
+  refused_as("rotation-under-way");
+  rotation.retire();
+  refused_as("no-way-back");
+  take_back(place(), authority::rotations_version);  // that far everybody knows of it
 }
 
 TEST_F(RegisterTest, NobodyTakesARegisterBackWhileAPrimaryIssuesOnIt) {

@@ -77,6 +77,10 @@ class Collectors(SystemTest):
         await_condition(lambda: stolen.log().count("blocked this collector") > refusals, "it is still refused")
         primary.start("portal")
         self.assertEqual("done", primary.json("collector", "unblock", id)["outcome"])
+        # Each has one record, with the whole id; what changed nothing and a dry run have none.
+        records = [r for r in primary.json("audit", "show", "--verb", "collector-block")["records"] if r["outcome"] == "done"]
+        self.assertEqual([{"id": id, "blocked": True}, {"id": id, "blocked": False}], [r["arguments"] for r in records])
+        self.assertRegex(records[0]["who"], r"^\S+ \(uid \d+\)")
         await_condition(lambda: self.again(stolen).status().get("connected"), "it is let in again")
 
 

@@ -120,6 +120,9 @@ class Rollout(SystemTest):
         events = [json.loads(line) for line in done.err.splitlines()]
         self.assertEqual([1, 2, 3], [e["wave"] for e in events if e["event"] == "replaced"])
         self.assertEqual("done", events[-1]["event"])
+        # The certificate that may order members about for a day has a record of its own.
+        [made] = self.primary.json("audit", "show", "--verb", "rollout-order-certificate")["records"]
+        self.assertEqual(("done", done.json()["id"], ["issued"]), (made["outcome"], made["arguments"]["rollout"], [l["identity"] for l in made["leaves"]]))
         # Nothing of what was sent is left on the primary, and each member can go back by itself.
         status = self.rollout("--status").json()["rollouts"]
         self.assertEqual(["done"], [r["state"] for r in status])

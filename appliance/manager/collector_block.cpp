@@ -1,0 +1,46 @@
+// A collector is refused everywhere, or let in again. The portal knows them all and keeps who is blocked; it is asked from
+// here so that the audit tells who wanted it.
+#include <nlohmann/json.hpp>
+
+#include "appliance/control/message.h"
+#include "appliance/manager/verbs.h"
+
+namespace chancery::manager {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds patience{30};
+
+json ask_portal(const Bench& bench, const std::string& id, bool is_blocked, bool is_dry) {
+  const json question{{"verb", "collector-block"}, {"id", id}, {"blocked", is_blocked}, {"dry_run", is_dry}};
+  try {
+    const control::Message reply = control::ask(bench.state.path() + "/run/portal/control.sock",
+                                                {.json = question.dump(), .attachments = {}}, patience);
+    json document = json::parse(reply.json);
+    document.erase("ok");
+    return document;
+  } catch (const Failure& failure) {
+    if (failure.code() != "not-running") throw;
+    throw Failure({.code = failure.code(),
+                   .subject = "chancery-portal",
+                   .cause = "no portal answers here",
+                   .hint = "the portal of the primary (or of a single appliance) knows all collectors: ask there, and "
+                           "start it where it is stopped"});
+  }
+}
+
+}  // namespace
+
+json collector_block(Bench& bench, Call& call) {
+  const bool is_blocked = call.flag("blocked");
+  // The beginning of an id becomes the whole one: the record names whom it was about for good.
+  const json planned = ask_portal(bench, call.text("id"), is_blocked, true);
+  if (call.flag("dry_run") || planned.at("outcome") == "unchanged") return planned;
+  const std::string id = planned.at("id").get<std::string>();
+  if (bench.deed) bench.deed->arguments = json{{"id", id}, {"blocked", is_blocked}}.dump();
+  const Bench::Writer writer = bench.begin_change(call.who() + ", collector block");
+  return ask_portal(bench, id, is_blocked, false);
+}
+
+}  // namespace chancery::manager
