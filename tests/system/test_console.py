@@ -49,22 +49,47 @@ class Table(unittest.TestCase):
                 self.assertEqual(set(words.split()) - self.ABSENT.get(verb, set()), table[verb], verb)
 
 
-class ConsoleApi(SystemTest):
-    """One appliance for all tests of a class would hide what a test leaves behind; it is quick to make."""
+class OneAppliance(SystemTest):
+    """One appliance for the tests of a class, and somebody new signed in for each of them."""
 
-    def console(self, role="single", programs=("manager", "console")):
-        appliance = self.appliance(role, name=f"{role}.test").start(*programs)
-        asker = Console(appliance.console)
-        reply = asker.sign_in(appliance.password())
+    programs = ("manager", "console")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = SystemTest()
+        cls.holder.setUp()
+        cls.addClassCleanup(cls.holder.doCleanups)
+        cls.shared = cls.holder.appliance("single", name="single.test").start(*cls.programs)
+
+    def console(self):
+        asker = Console(self.shared.console)
+        reply = asker.sign_in(self.shared.password())
         self.assertEqual(200, reply.status, reply)
-        return appliance, asker
+        return self.shared, asker
 
     def replacement(self, appliance, pki=None):
         pki = pki or self.pki()
         leaf = pki.leaf([appliance.name, "localhost"])
         return pki, leaf, [("certificate", pki.path(leaf + ".crt")), ("key", pki.path(leaf + ".key")), ("intermediate", pki.intermediates), ("also_trust", pki.root)]
 
-    # Signing in
+    def named_file(self, name):
+        path = os.path.join(self.folder, "odd.pem")
+        with open(path, "w") as file:
+            file.write("no certificate " + name)
+        return path
+
+
+class Attacks(OneAppliance):
+    """What changes nothing, and tearing down asserts that."""
+
+    def setUp(self):
+        super().setUp()
+        self.before = self.shared.in_force()
+
+    def tearDown(self):
+        self.assertEqual(self.before, self.shared.in_force())
+        for program, process in self.shared.processes.items():
+            self.assertIsNone(process.poll(), f"{program} has ended:\n" + self.shared.log(program))
 
     def test_signing_in_and_out(self):
         appliance, asker = self.console()
@@ -90,45 +115,12 @@ class ConsoleApi(SystemTest):
         # Signing out ends the one, signing out everywhere all of them.
         other = Console(appliance.console)
         other.sign_in(appliance.password())
-        self.assertEqual(3, len(other.get("/sessions").json()["sessions"]))
+        self.assertLessEqual(3, len(other.get("/sessions").json()["sessions"]))
         self.assertEqual(200, planted.send("DELETE", "/session").status)
         self.assertEqual(401, planted.get("/session").status)
         self.assertEqual(200, other.get("/session").status)
         self.assertEqual(200, asker.send("DELETE", "/sessions").status)
         self.assertEqual([401, 401], [asker.get("/session").status, other.get("/session").status])
-
-    def test_guessing_ends_after_ten(self):
-        appliance, asker = self.console()
-        guesser = Console(appliance.console)
-        answers = [guesser.sign_in(f"wrong-{at}", user="administrator" if at % 2 else "somebody") for at in range(10)]
-        self.assertEqual({401}, {answer.status for answer in answers})
-        self.assertEqual(1, len({answer.body for answer in answers}), "one answer for a wrong name and a wrong password")
-        self.assertTrue(all("WWW-Authenticate" not in answer.headers for answer in answers), "no browser asks and keeps a password")
-        self.assertEqual(429, guesser.sign_in(appliance.password()).status)
-        self.assertEqual(200, asker.get("/session").status, "who is signed in goes on")
-
-    def test_second_factor(self):
-        appliance, asker = self.console()
-        offer = asker.send("POST", "/second-factor").json()
-        self.assertIn(offer["secret"], offer["uri"])
-        self.assertEqual(400, asker.send_form("PUT", "/second-factor", [("code", "000000")]).status)
-        self.assertEqual(200, Console(appliance.console).sign_in(appliance.password()).status, "an offer alone asks nobody for a code")
-        used = totp(offer["secret"])
-        self.assertEqual(200, asker.send_form("PUT", "/second-factor", [("code", used)]).status)
-        newcomer = Console(appliance.console)
-        self.assertEqual("code-required", newcomer.sign_in(appliance.password()).json()["code"])
-        self.assertEqual(401, newcomer.sign_in(appliance.password(), code=used).status, "a code is good once")
-        self.assertEqual(401, newcomer.sign_in("wrong", code=totp(offer["secret"], time.time() + 30)).status)
-        # The next step's code is good already: clocks differ.
-        self.assertEqual(200, newcomer.sign_in(appliance.password(), code=totp(offer["secret"], time.time() + 30)).status)
-        basic = base64.b64encode(f"administrator:{appliance.password()}".encode()).decode()
-        self.assertEqual(401, Console(appliance.console).get("/status", headers={"Authorization": "Basic " + basic}).status, "a password alone is not enough")
-        kept = os.path.join(appliance.state, "run", "console", "access.json")
-        self.assertEqual("600", oct(os.stat(kept).st_mode)[-3:])
-        appliance.stop("console").start("console")
-        self.assertEqual("code-required", newcomer.sign_in(appliance.password()).json()["code"], "it outlives a restart")
-
-    # Attacks
 
     def test_every_route_needs_somebody(self):
         appliance, asker = self.console()
@@ -146,8 +138,6 @@ class ConsoleApi(SystemTest):
                 self.assertEqual("application/problem+json", reply.headers["Content-Type"])
         self.assertGreater(count, 70)
         # No answer to anybody holds a private key.
-        pki, leaf, files = self.replacement(appliance)
-        self.assertEqual(200, asker.send_form("POST", "/certificates/replace", [], files).status)
         for path in described["paths"]:
             if "get" in described["paths"][path] and path != "/events":
                 for name in ("portal", "default", "1"):
@@ -160,8 +150,7 @@ class ConsoleApi(SystemTest):
         other = Console(appliance.console)
         other.sign_in(appliance.password())
         pki, leaf, files = self.replacement(appliance)
-        content_type, body = form([], files)
-        before = appliance.in_force()
+        content_type, body = form([("dry_run", "true")], files)
         path = "/certificates/replace"
         attempts = {
             "no token": asker.ask("POST", path, body, content_type, {"X-CSRF-Token": None}),
@@ -176,10 +165,9 @@ class ConsoleApi(SystemTest):
         self.assertEqual({name: 403 for name in attempts}, {name: reply.status for name, reply in attempts.items()})
         self.assertEqual(400, asker.ask("POST", path, body, "text/plain").status)
         self.assertEqual(404, asker.get(path.replace("replace", "portal/replace")).status)
-        self.assertEqual(before, appliance.in_force())
-        # The same with everything right changes it: it was those that were missing.
+        # The same with everything right is answered: it was those that were missing.
         done = asker.ask("POST", path, body, content_type, {"Origin": f"https://localhost:{appliance.console}", "Sec-Fetch-Site": "same-origin"})
-        self.assertEqual((200, "done"), (done.status, done.json()["outcome"]))
+        self.assertEqual((200, "planned"), (done.status, done.json()["outcome"]))
 
     def test_frames_hosts_and_headers(self):
         """Threats 34 and 36: clickjacking, DNS rebinding, header injection."""
@@ -202,12 +190,6 @@ class ConsoleApi(SystemTest):
         odd = asker.send_form("POST", "/certificates/replace", [("passphrase", "x")], [("certificate", self.named_file('a"b\r\nX-Bad: 1.pem'))])
         self.assertNotIn("X-Bad", odd.headers)
         self.assertEqual(422, odd.status)
-
-    def named_file(self, name):
-        path = os.path.join(self.folder, "odd.pem")
-        with open(path, "w") as file:
-            file.write("no certificate " + name)
-        return path
 
     def test_uploads_are_bounded(self):
         """Threat 27, and that nobody unknown can fill the memory: the head decides before the body is read."""
@@ -239,8 +221,36 @@ class ConsoleApi(SystemTest):
         self.assertEqual(before, appliance.in_force())
         self.assertEqual(200, asker.get("/session").status)
 
-    def test_too_many_requests(self):
+    def test_pages_are_light_and_kept(self):
         appliance, asker = self.console()
+        page = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip"})
+        self.assertEqual("gzip", page.headers["Content-Encoding"])
+        again = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip", "If-None-Match": page.headers["ETag"]})
+        self.assertEqual((304, b""), (again.status, again.body))
+        text = asker.ask("GET", "/", plain=True).body.decode()
+        total = len(page.body)
+        for path in re.findall(r'(?:src|href)="(/[^"]+)"', text):
+            reply = asker.ask("GET", path, plain=True, headers={"Accept-Encoding": "gzip"})
+            self.assertEqual((200, "gzip"), (reply.status, reply.headers["Content-Encoding"]), path)
+            if path != "/icon.svg":
+                self.assertIn("immutable", reply.headers["Cache-Control"])
+            total += len(reply.body)
+        self.assertLess(total, 60_000, "what the first view loads")
+
+
+class Limits(OneAppliance):
+    def test_guessing_ends_after_ten(self):
+        appliance, asker = self.console()
+        guesser = Console(appliance.console)
+        answers = [guesser.sign_in(f"wrong-{at}", user="administrator" if at % 2 else "somebody") for at in range(10)]
+        self.assertEqual({401}, {answer.status for answer in answers})
+        self.assertEqual(1, len({answer.body for answer in answers}), "one answer for a wrong name and a wrong password")
+        self.assertTrue(all("WWW-Authenticate" not in answer.headers for answer in answers), "no browser asks and keeps a password")
+        self.assertEqual(429, guesser.sign_in(appliance.password()).status)
+        self.assertEqual(200, asker.get("/session").status, "who is signed in goes on")
+        self.flood(appliance)
+
+    def flood(self, appliance):
         link = Console(appliance.console)
         import http.client
         import ssl
@@ -260,10 +270,40 @@ class ConsoleApi(SystemTest):
         self.assertIn(429, statuses)
         await_condition(lambda: link.get("/session").status == 401, "requests are answered again")
 
-    # Changes
+
+class SecondFactor(OneAppliance):
+    def test_second_factor(self):
+        appliance, asker = self.console()
+        offer = asker.send("POST", "/second-factor").json()
+        self.assertIn(offer["secret"], offer["uri"])
+        self.assertEqual(400, asker.send_form("PUT", "/second-factor", [("code", "000000")]).status)
+        self.assertEqual(200, Console(appliance.console).sign_in(appliance.password()).status, "an offer alone asks nobody for a code")
+        used = totp(offer["secret"])
+        self.assertEqual(200, asker.send_form("PUT", "/second-factor", [("code", used)]).status)
+        newcomer = Console(appliance.console)
+        self.assertEqual("code-required", newcomer.sign_in(appliance.password()).json()["code"])
+        self.assertEqual(401, newcomer.sign_in(appliance.password(), code=used).status, "a code is good once")
+        self.assertEqual(401, newcomer.sign_in("wrong", code=totp(offer["secret"], time.time() + 30)).status)
+        # The next step's code is good already: clocks differ.
+        self.assertEqual(200, newcomer.sign_in(appliance.password(), code=totp(offer["secret"], time.time() + 30)).status)
+        basic = base64.b64encode(f"administrator:{appliance.password()}".encode()).decode()
+        self.assertEqual(401, Console(appliance.console).get("/status", headers={"Authorization": "Basic " + basic}).status, "a password alone is not enough")
+        # Without a manager: 503 for what it would be asked, and the rest goes on.
+        appliance.stop("manager")
+        away = newcomer.get("/certificates")
+        self.assertEqual((503, "not-running"), (away.status, away.json()["code"]))
+        self.assertEqual(200, newcomer.get("/session").status)
+        kept = os.path.join(appliance.state, "run", "console", "access.json")
+        self.assertEqual("600", oct(os.stat(kept).st_mode)[-3:])
+        appliance.stop("console").start("console")
+        self.assertEqual("code-required", newcomer.sign_in(appliance.password()).json()["code"], "it outlives a restart")
+
+
+class Changes(OneAppliance):
+    programs = ("manager", "console", "portal")
 
     def test_a_change_from_preflight_to_undo(self):
-        appliance, asker = self.console(programs=("manager", "console", "portal"))
+        appliance, asker = self.console()
         pki, leaf, files = self.replacement(appliance)
         before = appliance.in_force()
         checked = asker.send_form("POST", "/certificates/check", [], files[:3])
@@ -301,7 +341,7 @@ class ConsoleApi(SystemTest):
         self.assertNotEqual(generation, appliance.generation())
         self.assertEqual(422, asker.ask("POST", "/certificates/console/reset", b"{}", "application/json", once).status, "a key is of one request")
         # Back to what it was before everything.
-        undone = asker.send("POST", "/generations/rollback", {"number": 1})
+        undone = asker.send("POST", "/generations/rollback", {"number": int(before[0].rsplit("/", 1)[1])})
         self.assertEqual("done", undone.json()["outcome"], undone)
         self.assertEqual("default", next(i for i in asker.get("/certificates").json()["identities"] if i["identity"] == "portal")["source"])
         who = {record["who"] for record in asker.get("/audit").json()["records"] if record["verb"] == "cert-replace"}
@@ -358,29 +398,6 @@ class ConsoleApi(SystemTest):
         taken = asker.send_form("POST", f"/backups/{backup}/export", [("passphrase", "a long passphrase"), ("password", appliance.password())])
         self.assertEqual((200, "application/octet-stream"), (taken.status, taken.headers["Content-Type"]))
         self.assertNotIn(b"PRIVATE KEY", taken.body)
-
-    def test_pages_are_light_and_kept(self):
-        appliance, asker = self.console()
-        page = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip"})
-        self.assertEqual("gzip", page.headers["Content-Encoding"])
-        again = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip", "If-None-Match": page.headers["ETag"]})
-        self.assertEqual((304, b""), (again.status, again.body))
-        text = asker.ask("GET", "/", plain=True).body.decode()
-        total = len(page.body)
-        for path in re.findall(r'(?:src|href)="(/[^"]+)"', text):
-            reply = asker.ask("GET", path, plain=True, headers={"Accept-Encoding": "gzip"})
-            self.assertEqual((200, "gzip"), (reply.status, reply.headers["Content-Encoding"]), path)
-            if path != "/icon.svg":
-                self.assertIn("immutable", reply.headers["Cache-Control"])
-            total += len(reply.body)
-        self.assertLess(total, 60_000, "what the first view loads")
-
-    def test_without_a_manager(self):
-        appliance, asker = self.console()
-        appliance.stop("manager")
-        reply = asker.get("/certificates")
-        self.assertEqual((503, "not-running"), (reply.status, reply.json()["code"]))
-        self.assertEqual(200, asker.get("/session").status)
 
 
 if __name__ == "__main__":
