@@ -34,7 +34,7 @@ struct Admission::State {
 
   authority::Authority& authority;
   PrivateKey tls_key;
-  CustomerKeys customer_keys;
+  SecretBytes customer_key;
   PrimaryFacts facts;
   Clock clock;
   Attempts attempts;
