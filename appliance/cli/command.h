@@ -54,6 +54,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> rotation_commands();
 [[nodiscard]] std::span<const Command> rollout_commands();
 [[nodiscard]] std::span<const Command> cert_commands();
+[[nodiscard]] std::span<const Command> rehearsal_commands();
 [[nodiscard]] std::span<const Command> backup_commands();
 [[nodiscard]] std::span<const Command> generation_commands();
 [[nodiscard]] std::span<const Command> trust_commands();

@@ -4,6 +4,7 @@
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/table.h"
 
 namespace chancery::cli {
@@ -53,6 +54,14 @@ void add_trusted(Ask& ask, const Json& setting) {
   }
 }
 
+constexpr Option kDryRun{
+    .name = "--dry-run", .value = "", .help = "print the plan (files, endpoints, findings); change nothing"};
+
+bool is_no_setting(std::string_view option) {
+  return option == kDryRun.name || option == kNoRehearsal.name || option == kAcceptBreakage.name ||
+         option == kDeadline.name || option == kWatch.name || option == kWatchShare.name;
+}
+
 int run_set(Session& session) {
   const Arguments& arguments = session.arguments();
   const std::string noun = noun_of(session);
@@ -60,7 +69,7 @@ int run_set(Session& session) {
   Json settings = Json::object();
   put_settings(settings, arguments.values("KEY=VALUE"));
   for (const Option& option : session.command().options) {
-    if (option.name == "--dry-run" || !arguments.has(option.name)) continue;
+    if (!arguments.has(option.name) || is_no_setting(option.name)) continue;
     const std::string key(option.name.substr(2));
     if (option.repeated) {
       settings[key] = arguments.values(option.name);
@@ -77,6 +86,7 @@ int run_set(Session& session) {
   Ask ask(noun + "-set");
   if (noun == "profile" && settings.contains("trusted")) add_trusted(ask, settings["trusted"]);
   ask.put_text("name", name).put("settings", settings).put_flag("dry_run", arguments.has("--dry-run"));
+  put_rehearsal(ask, arguments);
   return show_outcome(session, session.ask(std::move(ask)), noun + " " + name + " is in force");
 }
 
@@ -157,8 +167,6 @@ int run_list(Session& session) {
   return 0;
 }
 
-constexpr Option kDryRun{
-    .name = "--dry-run", .value = "", .help = "print the plan (files, endpoints, findings); change nothing"};
 constexpr Option kDryRunOnly[] = {kDryRun};
 constexpr Positional kSetPositionals[] = {
     {.name = "NAME", .help = "lower-case letters, digits and dashes"},
@@ -181,6 +189,11 @@ constexpr Option kProfileOptions[] = {
     {.name = "--crl", .value = "FILE|URL", .help = "revoked client certificates"},
     {.name = "--crl-interval", .value = "MINUTES", .help = "how often it is read again"},
     {.name = "--allow", .value = "NAME", .help = "a name that client certificates may bear", .repeated = true},
+    kNoRehearsal,
+    kAcceptBreakage,
+    kDeadline,
+    kWatch,
+    kWatchShare,
     kDryRun};
 constexpr Example kProfileSetExamples[] = {
     {"chancery profile set strict --minimum-protocol TLSv1.3", "a profile that endpoints can use"},

@@ -39,11 +39,10 @@ std::size_t count_at(const Json& object, const char* name) {
   return found->is_array() ? found->size() : found->is_number_unsigned() ? found->get<std::size_t>() : 0;
 }
 
+// What tells it from every other one: hosts may have one name.
 std::string shown_name(const Json& entry) {
   const std::string who = text_at(entry, "who");
-  if (text_at(entry, "kind") != "collector") return who;
-  const std::string name = text_at(entry, "name");
-  return (name.empty() ? "" : name + " ") + who.substr(0, kShownDigits);
+  return text_at(entry, "kind") == "collector" ? who.substr(0, kShownDigits) : who;
 }
 
 Text summary(const Json& rehearsal) {
@@ -69,12 +68,12 @@ void add_rows(Table& table, const Json& entries, bool is_silent) {
     const std::string predicted = text_at(each, "predicted");
     Text state = painted(Colour::red, "would break");
     if (is_silent) {
-      state = predicted == "would-trust"   ? painted(Colour::dim, "silent, would trust")
-              : predicted == "would-break" ? painted(Colour::yellow, "silent, would break")
+      state = predicted == "would-trust"   ? painted(Colour::dim, "silent, trusts")
+              : predicted == "would-break" ? painted(Colour::yellow, "silent, breaks")
                                            : painted(Colour::dim, "silent");
     }
-    table.add({shown_name(each), text_at(each, "kind"), state, text_at(each, "reason"), text_at(each, "calls"),
-               text_at(each, "detail")});
+    table.add({shown_name(each), text_at(each, "name"), text_at(each, "kind"), state, text_at(each, "reason"),
+               text_at(each, "calls")});
   }
 }
 
@@ -209,12 +208,12 @@ std::vector<Text> rehearsal_lines(const Json& rehearsal, std::size_t width) {
     return lines;
   }
   lines.push_back(summary(rehearsal));
-  Table table({{.title = "WHO", .may_shrink = true},
+  Table table({{.title = "WHO"},
+               {.title = "HOST", .may_shrink = true},
                {.title = "KIND"},
                {.title = "STATE"},
                {.title = "REASON"},
-               {.title = "CALLS IT", .may_shrink = true},
-               {.title = "DETAIL", .may_shrink = true}});
+               {.title = "CALLS IT", .may_shrink = true}});
   add_rows(table, rehearsal.value("would_break", Json::array()), false);
   add_rows(table, rehearsal.value("silent", Json::array()), true);
   if (!table.is_empty()) {

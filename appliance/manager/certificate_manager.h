@@ -16,8 +16,12 @@
 // cert-list          probe: bool (default true)
 // cert-show          identity                                    (files and URLs are shown by the CLI itself)
 // cert-check         files{certificate[],key[],intermediate[],trust[]}, names[], at, purpose, passphrase
-// cert-replace       files{certificate[],key[],intermediate[],also_trust[]}, passphrase, identities[], accept[], keep_root, dry_run
-// cert-reset         identity, dry_run
+// cert-replace       files{certificate[],key[],intermediate[],also_trust[]}, passphrase, identities[], accept[], keep_root, rehearsal arguments, dry_run
+// cert-reset         identity, rehearsal arguments, dry_run
+//                    (rehearsal arguments: no_rehearsal, accept_breakage, deadline_seconds, watch_seconds, watch_share; also of
+//                    profile-set, the first three of trust-remove and federation-rotate-retire. Their replies: {"rehearsal":{…}})
+// rehearse           files{certificate[],intermediate[],also_trust[]}, passphrase, identities[], keep_root; or remove_trust[],
+//                    store; or profile, settings; deadline_seconds        {"asked","would_trust","would_break","silent",…} (rehearsal.h)
 // cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
 // backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase, dry_run; prune: keep, dry_run
 // generation-list/-diff/-rollback/-adopt/-undo/-purge            a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)

@@ -7,6 +7,7 @@
 
 #include "appliance/http/fetch.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/policy_change.h"
 #include "appliance/manager/profile_trust.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/settings/setting_file.h"
@@ -272,7 +273,13 @@ json set(Bench& bench, Call& call, const Kind& kind) {
   change::Plan plan =
       change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), toml, std::move(beside));
   if (std::string_view(kind.noun) == "profile") warn_of(parse_profile(name, view_of(toml)), plan.report);
+  std::optional<Rehearsed> rehearsed;
+  if (std::string_view(kind.noun) == "profile") {
+    rehearsed = rehearse_profile(bench, parse_profile(name, view_of(toml)), plan, rehearsal_options(call));
+    set_watch(bench, call, rehearsed);
+  }
   json reply = finish(bench, std::move(plan), call);
+  put_rehearsal(reply, rehearsed);
   if (reply["outcome"] == "done") reply["settings"] = shown(bench, kind, name);
   return reply;
 }
@@ -303,6 +310,16 @@ json list(Bench& bench, const Kind& kind) {
 }
 
 }  // namespace
+
+SecurityProfile profile_with(Bench& bench, const std::string& name, const json& settings) {
+  if (!exists(bench, profile, name)) throw unknown(profile, name);
+  Lines lines = lines_of(canonical_profile(name, bench.current().read(path_of(profile, name))));
+  for (const auto& [key, value] : settings.items()) {
+    if (!is_plain_key(key)) throw bad_argument(key, "is not the name of a setting", "settings are words like port");
+    lines[key] = toml_value(key, value);
+  }
+  return parse_profile(name, view_of(text_of(lines)));
+}
 
 json profile_set(Bench& bench, Call& call) { return set(bench, call, profile); }
 json profile_show(Bench& bench, Call& call) { return show(bench, call, profile); }

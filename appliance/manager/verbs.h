@@ -21,6 +21,8 @@ nlohmann::json cert_show(Bench&, Call&);
 nlohmann::json cert_check(Bench&, Call&);
 nlohmann::json cert_replace(Bench&, Call&);
 nlohmann::json cert_reset(Bench&, Call&);
+// rehearse.cpp
+nlohmann::json rehearse_change(Bench&, Call&);
 // requests.cpp
 nlohmann::json cert_csr(Bench&, Call&);
 // backups.cpp

@@ -12,13 +12,14 @@ import endurance
 import handshakes
 import keystores
 import memory
+import rehearsal
 import replace
 import start
 import swap
 import trust
 
 SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run,
-            "keystores": keystores.run, "authority": authority.run, "trust": trust.run, "endurance": endurance.run}
+            "keystores": keystores.run, "authority": authority.run, "trust": trust.run, "rehearsal": rehearsal.run, "endurance": endurance.run}
 
 
 def machine():

@@ -106,7 +106,7 @@ class Rehearsal(SystemTest):
         self.assertEqual({address}, {e["calls"] for e in report["would_break"] if e["reason"] == "name-mismatch"})
         shown = self.secondary.cli("rehearse", "--certificate", pki.path(leaf + ".crt"), "--intermediate", pki.intermediates, "--also-trust", new)
         self.assertEqual(1, shown.code)
-        self.assertRegex(shown.out, r"asked 13: 4 would trust it, 6 would break \(.*untrusted-root 3.*\), 2 did not answer".replace("13", str(report["asked"])))
+        self.assertRegex(shown.out, r"asked 12: 4 would trust it, 6 would break \(.*untrusted-root 3.*\), 2 did not answer")
         for collector in expected:
             self.assertIn(collector[:16], shown.out)
 
