@@ -1,0 +1,195 @@
+#include "portal/rehearsal.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "appliance/http/client.h"
+#include "appliance/membership/membership.h"
+#include "appliance/rehearsal/question.h"
+#include "appliance/rehearsal/trusted_peers.h"
+#include "appliance/trust/portal_store.h"
+#include "keystore/fault.h"
+
+namespace chancery::portal {
+
+namespace {
+
+using nlohmann::json;
+using rehearsal::About;
+using rehearsal::Question;
+using rehearsal::Report;
+
+constexpr std::size_t asked_at_once = 16;
+constexpr std::chrono::days taken_for_gone{90};
+
+Report silent_engine(const EngineView& view, const std::string& why) {
+  Report report;
+  report.asked = 1;
+  report.silent.push_back({.entry = {.who = view.name,
+                                     .kind = "appliance",
+                                     .reason = "",
+                                     .name = "",
+                                     .calls = "",
+                                     .detail = "the engine could not be asked: " + why},
+                           .predicted = rehearsal::Prediction::unknown,
+                           .last_seen = view.last_seen.time_since_epoch().count(),
+                           .counts = system_now() - view.last_seen < taken_for_gone});
+  return report;
+}
+
+Report ask_engine(const EngineView& view, const tls::ClientContext& context, const Question& question) {
+  try {
+    const http::Reply reply =
+        http::request({.host = view.host, .port = view.port, .name = view.internal_name}, context,
+                      {.method = "POST", .path = rehearsal::member_path, .body = to_json(question), .headers = {}},
+                      question.deadline, rehearsal::report_limit);
+    if (reply.status == 200) return rehearsal::parse_report(reply.body);
+    return silent_engine(view, "it answered with status " + std::to_string(reply.status));
+  } catch (const Failure& failure) {
+    return silent_engine(view, failure.what());
+  }
+}
+
+class Desk {
+ public:
+  Desk(serving::Program& program, const Engines& engines, const PortalSettings& settings)
+      : program_(program), engines_(engines), directory_(settings.directory), mail_(settings.mail) {}
+
+  void set(std::shared_ptr<const tls::ClientContext> to_servers) {
+    const std::lock_guard lock(mutex_);
+    to_servers_ = std::move(to_servers);
+  }
+
+  Report answer(const Question& question) const {
+    if (question.live) return {};
+    switch (question.about) {
+      case About::portal:
+        return ask_engines(question);
+      case About::retirement: {
+        Report report = ask_engines(question);
+        report.add(about_own_trust(question));
+        return report;
+      }
+      case About::own_trust:
+        return about_own_trust(question);
+      case About::engine:
+        break;
+    }
+    return {};  // the engine asks, and says which it is
+  }
+
+  // The engine that asks is known by its member certificate.
+  Report judge_engine(const MemberName& member, const Question& question) const {
+    const auto context = engines_.context();
+    if (!context) return {};
+    for (const EngineView& view : engines_.list()) {
+      if (view.name != member.name) continue;
+      return rehearsal::judge_chain(program_.appliance().name, *context, question.present, question.chain,
+                                    view.internal_name);
+    }
+    return {};  // it has not reported yet, so nothing asks it
+  }
+
+ private:
+  Report ask_engines(const Question& question) const {
+    const auto context = engines_.context();
+    if (!context) return {};
+    const std::vector<EngineView> views = engines_.list();
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      Report mine;
+      for (std::size_t at = next++; at < views.size(); at = next++) mine.add(ask_engine(views[at], *context, question));
+      return mine;
+    };
+    std::vector<std::future<Report>> workers;
+    for (std::size_t i = 0; i < std::min(asked_at_once, views.size()); ++i) {
+      workers.push_back(std::async(std::launch::async, work));
+    }
+    Report report;
+    for (auto& worker : workers) report.add(worker.get());
+    return report;
+  }
+
+  Report about_own_trust(const Question& question) const {
+    const std::string& own = program_.appliance().name;
+    std::vector<rehearsal::TrustedPeer> engines;
+    for (const EngineView& view : engines_.list()) {
+      if (!view.reachable) continue;
+      engines.push_back({.what = "the engine " + view.name,
+                         .address = {view.host, view.port, ""},
+                         .name = view.internal_name,
+                         .alpn = member_protocol});
+    }
+    Report report;
+    if (const auto context = engines_.context()) {
+      report = rehearsal::judge_peers(own, engines, *context, question.without, question.deadline);
+    }
+    std::shared_ptr<const tls::ClientContext> to_servers;
+    {
+      const std::lock_guard lock(mutex_);
+      to_servers = to_servers_;
+    }
+    const std::vector<rehearsal::TrustedPeer> servers = other_servers();
+    if (to_servers && !servers.empty()) {
+      report.add(rehearsal::judge_peers(own, servers, *to_servers, question.without, question.deadline));
+    }
+    return report;
+  }
+
+  std::vector<rehearsal::TrustedPeer> other_servers() const {
+    std::vector<rehearsal::TrustedPeer> all;
+    if (directory_) {
+      const ProbeAddress& at = directory_->server;
+      all.push_back({.what = "the directory " + at.host,
+                     .address = {at.host, at.port, directory_->starttls ? "ldap" : ""},
+                     .name = at.host,
+                     .alpn = ""});
+    }
+    if (mail_) {
+      const ProbeAddress& at = mail_->server;
+      all.push_back({.what = "the mail server " + at.host,
+                     .address = {at.host, at.port, mail_->starttls ? "smtp" : ""},
+                     .name = at.host,
+                     .alpn = ""});
+    }
+    return all;
+  }
+
+  serving::Program& program_;
+  const Engines& engines_;
+  const std::optional<DirectorySettings> directory_;
+  const std::optional<MailSettings> mail_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const tls::ClientContext> to_servers_;
+};
+
+}  // namespace
+
+void add_rehearsal(serving::Program& program, const Engines& engines, const PortalSettings& settings) {
+  const auto desk = std::make_shared<Desk>(program, engines, settings);
+  program.on_generation([desk](const backup::Generation& generation) -> std::function<void()> {
+    tls::ClientOptions options;
+    options.trust_pem = trust::portal_trust_pem(generation);
+    options.verify_chain = !options.trust_pem.empty();
+    return [desk, next = std::make_shared<const tls::ClientContext>(std::move(options))] { desk->set(next); };
+  });
+  program.on_command("rehearse", [desk](const std::string& request) {
+    const json asked = json::parse(request, nullptr, /*allow_exceptions=*/false);
+    const Report report = desk->answer(rehearsal::parse_question(asked.value("question", json()).dump()));
+    return json({{"ok", true}, {"report", to_document(report)}}).dump(-1, ' ', false, json::error_handler_t::replace);
+  });
+  program.routes().add_for_members(
+      "POST", rehearsal::member_path,
+      [desk](const http::Call& call) {
+        const auto chain = call.connection.peer_chain();
+        const auto member = chain.empty() ? std::nullopt : member_name(chain.front());
+        if (!member) return http::Answer::problem(403, "forbidden", "members of the federation ask, nobody else", "");
+        return http::Answer::json(to_json(desk->judge_engine(*member, rehearsal::parse_question(call.body))));
+      },
+      rehearsal::question_limit);
+}
+
+}  // namespace chancery::portal
