@@ -81,9 +81,19 @@ void Report::add(Report other) {
   std::ranges::move(other.silent, std::back_inserter(silent));
 }
 
+bool is_counted(const Entry& entry) { return entry.kind != "appliance"; }
+
 std::size_t Report::breakage() const {
-  const auto is_lost = [](const Silent& each) { return each.counts && each.predicted == Prediction::would_break; };
-  return would_break.size() + static_cast<std::size_t>(std::ranges::count_if(silent, is_lost));
+  const auto is_lost = [](const Silent& each) {
+    return each.counts && each.predicted == Prediction::would_break && is_counted(each.entry);
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(would_break, is_counted) +
+                                  std::ranges::count_if(silent, is_lost));
+}
+
+bool Report::breaks_anybody() const {
+  return !would_break.empty() ||
+         std::ranges::any_of(silent, [](const Silent& each) { return each.predicted == Prediction::would_break; });
 }
 
 json to_document(const Report& report) {

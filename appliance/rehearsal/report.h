@@ -36,6 +36,8 @@ struct Silent {
   bool counts = true;          // not: it has been silent for so long (90 days) that it is taken for gone
 };
 
+[[nodiscard]] bool is_counted(const Entry& entry);
+
 struct Report {
   std::size_t asked = 0;  // who answered, and who did not
   std::size_t would_trust = 0;
@@ -43,8 +45,10 @@ struct Report {
   std::vector<Silent> silent;
 
   void add(Report other);
-  // How many would be locked out: those who said so, and the silent ones of whom it is predicted.
+  // How many would be locked out: those who said so, and the silent ones of whom it is predicted; `is_counted` false for
+  // appliances. Those are told of, and can be mended: whoever administers one lets it trust the root.
   std::size_t breakage() const;
+  bool breaks_anybody() const;  // appliances too
 };
 
 [[nodiscard]] nlohmann::json to_document(const Report& report);
