@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/anchoring_text.h"
+#include "engine/kept_device.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
@@ -13,13 +14,9 @@ namespace chancery::engine {
 namespace {
 
 constexpr std::chrono::hours told_life{1};
-
-struct Known {
-  Device device;
-  Bytes public_key;
-  int sessions = 0;
-  Instant told{};
-};
+constexpr std::chrono::seconds written_life{60};  // how old "last seen" may be in the store while nothing else changes
+constexpr std::size_t rows_a_batch = 2000;
+constexpr std::size_t most_waiting = 20'000;
 
 Instant instant_of(std::int64_t seconds) { return Instant(std::chrono::seconds(seconds)); }
 std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().count(); }
@@ -31,14 +28,27 @@ struct Devices::State {
   std::unique_ptr<storage::Store> store;
   bool is_read = false;  // used by flush() alone
   mutable std::mutex mutex;
-  std::map<std::string, Known> known;
-  std::set<std::string> changed;
-  std::set<std::string> untold;
+  std::map<DeviceId, KeptDevice> known;
+  DeviceShelf shelf;
+  std::set<DeviceId> changed;
+  std::set<DeviceId> untold;
   std::set<std::string> blocked;
   bool blocked_is_new = false;  // to be written
 
+  // nullptr: it is not known.
+  KeptDevice* find(const std::string& text, DeviceId* id = nullptr) {
+    const auto found = known.find(device_id(text));
+    if (found == known.end()) return nullptr;
+    if (id != nullptr) *id = found->first;
+    return &found->second;
+  }
+  void has_news(const DeviceId& id) {
+    changed.insert(id);
+    untold.insert(id);
+  }
   void read();
   void write_blocked();
+  bool write_some();
 };
 
 // Who came in before the store could be read keeps what it told us now; only when it was first seen is older news.
@@ -52,19 +62,18 @@ void Devices::State::read() {
   }
   for (const storage::Row& row : rows) {
     const Instant first_seen = instant_of(row.integer(3));
-    const auto [place, is_new] = known.try_emplace(row.text(0));
-    Known& entry = place->second;
+    const DeviceId id = device_id(row.text(0));
+    const auto [place, is_new] = known.try_emplace(id);
+    KeptDevice& entry = place->second;
     if (!is_new) {
-      entry.device.first_seen = std::min(entry.device.first_seen, first_seen);
+      entry.first_seen = std::min(entry.first_seen, first_seen);
       continue;
     }
-    entry.device.id = row.text(0);
-    entry.public_key = row.blob(1);
-    if (!row.text(2).empty()) entry.device.facts = std::get<wire::Facts>(wire::parse_message(row.text(2)));
-    entry.device.first_seen = first_seen;
-    entry.device.last_seen = instant_of(row.integer(4));
-    entry.device.anchoring = anchoring_from_text(row.text(5));
-    untold.insert(entry.device.id);
+    if (!row.text(2).empty()) entry.take(std::get<wire::Facts>(wire::parse_message(row.text(2))), shelf);
+    entry.first_seen = first_seen;
+    entry.last_seen = instant_of(row.integer(4));
+    entry.take(anchoring_from_text(row.text(5)), shelf);
+    untold.insert(id);
   }
   is_read = true;
 }
@@ -83,73 +92,70 @@ Devices::~Devices() {
 
 bool Devices::is_known(const std::string& id) const {
   const std::lock_guard lock(state_->mutex);
-  return state_->known.contains(id);
+  return state_->find(id) != nullptr;
 }
 
 void Devices::enter(const std::string& id, const Bytes& public_key) {
   const Instant now = state_->clock();
   const std::lock_guard lock(state_->mutex);
-  Known& entry = state_->known[id];
-  entry.device.id = id;
+  const DeviceId key = device_id(id);
+  KeptDevice& entry = state_->known[key];
   entry.public_key = public_key;
-  entry.device.first_seen = entry.device.last_seen = now;
-  state_->changed.insert(id);
-  state_->untold.insert(id);
+  entry.first_seen = entry.last_seen = now;
+  state_->has_news(key);
 }
 
 void Devices::report(const std::string& id, const wire::Facts& facts) {
   const Instant now = state_->clock();
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->known.find(id);
-  if (found == state_->known.end()) return;
-  found->second.device.facts = facts;
-  found->second.device.last_seen = now;
-  state_->changed.insert(id);
-  if (now - found->second.told >= told_life) state_->untold.insert(id);
+  DeviceId key{};
+  KeptDevice* const entry = state_->find(id, &key);
+  if (entry == nullptr) return;
+  // What says nothing new is written once a minute: 15,000 collectors that report every few seconds are no load.
+  const bool is_another = !entry->says(facts);
+  if (is_another) entry->take(facts, state_->shelf);
+  entry->last_seen = now;
+  if (is_another || now - entry->written >= written_life) state_->changed.insert(key);
+  if (now - entry->told >= told_life) state_->untold.insert(key);
 }
 
 void Devices::session_began(const std::string& id) {
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->known.find(id);
-  if (found == state_->known.end()) return;
-  found->second.device.connected = ++found->second.sessions > 0;
+  if (KeptDevice* const entry = state_->find(id)) ++entry->sessions;
 }
 
 void Devices::session_ended(const std::string& id) {
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->known.find(id);
-  if (found == state_->known.end()) return;
-  found->second.sessions = std::max(0, found->second.sessions - 1);
-  found->second.device.connected = found->second.sessions > 0;
+  if (KeptDevice* const entry = state_->find(id)) entry->sessions = std::max(0, entry->sessions - 1);
 }
 
 std::map<std::string, Instant> Devices::holds(const std::string& id, const wire::Holds& holds) {
   const Instant now = state_->clock();
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->known.find(id);
-  if (found == state_->known.end()) return {};
-  Device& device = found->second.device;
-  Anchoring next{.is_known = true, .needs = holds.needs, .held = holds.held, .proven = device.anchoring.proven};
+  DeviceId key{};
+  KeptDevice* const entry = state_->find(id, &key);
+  if (entry == nullptr) return {};
+  Anchoring next{.is_known = true, .needs = holds.needs, .held = holds.held, .proven = entry->anchoring().proven};
   std::erase_if(next.proven,
                 [&](const auto& each) { return std::ranges::find(holds.proven, each.first) == holds.proven.end(); });
-  const bool is_news = to_text(next) != to_text(device.anchoring);
-  device.anchoring = std::move(next);
-  device.last_seen = now;
-  if (is_news) {
-    state_->changed.insert(id);
-    state_->untold.insert(id);
+  entry->last_seen = now;
+  if (to_text(next) != to_text(entry->anchoring())) {
+    entry->take(next, state_->shelf);
+    state_->has_news(key);
   }
-  return device.anchoring.proven;
+  return next.proven;
 }
 
 void Devices::proves(const std::string& id, const std::string& root) {
   const Instant now = state_->clock();
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->known.find(id);
-  if (found == state_->known.end()) return;
-  found->second.device.anchoring.proven[root] = now;
-  state_->changed.insert(id);
-  state_->untold.insert(id);
+  DeviceId key{};
+  KeptDevice* const entry = state_->find(id, &key);
+  if (entry == nullptr) return;
+  Anchoring next = entry->anchoring();
+  next.proven[root] = now;
+  entry->take(next, state_->shelf);
+  state_->has_news(key);
 }
 
 std::vector<Device> Devices::list(std::size_t offset, std::size_t limit) const {
@@ -159,9 +165,32 @@ std::vector<Device> Devices::list(std::size_t offset, std::size_t limit) const {
   for (const auto& [id, entry] : state_->known) {
     if (position++ < offset) continue;
     if (page.size() == limit) break;
-    page.push_back(entry.device);
+    page.push_back(entry.unpack(id));
   }
   return page;
+}
+
+Devices::Page Devices::page(const std::string& after, std::size_t limit,
+                            const std::function<bool(const Device&)>& fits) const {
+  const std::lock_guard lock(state_->mutex);
+  Page page;
+  for (auto entry = state_->known.upper_bound(device_id(after)); entry != state_->known.end(); ++entry) {
+    Device device = entry->second.unpack(entry->first);
+    if (!fits(device)) continue;
+    if (page.devices.size() == limit) {
+      page.next = page.devices.back().id;
+      break;
+    }
+    page.devices.push_back(std::move(device));
+  }
+  return page;
+}
+
+std::optional<Device> Devices::find(const std::string& id) const {
+  const std::lock_guard lock(state_->mutex);
+  DeviceId key{};
+  const KeptDevice* const entry = state_->find(id, &key);
+  return entry == nullptr ? std::nullopt : std::optional(entry->unpack(key));
 }
 
 std::size_t Devices::count() const {
@@ -172,8 +201,35 @@ std::size_t Devices::count() const {
 std::size_t Devices::connected() const {
   const std::lock_guard lock(state_->mutex);
   std::size_t number = 0;
-  for (const auto& [id, entry] : state_->known) number += entry.device.connected ? 1U : 0U;
+  for (const auto& [id, entry] : state_->known) number += entry.is_connected() ? 1U : 0U;
   return number;
+}
+
+std::map<std::string, std::int64_t> Devices::key_holders() const {
+  constexpr std::size_t most_keys = 8;
+  const std::lock_guard lock(state_->mutex);
+  std::map<std::string, std::int64_t> holders;
+  for (const auto& [id, entry] : state_->known) {
+    const std::string& key = entry.customer_key();
+    if (key.empty() || (holders.size() >= most_keys && !holders.contains(key))) continue;
+    ++holders[key];
+  }
+  return holders;
+}
+
+bool Devices::is_connected(const std::string& id) const {
+  const std::lock_guard lock(state_->mutex);
+  const KeptDevice* const entry = state_->find(id);
+  return entry != nullptr && entry->is_connected();
+}
+
+std::set<std::string> Devices::connected_ids() const {
+  const std::lock_guard lock(state_->mutex);
+  std::set<std::string> ids;
+  for (const auto& [id, entry] : state_->known) {
+    if (entry.is_connected()) ids.insert(to_text(id));
+  }
+  return ids;
 }
 
 std::vector<Device> Devices::take_untold(std::size_t limit) {
@@ -181,17 +237,18 @@ std::vector<Device> Devices::take_untold(std::size_t limit) {
   const std::lock_guard lock(state_->mutex);
   std::vector<Device> taken;
   while (taken.size() < limit && !state_->untold.empty()) {
-    Known& entry = state_->known.at(*state_->untold.begin());
+    const DeviceId id = *state_->untold.begin();
     state_->untold.erase(state_->untold.begin());
+    KeptDevice& entry = state_->known.at(id);
     entry.told = now;
-    taken.push_back(entry.device);
+    taken.push_back(entry.unpack(id));
   }
   return taken;
 }
 
 void Devices::put_back_untold(const std::vector<Device>& devices) {
   const std::lock_guard lock(state_->mutex);
-  for (const Device& device : devices) state_->untold.insert(device.id);
+  for (const Device& device : devices) state_->untold.insert(device_id(device.id));
 }
 
 void Devices::tell_all_again() {
@@ -235,21 +292,37 @@ void Devices::State::write_blocked() {
   blocked_is_new = blocked != ids;
 }
 
+bool Devices::is_behind() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->changed.size() > most_waiting;
+}
+
 void Devices::flush() {
   if (!state_->is_read) state_->read();
   state_->write_blocked();
-  std::vector<Known> batch;
-  {
-    const std::lock_guard lock(state_->mutex);
-    for (const std::string& id : state_->changed) batch.push_back(state_->known.at(id));
-    state_->changed.clear();
+  while (state_->write_some()) {
   }
-  if (batch.empty()) return;
+}
+
+// One transaction; false when nothing is left.
+bool Devices::State::write_some() {
+  const Instant now = clock();
+  std::vector<std::pair<DeviceId, KeptDevice>> batch;
+  {
+    const std::lock_guard lock(mutex);
+    while (!changed.empty() && batch.size() < rows_a_batch) {
+      KeptDevice& entry = known.at(*changed.begin());
+      entry.written = now;
+      batch.emplace_back(*changed.begin(), entry);
+      changed.erase(changed.begin());
+    }
+  }
+  if (batch.empty()) return false;
   try {
-    state_->store->write([&] {
-      for (const Known& entry : batch) {
-        const Device& device = entry.device;
-        state_->store->run(
+    store->write([&] {
+      for (const auto& [id, entry] : batch) {
+        const Device device = entry.unpack(id);
+        store->run(
             "INSERT INTO devices (id, public_key, facts, first_seen, last_seen, anchors) VALUES (?,?,?,?,?,?) "
             "ON CONFLICT (id) DO UPDATE SET facts=excluded.facts, last_seen=excluded.last_seen, "
             "anchors=excluded.anchors",
@@ -258,10 +331,16 @@ void Devices::flush() {
       }
     });
   } catch (const Failure&) {
-    const std::lock_guard lock(state_->mutex);
-    for (const Known& entry : batch) state_->changed.insert(entry.device.id);  // tried again with the next flush
+    const std::lock_guard lock(mutex);
+    for (const auto& [id, entry] : batch) changed.insert(id);  // tried again with the next flush
     throw;
   }
+  // A key is told from its hash, the id; from here on it is the row that has it.
+  const std::lock_guard lock(mutex);
+  for (const auto& [id, entry] : batch) {
+    if (!changed.contains(id)) known.at(id).public_key = Bytes();
+  }
+  return true;
 }
 
 }  // namespace chancery::engine

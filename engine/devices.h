@@ -5,14 +5,16 @@
 //   Devices devices(std::move(store), system_now);
 //   devices.report(id, facts);
 //
-// What a crash loses is at most the last second of reports; an admission lost that way is simply asked for again, and so
+// What a crash loses is at most the last second of news, and a minute of "last seen" of those who had none; an admission lost that way is simply asked for again, and so
 // is a proof. While the store cannot be reached, what is to be written waits: at most one row for each device, the
 // newest. A store that cannot be read yet knows nobody: collectors are admitted anew, and what it knew is merged in
 // later. Thread safety: all methods may be called from any thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -63,8 +65,19 @@ class Devices {
   std::string blocked_digest() const;  // SHA-256 of the ids, one a line
 
   std::vector<Device> list(std::size_t offset, std::size_t limit) const;  // by id
+  // By id, those behind `after` that fit; `next` is the `after` of the next page, "" where there is none.
+  struct Page {
+    std::vector<Device> devices;
+    std::string next;
+  };
+  Page page(const std::string& after, std::size_t limit, const std::function<bool(const Device&)>& fits) const;
+  std::optional<Device> find(const std::string& id) const;
   std::size_t count() const;
   std::size_t connected() const;
+  bool is_connected(const std::string& id) const;
+  std::set<std::string> connected_ids() const;
+  // How many hold which Customer Key, by its id, as they last told; those that did not tell are not counted.
+  std::map<std::string, std::int64_t> key_holders() const;
 
   // For the heartbeat: whose anchoring has changed, or was last told an hour ago. What was taken counts as told.
   std::vector<Device> take_untold(std::size_t limit);
@@ -72,7 +85,10 @@ class Devices {
   void tell_all_again();
   std::size_t untold() const;
 
-  // Reads what the store knows where that was not done yet, and writes what has changed since the last call, in one
+  // More waits to be written than a healthy store leaves: no time for collectors that nobody knows yet.
+  bool is_behind() const;
+
+  // Reads what the store knows where that was not done yet, and writes what has changed since the last call, 2,000 rows a
   // transaction. Failures are the store's; nothing is lost by one. One thread at a time.
   void flush();
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/http/client.h"
+#include "appliance/membership/customer_keys.h"
 #include "appliance/membership/membership.h"
 #include "appliance/serving/audit_heads.h"
 #include "engine/heartbeat_body.h"
@@ -23,6 +24,7 @@ constexpr std::size_t epoch_limit = 128;
 struct Route {
   Membership membership;
   tls::ClientContext context;
+  std::string customer_key;  // its id
 };
 
 // The way to the portal under the generation in force; empty outside a federation.
@@ -42,11 +44,17 @@ class RouteHolder {
   std::shared_ptr<const Route> route_;
 };
 
+std::string customer_key_id(const backup::Generation& generation) {
+  const CustomerKeys keys = customer_keys_of(generation);
+  return keys.current.empty() ? "" : id_of(keys.current);
+}
+
 std::shared_ptr<const Route> route_of(const backup::Generation& generation) {
   auto membership = read_membership(generation);
   if (!membership || !generation.has("identities/member/key.pem")) return nullptr;
-  return std::make_shared<const Route>(
-      Route{std::move(*membership), member_context(generation, generation.read(trust_path), true)});
+  return std::make_shared<const Route>(Route{std::move(*membership),
+                                             member_context(generation, generation.read(trust_path), true),
+                                             customer_key_id(generation)});
 }
 
 class Heart {
@@ -87,17 +95,19 @@ class Heart {
     const std::vector<Device> told = devices_.take_untold(devices_a_beat);
     try {
       take_reply(route,
-                 http::request(
-                     {.host = route.membership.portal_host,
-                      .port = route.membership.portal_port,
-                      .name = route.membership.portal_name},
-                     route.context,
-                     {.method = "POST",
-                      .path = "/api/v1/heartbeat",
-                      .body = audit_heads_.shown_in(heartbeat_body(
-                          program_, devices_, {.devices = told, .pending = devices_.untold(), .own = proof_.report()})),
-                      .headers = {}},
-                     std::chrono::seconds(5)));
+                 http::request({.host = route.membership.portal_host,
+                                .port = route.membership.portal_port,
+                                .name = route.membership.portal_name},
+                               route.context,
+                               {.method = "POST",
+                                .path = "/api/v1/heartbeat",
+                                .body = audit_heads_.shown_in(heartbeat_body(program_, devices_,
+                                                                             {.devices = told,
+                                                                              .pending = devices_.untold(),
+                                                                              .own = proof_.report(),
+                                                                              .customer_key = route.customer_key})),
+                                .headers = {}},
+                               std::chrono::seconds(5)));
     } catch (const Failure&) {
       devices_.put_back_untold(told);
       throw;

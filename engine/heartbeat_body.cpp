@@ -88,7 +88,8 @@ std::string heartbeat_body(const serving::Program& program, const Devices& devic
                {"generation", program.generation().number()},
                {"served", served(*serving)},
                {"anchors", anchors(program, news)},
-               {"anchors_pending", news.pending}})
+               {"anchors_pending", news.pending},
+               {"customer_keys", {{"id", news.customer_key}, {"holders", devices.key_holders()}}}})
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -14,6 +14,7 @@ struct HeartbeatNews {
   const std::vector<Device>& devices;  // whose anchoring is told in this beat
   std::size_t pending = 0;             // how many are left for later ones
   serving::MemberProof::Report own;
+  std::string customer_key;  // the id of the one in force; "" where there is none
 };
 
 [[nodiscard]] std::string heartbeat_body(const serving::Program& program, const Devices& devices,

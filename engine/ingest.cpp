@@ -28,7 +28,7 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
 Ingest::Ingest(IngestOptions options, Devices& devices)
     : options_(std::move(options)), devices_(devices), trust_(std::make_shared<FederationTrust>()) {
   keeper_ = std::make_shared<wire::DoorKeeper>(
-      wire::DoorKeeper{.customer_key = options_.customer_key,
+      wire::DoorKeeper{.customer_keys = options_.customer_keys,
                        .is_known = [this](const std::string& id) { return devices_.is_known(id); },
                        .enter = [this](const std::string& id, const Bytes& key) { devices_.enter(id, key); },
                        .is_blocked = [this](const std::string& id) { return devices_.is_blocked(id); },
@@ -86,9 +86,10 @@ void Ingest::greet(wire::Session& session, const wire::DoorAnswer& answer) {
     session.end();
   }
   if (!answer.opened) return;
-  const wire::CollectorDoor& door = wire::door_of(session);
+  wire::CollectorDoor& door = wire::door_of(session);
   const tls::Connection& link = session.connection();
   session.send(wire::to_json(wire::Welcome{options_.server_name, door.server_proof(), options_.interval_seconds}));
+  if (const auto key = door.new_key()) session.send(wire::to_json(*key));
   devices_.session_began(door.id());
   if (link.is_plain()) ++plain_;
   spdlog::info("[{}] collector {} accepted from {} [{}{}], id {}", session.number(), session.endpoint(),
@@ -126,6 +127,13 @@ std::shared_ptr<const FederationTrust> Ingest::trust() const {
   return trust_;
 }
 
+// A collector that is asleep is told when it comes back.
+void Ingest::tell_new_key() {
+  channel_->for_each([](wire::Session& session) {
+    if (const auto key = wire::door_of(session).new_key()) session.send(wire::to_json(*key));
+  });
+}
+
 void Ingest::tell_news() {
   if (!has_news_.exchange(false)) return;
   const auto left = std::make_shared<std::size_t>(bytes_a_second);
@@ -145,6 +153,13 @@ void Ingest::end_blocked() {
     if (!door.is_open() || !devices_.is_blocked(door.id())) return;
     session.send(wire::to_json(wire::Refused{"blocked", "an administrator has blocked this collector"}));
     session.end();
+  });
+}
+
+void Ingest::for_each(std::function<void(wire::Session& session, const std::string& id)> task) {
+  channel_->for_each([task = std::move(task)](wire::Session& session) {
+    const wire::CollectorDoor& door = wire::door_of(session);
+    if (door.is_open()) task(session, door.id());
   });
 }
 
@@ -168,6 +183,11 @@ void Ingest::take(wire::Session& session, const std::string& id, const wire::Mes
     take_proof(session, id, *proof);
   } else if (std::holds_alternative<wire::Ping>(message)) {
     session.send(pong);
+  } else if (const auto* moved = std::get_if<wire::Moved>(&message)) {
+    spdlog::info("[{}] collector {} and its move: {}{}", session.number(), id.substr(0, 16), moved->state,
+                 moved->reason.empty() ? "" : ", " + moved->reason);
+  } else if (const auto* verdict = std::get_if<wire::Verdict>(&message)) {
+    if (options_.on_verdict) options_.on_verdict(id, *verdict);
   }
 }
 

@@ -17,9 +17,11 @@
 namespace chancery::engine {
 
 struct IngestOptions {
-  std::string server_name;                    // said in the welcome
-  std::function<SecretBytes()> customer_key;  // of the generation in force
-  int interval_seconds = 5;                   // between two reports of a collector
+  std::string server_name;                                             // said in the welcome
+  std::function<std::shared_ptr<const CustomerKeys>()> customer_keys;  // of the generation in force
+  int interval_seconds = 5;                                            // between two reports of a collector
+  // What a collector has answered to a rehearsal; on the channel's thread.
+  std::function<void(const std::string& id, const wire::Verdict& verdict)> on_verdict = {};
   // More would be more than the process may have open; whoever comes then is told to come back later.
   std::size_t most_sessions = 1'000'000;
   // Too much waits to be written: collectors that are not known yet are told to come back later.
@@ -35,11 +37,15 @@ class Ingest {
   void set_trust(FederationTrust trust);
   // Tells sessions what they were not told yet; to be called every second, cheap where there is nothing to tell.
   void tell_news();
+  // The Customer Key is another one: sessions that hold a former one are given it. From any thread.
+  void tell_new_key();
   // Ends the sessions of collectors that are blocked now.
   void end_blocked();
   // Collectors that are connected without TLS now; those are ended whose endpoint takes no plain text any more.
   std::size_t plain() const { return plain_; }
   void end_plain(const std::function<bool(const std::string& endpoint)>& may_be_plain);
+  // Runs `task` for every collector that was let in, on the channel's thread, soon.
+  void for_each(std::function<void(wire::Session& session, const std::string& id)> task);
 
  private:
   std::shared_ptr<const FederationTrust> trust() const;

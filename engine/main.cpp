@@ -1,5 +1,6 @@
 // chancery-engine: the Web API, the collector channel and the heartbeat of a secondary or single appliance.
 
+#include <atomic>
 #include <memory>
 
 #include "appliance/membership/customer_key.h"
@@ -11,12 +12,23 @@
 #include "engine/ingest.h"
 #include "engine/moves.h"
 #include "engine/orders.h"
+#include "engine/rehearsal_desk.h"
 #include "engine/web_api.h"
 #include "keystore/fault.h"
 
 namespace {
 
 using namespace chancery;
+
+// Besides the portal, whom the engine reaches under its CA bundle.
+std::vector<rehearsal::TrustedPeer> servers_of(const EngineSettings& settings) {
+  const StorageSetting& storage = settings.storage;
+  if (storage.kind == StorageSetting::Kind::sqlite) return {};
+  return {{.what = "the database server " + storage.host,
+           .address = {storage.host, storage.port, "postgres"},
+           .name = storage.host,
+           .alpn = ""}};
+}
 
 struct Engine {
   Engine(serving::Program& program, const EngineSettings& settings)
@@ -25,13 +37,24 @@ struct Engine {
         devices(engine::open_device_store(program, settings.storage), system_now) {
     // A file is read before anybody is served, and one that cannot be read is no start; a server may be away for now.
     if (settings.storage.kind == StorageSetting::Kind::sqlite) devices.flush();
-    program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
-    ingest =
-        std::make_unique<engine::Ingest>(engine::IngestOptions{.server_name = program.appliance().name,
-                                                               .customer_key = [this] { return customer_key.get(); }},
-                                         devices);
+    program.on_generation([this](const backup::Generation& generation) -> std::function<void()> {
+      const std::uint64_t number = customer_keys_of(generation).number;
+      return [this, number, adopt = customer_key.prepare(generation)] {
+        adopt();
+        const bool is_another = key_number.exchange(number) != number;
+        if (is_another && ingest) ingest->tell_new_key();
+      };
+    });
+    ingest = std::make_unique<engine::Ingest>(
+        engine::IngestOptions{
+            .server_name = program.appliance().name,
+            .customer_keys = [this] { return customer_key.get(); },
+            .on_verdict = [this](const std::string& id, const wire::Verdict& verdict) { rehearsal.take(id, verdict); },
+            .is_behind = [this] { return devices.is_behind(); }},
+        devices);
     program.on_generation([this, &program](const backup::Generation& generation) -> std::function<void()> {
       auto trust = std::make_shared<engine::FederationTrust>(engine::federation_trust_of(generation));
+      rehearsal.remember_connected();
       return [this, &program, trust] {
         program.set_condition("collectors", trust->problem);
         ingest->set_trust(std::move(*trust));
@@ -44,13 +67,31 @@ struct Engine {
     engine::relay_orders(program);
     engine::add_moves(program, devices, *ingest);
     serving::announce(program, settings.discovery, {"engine", "engine-collector"});
+    engine::add_rehearsal(program, rehearsal, servers_of(settings));
     engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {
       do {
         keep_devices(program);
         ingest->tell_news();
+        look_at_plain(program);
       } while (program.pause(std::chrono::seconds(1)));
+    });
+  }
+
+  // D2: said while it lasts, and ended where the level has become a higher one.
+  void look_at_plain(serving::Program& program) const {
+    const std::size_t count = ingest->plain();
+    program.set_condition(
+        "plain text", count == 0 ? std::nullopt
+                                 : std::optional(serving::Condition{
+                                       .message = std::to_string(count) + " collectors are connected without TLS",
+                                       .hint = "give them TLS (collector.required-level = \"TLSPeerAuth\"), then set "
+                                               "required-level=TLSNoPeerAuth in the profile of that endpoint"}));
+    if (count == 0) return;
+    ingest->end_plain([serving = program.serving()](const std::string& endpoint) {
+      const auto found = serving->endpoints.find(endpoint);
+      return found != serving->endpoints.end() && found->second.profile.required_level == SecurityLevel::none;
     });
   }
 
@@ -68,6 +109,9 @@ struct Engine {
   Administrator administrator;
   engine::Devices devices;
   CustomerKey customer_key;
+  std::atomic<std::uint64_t> key_number = 0;
+  engine::CollectorRehearsal rehearsal{
+      [this](engine::CollectorRehearsal::Task task) { ingest->for_each(std::move(task)); }, devices, system_now};
   std::unique_ptr<engine::Ingest> ingest;
 };
 

@@ -1,10 +1,12 @@
 #include "engine/web_api.h"
 
-#include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "appliance/membership/membership.h"
 #include "appliance/settings/appliance.h"
+#include "engine/device_query.h"
+#include "engine/openapi.h"
 #include "keystore/fault.h"
 
 namespace chancery::engine {
@@ -13,24 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t page_limit = 1000;
 constexpr std::size_t blocked_limit = 10'000;
 constexpr std::size_t id_size = 64;
-
-std::size_t number_in_query(const http::Call& call, const char* key, std::size_t fallback, std::size_t most) {
-  const auto found = call.query.find(key);
-  if (found == call.query.end()) return fallback;
-  std::size_t value = 0;
-  const char* const end = found->second.data() + found->second.size();
-  const auto [stop, error] = std::from_chars(found->second.data(), end, value);
-  if (error != std::errc() || stop != end || value > most) {
-    throw Failure({.code = "bad-query",
-                   .subject = key,
-                   .cause = "it must be a number from 0 to " + std::to_string(most),
-                   .hint = "ask for instance /api/v1/devices?offset=0&limit=100"});
-  }
-  return value;
-}
 
 // The portal of this federation asks as a member and needs no password; other engines have no business here.
 bool is_portal(const http::Call& call) {
@@ -40,7 +26,9 @@ bool is_portal(const http::Call& call) {
   return member && (member->role == to_text(Role::primary) || member->role == to_text(Role::single));
 }
 
-json to_json(const Device& device) {
+json to_json(const Device& device, bool is_blocked) {
+  json proven = json::array();
+  for (const auto& [root, when] : device.anchoring.proven) proven.push_back(root);
   return {{"id", device.id},
           {"host", device.facts.host},
           {"system", device.facts.system},
@@ -49,9 +37,49 @@ json to_json(const Device& device) {
           {"trust", device.facts.trust_mode},
           {"trust_roots", device.facts.trust_roots},
           {"presented", device.facts.presented},
+          {"tags", device.facts.tags},
+          {"customer_key", device.facts.customer_key},
+          {"held_roots", device.anchoring.held},
+          {"proven_roots", std::move(proven)},
           {"first_seen", to_rfc3339(device.first_seen)},
           {"last_seen", to_rfc3339(device.last_seen)},
-          {"connected", device.connected}};
+          {"connected", device.connected},
+          {"blocked", is_blocked}};
+}
+
+using Counts = std::map<std::string, std::int64_t>;
+
+// At most so many kinds of each are told apart: what a collector says of itself is its own word.
+void count(Counts& counts, const std::string& what) {
+  constexpr std::size_t most_kinds = 200;
+  if (what.empty()) return;
+  const bool is_room = counts.size() < most_kinds || counts.contains(what);
+  ++counts[is_room ? what : "(others)"];
+}
+
+json summary_of(const Devices& devices) {
+  Counts systems;
+  Counts versions;
+  Counts trust;
+  Counts roots;
+  Counts tags;
+  std::size_t total = 0;
+  std::size_t connected = 0;
+  // Nothing is kept of the page: what is counted is the answer.
+  static_cast<void>(devices.page("", 1, [&](const Device& device) {
+    ++total;
+    connected += device.connected ? 1U : 0U;
+    count(systems, device.facts.system);
+    count(versions, device.facts.version);
+    count(trust, device.facts.trust_mode);
+    std::set<std::string> known(device.facts.trust_roots.begin(), device.facts.trust_roots.end());
+    known.insert(device.anchoring.held.begin(), device.anchoring.held.end());
+    for (const std::string& root : known) count(roots, root);
+    for (const std::string& tag : device.facts.tags) count(tags, tag);
+    return false;
+  }));
+  return {{"total", total}, {"connected", connected}, {"systems", systems}, {"versions", versions},
+          {"trust", trust}, {"roots", roots},         {"tags", tags}};
 }
 
 std::set<std::string> blocked_in(const std::string& body) {
@@ -96,17 +124,37 @@ void add_web_api(serving::Program& program, Devices& devices, Administrator& adm
                                     {"connected", devices.connected()},
                                     {"blocked", devices.blocked_digest()}}));
   });
-  program.routes().add("GET", "/api/v1/devices", [&devices, &administrator](const http::Call& call) {
-    if (!is_portal(call)) {
-      if (auto refusal = administrator.refusal(call)) return *refusal;
-    }
-    json page = json::array();
-    const std::size_t offset = number_in_query(call, "offset", 0, 100'000'000);
-    for (const Device& device : devices.list(offset, number_in_query(call, "limit", page_limit, page_limit))) {
-      page.push_back(to_json(device));
-    }
-    return http::Answer::json(dump({{"devices", page}, {"total", devices.count()}, {"offset", offset}}));
+  program.routes().add("GET", "/api/v1/openapi.json",
+                       [](const http::Call&) { return http::Answer::json(openapi_document()); });
+  // For the federation's portal and the administrator.
+  const auto add_shown = [&program, &administrator](const std::string& path,
+                                                    const std::function<json(const http::Call&)>& show) {
+    program.routes().add("GET", path, [&administrator, show](const http::Call& call) {
+      if (!is_portal(call)) {
+        if (auto refusal = administrator.refusal(call)) return *refusal;
+      }
+      return http::Answer::json(dump(show(call)));
+    });
+  };
+  add_shown("/api/v1/devices", [&devices](const http::Call& call) -> json {
+    const DeviceQuery query = device_query(call.query);
+    const Devices::Page page =
+        devices.page(query.after, query.limit, [&query](const Device& device) { return query.fits(device); });
+    json shown = json::array();
+    for (const Device& device : page.devices) shown.push_back(to_json(device, devices.is_blocked(device.id)));
+    return {{"devices", std::move(shown)},
+            {"next", page.next.empty() ? json(nullptr) : json(page.next)},
+            {"total", devices.count()}};
   });
+  add_shown("/api/v1/devices/*", [&devices](const http::Call& call) -> json {
+    const std::string id = call.path.substr(std::string_view("/api/v1/devices/").size());
+    if (const auto device = devices.find(id)) return to_json(*device, devices.is_blocked(id));
+    throw Failure({.code = "unknown-device",
+                   .subject = id.substr(0, id_size),
+                   .cause = "this engine knows no device of this id",
+                   .hint = "GET /api/v1/devices lists those that it knows"});
+  });
+  add_shown("/api/v1/summary", [&devices](const http::Call&) { return summary_of(devices); });
 }
 
 }  // namespace chancery::engine

@@ -46,7 +46,9 @@ const storage::Schema schema{.what = "the portal's engines",
                                             // JSON: [{"endpoint","identity","sha256","not_after"}]
                                             "ALTER TABLE engines ADD COLUMN served TEXT NOT NULL DEFAULT '[]'",
                                             "ALTER TABLE engines ADD COLUMN anchors_pending INTEGER NOT NULL DEFAULT 0",
-                                            proven_anchors_table, blocked_collectors_table}};
+                                            proven_anchors_table, blocked_collectors_table,
+                                            // {"id":its Customer Key's,"holders":{id:collectors,…}}; "" before it told
+                                            "ALTER TABLE engines ADD COLUMN customer_keys TEXT NOT NULL DEFAULT ''"}};
 
 std::string host_of(const std::string& peer) {
   std::string host = peer.substr(0, peer.rfind(':'));
@@ -90,6 +92,9 @@ struct Engines::State {
       view.problem = "not asked yet";
       engines.emplace(view.name, std::move(view));
     }
+    for (const storage::Row& row : database.rows("SELECT DISTINCT who FROM proven_anchors WHERE kind = 'collector'")) {
+      collectors.insert(row.text(0));
+    }
   }
 
   void take_heartbeat(const http::Call& call) {
@@ -119,6 +124,9 @@ struct Engines::State {
       entry.devices = report.devices;
       entry.connected = report.connected;
       entry.last_seen = now;
+      for (const AnchorReport& each : report.anchors) {
+        if (each.kind == "collector") collectors.insert(each.who);
+      }
     }
     database.write([&] { store(report, host, now); });
   }
@@ -127,13 +135,14 @@ struct Engines::State {
     const std::int64_t skew = report.clock ? (*report.clock - now).count() : 0;
     database.run(
         "INSERT INTO engines (name, internal_name, host, port, version, last_seen, clock_skew, generation, served, "
-        "anchors_pending) VALUES (?,?,?,?,?,?,?,?,?,?) "
+        "anchors_pending, customer_keys) VALUES (?,?,?,?,?,?,?,?,?,?,?) "
         "ON CONFLICT (name) DO UPDATE SET internal_name=excluded.internal_name, host=excluded.host, "
         "port=excluded.port, version=excluded.version, last_seen=excluded.last_seen, clock_skew=excluded.clock_skew, "
-        "generation=excluded.generation, served=excluded.served, anchors_pending=excluded.anchors_pending",
+        "generation=excluded.generation, served=excluded.served, anchors_pending=excluded.anchors_pending, "
+        "customer_keys=excluded.customer_keys",
         {report.name, report.internal_name, host, std::int64_t{report.port}, report.version,
          std::int64_t{now.time_since_epoch().count()}, skew, report.generation, to_text(report.served),
-         report.anchors_pending});
+         report.anchors_pending, report.customer_keys});
     store_anchors(database, report.name, report.anchors);
   }
 
@@ -280,6 +289,7 @@ struct Engines::State {
       to_hex(view_of(random_secret(16)));  // of this process: who hears another one tells all again
   mutable std::mutex mutex;
   std::map<std::string, EngineView> engines;
+  std::set<std::string> collectors;  // ids, of all that engines have told of
 };
 
 Engines::Engines(serving::Program& program, const PortalSettings& settings)
@@ -321,6 +331,11 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
 Engines::~Engines() = default;
 
 std::vector<EngineView> Engines::list() const { return state_->list(); }
+std::shared_ptr<const tls::ClientContext> Engines::context() const { return state_->contexts.get(); }
+bool Engines::is_known(const std::string& collector) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->collectors.contains(collector);
+}
 bool Engines::is_blocked(const std::string& collector) const { return state_->blocked.contains(collector); }
 
 std::string Engines::to_json() const {

@@ -16,6 +16,7 @@
 
 #include "appliance/serving/serving_program.h"
 #include "appliance/settings/program_settings.h"
+#include "appliance/tls/client_context.h"
 #include "keystore/x509/certificate.h"
 #include "keystore/x509/instant.h"
 
@@ -45,6 +46,9 @@ class Engines {
   std::vector<EngineView> list() const;  // by name
   std::string to_json() const;
   bool is_blocked(const std::string& collector) const;  // blocked.h
+  bool is_known(const std::string& collector) const;    // some engine has told of it in a heartbeat
+  // By which engines are asked; nullptr outside a federation.
+  std::shared_ptr<const tls::ClientContext> context() const;
 
  private:
   struct State;

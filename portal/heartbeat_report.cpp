@@ -98,6 +98,24 @@ AnchorReport read_anchor(const json& entry, const std::string& member) {
   return report;
 }
 
+std::string key_id(const std::string& text) {
+  const bool is_id = text.size() <= 16 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_id) throw invalid("the id of a Customer Key is not 16 digits");
+  return text;
+}
+
+std::string read_customer_keys(const json& said) {
+  constexpr std::size_t most_keys = 8;
+  json kept{{"id", key_id(text(said, "id"))}, {"holders", json::object()}};
+  const json& holders = said.at("holders");
+  if (!holders.is_object() || holders.size() > most_keys) throw invalid("too many Customer Keys");
+  for (const auto& [id, count] : holders.items()) {
+    if (!count.is_number_integer()) throw invalid("a count of collectors is no whole number");
+    kept["holders"][key_id(id)] = count;
+  }
+  return kept.dump();
+}
+
 void expect_names(const HeartbeatReport& report, const Certificate& member) {
   const auto bears = [&member](const std::string& name) { return answers_to(member.names(), name); };
   if (bears(report.name) && bears(report.internal_name)) return;
@@ -125,6 +143,7 @@ HeartbeatReport parse_heartbeat(const std::string& body, const Certificate& memb
     if (said.contains("generation")) report.generation = number(said, "generation");
     if (said.contains("clock")) report.clock = instant(said.at("clock"));
     if (said.contains("anchors_pending")) report.anchors_pending = number(said, "anchors_pending");
+    if (said.contains("customer_keys")) report.customer_keys = read_customer_keys(said.at("customer_keys"));
     report.served = read_served(said);
     expect_names(report, member);
     if (said.contains("anchors")) {

@@ -45,6 +45,7 @@ struct HeartbeatReport {
   std::vector<ServedCertificate> served;
   std::vector<AnchorReport> anchors;
   std::int64_t anchors_pending = 0;
+  std::string customer_keys;  // JSON, as it is kept: {"id","holders":{id:count}}; "" where it did not tell
 };
 
 inline constexpr std::size_t heartbeat_limit = 2 * 1024 * 1024;

@@ -9,7 +9,9 @@
 #include "appliance/settings/program_settings.h"
 #include "appliance/wire/collector_messages.h"
 #include "portal/assignment.h"
+#include "portal/devices.h"
 #include "portal/engines.h"
+#include "portal/rehearsal.h"
 #include "portal/sign_in.h"
 #include "portal/warnings.h"
 
@@ -61,13 +63,16 @@ struct Portal {
             program, settings, [this, &program] { return watched(program, engines); }, system_now) {
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
     assignment = std::make_unique<portal::Assignment>(
+        program,
         portal::AssignmentOptions{.server_name = program.appliance().name,
-                                  .customer_key = [this] { return customer_key.get(); },
-                                  .is_blocked = [this](const std::string& id) { return engines.is_blocked(id); }},
+                                  .customer_keys = [this] { return customer_key.get(); },
+                                  .is_blocked = [this](const std::string& id) { return engines.is_blocked(id); },
+                                  .is_known = [this](const std::string& id) { return engines.is_known(id); }},
         engines);
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       assignment->adopt(std::move(connection), endpoint);
     });
+    portal::add_rehearsal(program, engines, settings);
     serving::report_sign_ins(program, sign_ins);
     serving::announce(program, settings.discovery, {"portal", "portal-collector"});
     http::Routes& routes = program.routes();
@@ -83,6 +88,7 @@ struct Portal {
       if (auto refusal = door.refusal(call)) return *refusal;
       return http::Answer::json(engines.to_json());
     });
+    portal::add_devices(program, engines, [this](const http::Call& call) { return door.refusal(call); });
     routes.add("GET", "/", [this, &program](const http::Call& call) {
       if (auto refusal = door.refusal(call)) return *refusal;
       return engines_page(program.appliance(), engines);

@@ -3,6 +3,7 @@
 //   POST /join      federation/join.h          GET /healthz      {"ok":true}
 //   POST /renew     federation/renewal.h       GET /crl          the revocation list, DER
 //   POST /proof     federation/anchor_proof.h  GET /bulletin     federation/bulletin.h
+//   POST /customer-key  federation/key_transfer.h
 #include <spdlog/spdlog.h>
 
 #include <mutex>
@@ -19,8 +20,8 @@ namespace {
 constexpr std::size_t join_body_limit = 256 * 1024;
 constexpr std::size_t key_limit = 64 * 1024;
 constexpr const char* join_endpoint = "endpoints/join.toml";
-
 constexpr const char* issuer_header = "Chancery-Issuer";  // federation/authority_link.h
+
 federation::PrimaryFacts facts_of(const backup::Generation& generation) {
   const char* path = "federation/federation.json";
   try {
@@ -42,10 +43,18 @@ federation::PrimaryFacts facts_of(const backup::Generation& generation) {
 // Everything in a generation that joins depend on.
 struct JoinTerms {
   SecretBytes key_pem;  // tokens pin it, and replies are signed with it
-  SecretBytes customer_key;
+  CustomerKeys customer_keys;
   federation::PrimaryFacts facts;
   friend bool operator==(const JoinTerms&, const JoinTerms&) = default;
 };
+
+// The authority's own copy of what the generation has, which it may not read.
+CustomerKeys handed_out(const Folder& authority) {
+  if (authority.status("customer.keys")) {
+    return CustomerKeys::parse(view_of(authority.read_secret("customer.keys", key_limit)));
+  }
+  return {.number = 0, .since = {}, .current = authority.read_secret("customer.key", key_limit), .former = {}};
+}
 
 class JoinService {
  public:
@@ -57,7 +66,7 @@ class JoinService {
 
   std::function<void()> prepare(const backup::Generation& generation) {
     JoinTerms terms{.key_pem = generation.read_secret("identities/authority-tls/key.pem"),
-                    .customer_key = folder_.read_secret("customer.key", key_limit),
+                    .customer_keys = handed_out(folder_),
                     .facts = facts_of(generation)};
     (void)PrivateKey::from_pem(view_of(terms.key_pem));
     // A file is opened before anybody is served; a server may be away for now.
@@ -82,6 +91,7 @@ class JoinService {
       const std::lock_guard lock(mutex_);
       address = address_;
     }
+    look_at_customer_keys();
     return keeper_.look(address);
   }
 
@@ -93,6 +103,10 @@ class JoinService {
       const auto said = (*admission().*answerer)(call.body, call.connection, call.connection.peer_address());
       return http::Answer::json(said.body, said.status);
     });
+    if (answer.status == 503) {
+      if (const std::string other = keeper_.other_issuer(); !other.empty()) answer.headers[issuer_header] = other;
+    }
+    return answer;
   }
 
   http::Answer news() {
@@ -103,10 +117,6 @@ class JoinService {
     return attempted([&] {
       const Bytes list = keeper_.authority()->revocation_list();
       http::Answer answer;
-    if (answer.status == 503) {
-      if (const std::string other = keeper_.other_issuer(); !other.empty()) answer.headers[issuer_header] = other;
-    }
-    return answer;
       answer.content_type = "application/pkix-crl";
       answer.body.assign(list.begin(), list.end());
       return answer;
@@ -114,6 +124,21 @@ class JoinService {
   }
 
  private:
+  // Written by the manager after `customer-key rotate` (manager/customer_key.cpp); a copy that cannot be read changes
+  // nothing here, and doctor says so.
+  void look_at_customer_keys() {
+    try {
+      CustomerKeys keys = handed_out(folder_);
+      const std::lock_guard lock(mutex_);
+      if (keys == terms_.customer_keys) return;
+      spdlog::info("customer key: number {} is handed out from now on", keys.number);
+      terms_.customer_keys = std::move(keys);
+      admission_.reset();
+    } catch (const Failure& failure) {
+      spdlog::warn("customer key: {}", failure.what());
+    }
+  }
+
   // An admission and the authority that it works with.
   struct Served {
     std::shared_ptr<authority::Authority> authority;
@@ -125,8 +150,10 @@ class JoinService {
     const std::lock_guard lock(mutex_);
     if (!admission_ || admission_->authority != present) {
       admission_.reset(new Served{
-          present, federation::Admission(*present, PrivateKey::from_pem(view_of(terms_.key_pem)),
-                                         secret_copy(view_of(terms_.customer_key)), terms_.facts, system_now)});
+          present,
+          federation::Admission(*present, PrivateKey::from_pem(view_of(terms_.key_pem)),
+                                secret_copy(view_of(terms_.customer_keys.current)), terms_.facts, system_now)});
+      admission_->admission.know_customer_keys(terms_.customer_keys);
     }
     return {admission_, &admission_->admission};
   }
@@ -185,6 +212,7 @@ void set_up(serving::Program& program) {
   serve("/join", &federation::Admission::answer);
   serve("/renew", &federation::Admission::answer_renewal);
   serve("/proof", &federation::Admission::answer_proof);
+  serve("/customer-key", &federation::Admission::answer_customer_key);
   program.routes().add("GET", "/bulletin", [service](const http::Call&) { return service->news(); });
   program.routes().add("GET", "/crl", [service](const http::Call&) { return service->revocation_list(); });
   program.run_in_background("register", [&program, service] { keep_register(program, *service); });

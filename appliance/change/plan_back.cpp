@@ -159,7 +159,8 @@ Plan plan_restore(const backup::Generation& base, const Appliance& appliance, co
     const auto first = files.lower_bound(prefix);
     const bool is_in_set = first != files.end() && first->first.starts_with(prefix);
     // An appliance without these serves or trusts nothing; of anything else, none may have been what there was.
-    static const std::set<std::string> may_be_empty{"trust/appliance/", "profiles/", "endpoints/", "consumers/"};
+    static const std::set<std::string> may_be_empty{"trust/appliance/", "profiles/", "endpoints/", "consumers/",
+                                                    "rules/"};
     if (!is_in_set && !may_be_empty.contains(prefix)) {
       throw unknown_component(component, "the set does not hold this component");
     }

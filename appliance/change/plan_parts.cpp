@@ -69,7 +69,7 @@ std::string component_of(const std::string& path) {
 }
 
 std::string prefix_of_component(const std::string& component) {
-  static constexpr std::array folders{"profiles", "endpoints",  "consumers", "trust",
+  static constexpr std::array folders{"profiles", "endpoints",  "consumers", "trust",       "rules",
                                       "defaults", "federation", "pending",   "customer-key"};
   const bool is_folder =
       component.find('/') != std::string::npos || std::find(folders.begin(), folders.end(), component) != folders.end();

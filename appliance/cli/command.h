@@ -66,6 +66,9 @@ struct Command {
 [[nodiscard]] std::span<const Command> alert_commands();
 [[nodiscard]] std::span<const Command> collector_commands();
 [[nodiscard]] std::span<const Command> collector_trust_commands();
+[[nodiscard]] std::span<const Command> installer_commands();
+[[nodiscard]] std::span<const Command> customer_key_commands();
+[[nodiscard]] std::span<const Command> rule_commands();
 [[nodiscard]] std::span<const Command> audit_commands();
 [[nodiscard]] std::span<const Command> network_commands();
 [[nodiscard]] std::span<const Command> keytool_commands();

@@ -110,6 +110,7 @@ int run_finder(Session& session) {
   stations.push_back({.who = "Engine", .target = target_of(arguments.value("--engine"), arguments.value("--name"))});
   tls::ClientOptions options;
   options.trust_pem = trusted(arguments);
+  options.only_roots_anchor = !arguments.has("--trust");
   const tls::ClientContext careful(std::move(options));
   Json visits = Json::array();
   for (const Station& station : stations) visits.push_back(visit(session, station, careful));

@@ -23,11 +23,13 @@ Admission::Admission(authority::Authority& authority, PrivateKey tls_key, Secret
                      Clock clock)
     : state_(new State{.authority = authority,
                        .tls_key = std::move(tls_key),
-                       .customer_key = std::move(customer_key),
+                       .customer_keys = {.number = 0, .since = {}, .current = std::move(customer_key), .former = {}},
                        .facts = std::move(facts),
                        .clock = std::move(clock),
                        .attempts = {}}) {}
 Admission::~Admission() = default;
+
+void Admission::know_customer_keys(CustomerKeys keys) { state_->customer_keys = std::move(keys); }
 
 std::vector<std::string> Admission::check_order(const TokenOrder& order) const {
   if (order.role != Role::secondary) {

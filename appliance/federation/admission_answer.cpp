@@ -115,6 +115,7 @@ Admission::State::Admitted Admission::State::admit(const JoinStatement& statemen
 Admission::WireAnswer Admission::State::reply(const JoinStatement& statement, const Admitted& admitted,
                                               const tls::Connection& session, ByteView session_secret,
                                               Instant now) const {
+  const SecretBytes& customer_key = customer_keys.current;
   const SecretBytes mask = session.exporter(mask_label, customer_key.size());
   ReplyText text{.nonce = statement.nonce,
                  .federation = facts.federation,

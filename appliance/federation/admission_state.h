@@ -30,11 +30,13 @@ struct Admission::State {
                                    Instant now);
   WireAnswer accept_proof(const std::string& body, const tls::Connection& session, const std::string& peer,
                           Instant now);
+  WireAnswer hand_out_keys(const std::string& body, const tls::Connection& session, const std::string& peer,
+                           Instant now);
   WireAnswer accept(const std::string& body, const tls::Connection& session, const std::string& peer, Instant now);
 
   authority::Authority& authority;
   PrivateKey tls_key;
-  SecretBytes customer_key;
+  CustomerKeys customer_keys;
   PrimaryFacts facts;
   Clock clock;
   Attempts attempts;

@@ -142,10 +142,12 @@ SignedBulletin sign(const Bulletin& bulletin, const PrivateKey& tls_key) {
   return made;
 }
 
-std::string write_news(const SignedBulletin& bulletin, const std::vector<Bytes>& lists) {
+std::string write_news(const SignedBulletin& bulletin, const std::vector<Bytes>& lists, std::uint64_t customer_key) {
   json all = json::array();
   for (const Bytes& list : lists) all.push_back(to_base64(list));
-  return json({{"bulletin", bulletin.text}, {"signature", to_base64(bulletin.signature)}, {"lists", all}}).dump();
+  json news{{"bulletin", bulletin.text}, {"signature", to_base64(bulletin.signature)}, {"lists", all}};
+  if (customer_key > 0) news["customer_key"] = customer_key;
+  return news.dump();
 }
 
 News read_news(std::string_view body, const Bytes& authority_key, const std::string& federation) {
@@ -156,10 +158,13 @@ News read_news(std::string_view body, const Bytes& authority_key, const std::str
   if (!verify_signature(authority_key, signed_bytes(said), members.binary("signature", longest_signature))) {
     invalid("its signature is wrong");
   }
-  News news{.bulletin = read_bulletin(said), .lists = {}};
+  News news{.bulletin = read_bulletin(said), .lists = {}, .customer_key = 0};
   if (news.bulletin.federation != federation) invalid("it is of another federation");
   for (const json& each : members.array("lists", most_lists)) {
     news.lists.push_back(members.binary_in(each, "a list", bulletin_limit));
+  }
+  if (document.contains("customer_key")) {
+    news.customer_key = static_cast<std::uint64_t>(members.number("customer_key"));
   }
   return news;
 }

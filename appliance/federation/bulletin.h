@@ -8,10 +8,12 @@
 // followed stands in its generation (followed_bulletin_path). One request brings the lists of revocations along, each
 // signed by its CA.
 //
-//   GET /bulletin  {"bulletin":TEXT,"signature":base64,"lists":[base64 DER,…]}
+//   GET /bulletin  {"bulletin":TEXT,"signature":base64,"lists":[base64 DER,…],"customer_key":n}
 //     TEXT         {"federation":id,"number":n,"phase":"steady"|"prepared"|"activated","since":unix,
 //                   "roots":[PEM,…],"root":PEM,"issuing":PEM,"former_issuing":PEM|null,"cross":PEM|null,
 //                   "retired":[PEM,…]}
+//   customer_key   the number of the Customer Keys in force (key_transfer.h); absent where they were never changed. Only
+//                  the session with the pinned authority vouches for it: it makes a member ask, no more
 //   signed         sized16 "chancery bulletin 1 authority", sized32 TEXT           (big endian)
 //
 // Failures: "bulletin-invalid" (shape, signature, another federation, roots that are none), "relay-suspected", those of
@@ -55,8 +57,10 @@ struct SignedBulletin {
 struct News {
   Bulletin bulletin;
   std::vector<Bytes> lists;
+  std::uint64_t customer_key = 0;
 };
-[[nodiscard]] std::string write_news(const SignedBulletin& bulletin, const std::vector<Bytes>& lists);
+[[nodiscard]] std::string write_news(const SignedBulletin& bulletin, const std::vector<Bytes>& lists,
+                                     std::uint64_t customer_key = 0);
 // `authority_key` is the SubjectPublicKeyInfo that the pin stands for.
 [[nodiscard]] News read_news(std::string_view body, const Bytes& authority_key, const std::string& federation);
 [[nodiscard]] News fetch_news(const tls::Target& authority, const Sha256& pin, const std::string& federation,

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "appliance/authority/authority.h"
+#include "appliance/membership/customer_keys.h"
 #include "appliance/settings/appliance.h"
 #include "appliance/tls/connection.h"
 
@@ -135,6 +136,10 @@ class Admission {
   [[nodiscard]] WireAnswer answer_proof(const std::string& body, const tls::Connection& session,
                                         const std::string& peer);
   [[nodiscard]] std::string news();
+  // The same for POST /customer-key (key_transfer.h). What was given to the constructor is number 0, with none before it.
+  [[nodiscard]] WireAnswer answer_customer_key(const std::string& body, const tls::Connection& session,
+                                               const std::string& peer);
+  void know_customer_keys(CustomerKeys keys);
 
   // What a joiner or member is told when the authority cannot do it at present: 503, and whom else to ask where another
   // primary issues ("not-the-issuer"); `code` for everything else.

@@ -105,7 +105,8 @@ Admission::WireAnswer Admission::answer_proof(const std::string& body, const tls
 }
 
 std::string Admission::news() {
-  return write_news(sign(bulletin_of(state_->authority), state_->tls_key), state_->authority.revocation_lists());
+  return write_news(sign(bulletin_of(state_->authority), state_->tls_key), state_->authority.revocation_lists(),
+                    state_->customer_keys.number);
 }
 
 }  // namespace chancery::federation

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "appliance/manager/doctor.h"
+#include "appliance/manager/progress.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/manager/witness.h"
 
@@ -52,7 +53,7 @@ constexpr std::array verbs{
     Entry{"generation-undo", Access::changes, generation_undo, "dry_run"},
     Entry{"generation-purge", Access::changes, generation_purge, "key dry_run"},
     Entry{"trust-list", Access::reads, trust_list, "store"},
-    Entry{"trust-append", Access::changes, trust_append, "store files storepass dry_run"},
+    Entry{"trust-append", Access::changes, trust_append, "store files alias storepass dry_run"},
     Entry{"trust-remove", Access::changes, trust_remove,
           "store fingerprint storepass no_rehearsal accept_breakage deadline_seconds dry_run"},
     Entry{"trust-os-install", Access::changes, trust_os_install, "files storepass dry_run"},
@@ -88,15 +89,24 @@ constexpr std::array verbs{
     Entry{"federation-rotate-retire", Access::changes, federation_rotate_retire,
           "forget emergency no_rehearsal accept_breakage deadline_seconds root_key root_passphrase root_pin dry_run"},
     Entry{"federation-rotate-status", Access::reads, federation_rotate_status, "show_blockers"},
+    Entry{"collector-block", Access::changes, collector_block, "id blocked dry_run"},
     Entry{"collector-move", Access::changes, collector_move, "host port name files only dry_run"},
     Entry{"collector-repair-make", Access::changes, collector_repair_make,
           "host port name files only ttl_seconds dry_run"},
     Entry{"collector-repair-key", Access::reads, collector_repair_key, ""},
     Entry{"collector-repair-rotate", Access::changes, collector_repair_rotate, "dry_run"},
+    Entry{"rule-set", Access::changes, rule_set, "name settings dry_run"},
+    Entry{"rule-show", Access::reads, rule_show, "name"},
+    Entry{"rule-list", Access::reads, rule_list, ""},
+    Entry{"rule-delete", Access::changes, rule_delete, "name dry_run"},
+    Entry{"rule-preview", Access::reads, rule_preview, "name settings delete"},
+    Entry{"customer-key-status", Access::reads, customer_key_status, ""},
+    Entry{"customer-key-rotate", Access::changes, customer_key_rotate, "overlap_seconds end_overlap dry_run"},
+    Entry{"collector-installer", Access::exports, collector_installer,
+          "trust files portal engines tags collector dry_run"},
     Entry{"member-order", Access::reports, member_order, "order"},
     Entry{"order-undo", Access::changes, order_undo, "order"},
     Entry{"rollout-begin", Access::changes, rollout_begin, "entries files passphrase waves dry_run"},
-    Entry{"collector-block", Access::changes, collector_block, "id blocked dry_run"},
     Entry{"rollout-step", Access::reports, rollout_step, "id again patience_seconds"},
     Entry{"rollout-stop", Access::changes, rollout_stop, "id dry_run"},
     Entry{"rollout-status", Access::reads, rollout_status, "id"},
@@ -141,13 +151,13 @@ std::string asking(const json& document, const std::string& who) {
 }
 
 json performed(const Entry& entry, Bench& bench, Call& call, const json& arguments) {
-  Deed deed{
-      .who = call.who(), .verb = std::string(entry.name), .arguments = audit::redacted_arguments(arguments)};
+  Deed deed{.who = call.who(), .verb = std::string(entry.name), .arguments = audit::redacted_arguments(arguments)};
   if (entry.access == Access::changes && entry.verb != resolve && !call.flag("dry_run")) {
     return witnessed(bench, std::move(deed), [&] { return entry.verb(bench, call); });
   }
   json reply = entry.verb(bench, call);
-  if (entry.access == Access::exports) {
+  const bool leaves = !call.flag("dry_run") && reply.value("outcome", "done") == "done";
+  if (entry.access == Access::exports && leaves) {
     // What leaves the appliance holds keys: without a record it does not leave.
     record_event(bench, {.kind = "export",
                          .who = std::move(deed.who),
@@ -192,6 +202,10 @@ control::Message CertificateManager::handle(const control::Message& request, con
     examine(examination, state_->state_path, state_->clock);
     return {.json = to_text(examination.to_json()), .attachments = {}};
   }
+  if (verb == "progress") {
+    call.expect_only("after");
+    return {.json = to_text(Progress::of_process().since(call.number("after").value_or(0))), .attachments = {}};
+  }
   const Entry* entry = find_verb(verb);
   if (entry == nullptr) {
     throw Failure({.code = "unknown-verb",
@@ -206,7 +220,7 @@ control::Message CertificateManager::handle(const control::Message& request, con
 }
 
 bool is_reading(const std::string& verb) {
-  if (verb == "doctor") return true;
+  if (verb == "doctor" || verb == "progress") return true;
   const Entry* entry = find_verb(verb);
   return entry != nullptr && entry->access == Access::reads;
 }

@@ -25,8 +25,9 @@
 // cert-csr           identity, sans[], key_type, dry_run         reply {"identity","request":PEM}
 // backup-list/-show/-verify/-restore/-export/-import/-prune      id; restore: components[], dry_run; export: passphrase; import: file, passphrase, dry_run; prune: keep, dry_run
 // generation-list/-diff/-rollback/-adopt/-undo/-purge            a, b; number, dry_run; key (SHA-256 of a public key or a certificate's fingerprint)
+// progress           after                                       {"epoch","last","events":[…]}: what changes do (progress.h)
 // trust-list/-append/-remove                                     store ("engine" where absent, "portal", "os" to list, or the
-//                                                                path of a Java keystore); files[]; fingerprint; storepass; dry_run
+//                                                                path of a Java keystore); files[]; alias (of a Java store); fingerprint; storepass; dry_run
 // trust-os-install/-remove                                       files[]; fingerprint; storepass (of Debian's Java store); dry_run
 // keystore-put       store (a path), file, expected_sha256, storepass, former_storepass, reason, dry_run      managed_store.h
 // keystore-repair    store ("" for all), storepass, dry_run      reply also {"restored":[{"store","alias","sha256"}],"skipped":[…]}
@@ -38,6 +39,13 @@
 // federation-rotate-prepare/-activate/-retire/-status             root_key, root_passphrase, root_pin, dry_run; retire: forget[],
 //                                                                emergency; status: show_blockers    (rotation.cpp)
 // federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
+// collector-move     host, port, name, files[] (CAs), only[], dry_run        asks the engine here; reply also {"told","absent"}
+// collector-repair-make  host, port, name, files[], only[], ttl_seconds, dry_run   reply attachment 0: the repair file
+// collector-repair-key, -rotate      -; rotate: dry_run          key's reply attachment 0: what an installer ships
+// collector-installer trust "with-root"|"os-trust"|absent, files{root[]}, portal, engines[], tags[], collector (file), dry_run
+//                                                                reply attachment 0: the zip (installer.cpp)
+// customer-key-rotate, -status                                   overlap_seconds, end_overlap, dry_run   (customer_key.cpp)
+// rule-set/-show/-list/-delete/-preview                          name, settings{key:value}, dry_run; preview: delete  (rules.cpp)
 // collector-block    id (or a beginning of it), blocked, dry_run  asks the portal here; reply also {"id"}
 // member-order       order {attachment}                          handed on by the engine (orders.h); reply attachment 0: the sealed answer
 // order-undo         order (hex id)                              takes back what an order did here

@@ -29,6 +29,19 @@ std::vector<Heartbeat::Served> served_from(const std::string& text) {
   return served;
 }
 
+// {"id":ID,"holders":{ID:count,…}}
+std::pair<std::string, std::map<std::string, std::int64_t>> keys_from(const std::string& text) {
+  std::pair<std::string, std::map<std::string, std::int64_t>> keys;
+  const auto all = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!all.is_object()) return keys;
+  try {
+    keys.first = all.value("id", "");
+    keys.second = all.value("holders", keys.second);
+  } catch (const nlohmann::json::exception&) {  // another version's
+  }
+  return keys;
+}
+
 }  // namespace
 
 std::map<std::string, Heartbeat> heartbeats(const std::string& state_path) {
@@ -39,14 +52,21 @@ std::map<std::string, Heartbeat> heartbeats(const std::string& state_path) {
   try {
     constexpr int patience_ms = 500;
     const SQLite::Database database(path, SQLite::OPEN_READONLY, patience_ms);
-    SQLite::Statement rows(database, "SELECT name, last_seen, version, clock_skew, generation, served FROM engines");
+    SQLite::Statement rows(database,
+                           "SELECT name, last_seen, version, clock_skew, generation, served, host, port, "
+                           "customer_keys FROM engines");
     while (rows.executeStep()) {
+      const auto [customer_key, holders] = keys_from(rows.getColumn(8).getString());
       heard.emplace(rows.getColumn(0).getString(),
                     Heartbeat{.last_seen = Instant(std::chrono::seconds(rows.getColumn(1).getInt64())),
                               .version = rows.getColumn(2).getString(),
                               .clock_ahead = std::chrono::seconds(rows.getColumn(3).getInt64()),
                               .generation = rows.getColumn(4).getInt64(),
-                              .served = served_from(rows.getColumn(5).getString())});
+                              .served = served_from(rows.getColumn(5).getString()),
+                              .customer_key = customer_key,
+                              .holders = holders,
+                              .host = rows.getColumn(6).getString(),
+                              .port = rows.getColumn(7).getInt()});
     }
   } catch (const SQLite::Exception&) {
     // Another schema, or busy: then nobody knows, and last_seen stays what the roster says.

@@ -121,7 +121,9 @@ change::Plan plan_join(Bench& bench, const std::vector<JoinIdentity>& asked, con
   append_trust(plan.edits, bench, "trust/engine/ca-bundle.crt", {joined.root});
   append_portal_trust(plan.edits, bench, joined.root);
   append_trust(plan.edits, bench, "trust/appliance/known.pem", known);
-  change::put_file(plan.edits, bench.appliance, "customer-key/customer.key", view_of(joined.customer_key));
+  change::put_file(plan.edits, bench.appliance, CustomerKeys::current_path, view_of(joined.customer_key));
+  // What an earlier federation had; what this one had before is told with the next news.
+  if (bench.current().has(CustomerKeys::path)) plan.edits[CustomerKeys::path] = std::nullopt;
   change::put_file(plan.edits, bench.appliance, FederationFacts::path, view_of(facts.to_text()));
   change::put_java_properties(plan.edits, bench.current(), bench.appliance);
   plan.components = plan.identities;

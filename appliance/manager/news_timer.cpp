@@ -7,6 +7,7 @@
 
 #include "appliance/manager/authority_desk.h"
 #include "appliance/manager/authority_news.h"
+#include "appliance/manager/customer_key.h"
 #include "appliance/manager/revocations.h"
 #include "appliance/manager/rotation_follow.h"
 #include "appliance/manager/rotation_proof.h"
@@ -47,6 +48,7 @@ void NewsTimer::follow() {
   if (bench.appliance.role != Role::secondary) next_ = clock_() + own_pause;
   const federation::News news = news_of_authority(bench);
   follow_revocations(bench, news);
+  follow_customer_key(bench, news.customer_key);
   follow_anchors(bench, news.bulletin);
   if (news.bulletin.phase == authority::Phase::activated) prove(bench, news.bulletin);
 }
@@ -63,6 +65,24 @@ void NewsTimer::follow_revocations(Bench& bench, const federation::News& news) {
   const Call call(arguments, none, "chancery-manager, revocation timer");
   const nlohmann::json reply = finish(changing, plan_revocations(changing, lists), call);
   spdlog::info("revocations: {} lists; generation {} is in force", lists.size(), reply["generation"].dump());
+}
+
+// A primary finishes what a command was killed in; everybody else fetches what is newer.
+void NewsTimer::follow_customer_key(Bench& bench, std::uint64_t number) {
+  const bool is_primary = bench.appliance.role != Role::secondary;
+  const auto is_due_here = [&](Bench& one) {
+    return is_primary ? !is_handed_out(one) : needs_customer_keys(one, number);
+  };
+  if (!is_due_here(bench)) return;
+  Bench changing(state_path_, clock_);
+  const auto writer = changing.try_begin_change("chancery-manager, customer key");
+  if (!writer || !is_due_here(changing)) return;
+  if (is_primary) return hand_out_customer_keys(changing);
+  const nlohmann::json arguments = nlohmann::json::object();
+  const std::vector<SecretBytes> none;
+  const Call call(arguments, none, caller);
+  const nlohmann::json reply = follow_customer_keys(changing, call);
+  spdlog::info("customer key: number {} is taken over; generation {} is in force", number, reply["generation"].dump());
 }
 
 void NewsTimer::follow_anchors(Bench& bench, const federation::Bulletin& bulletin) {

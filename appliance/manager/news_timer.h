@@ -22,6 +22,7 @@ class NewsTimer {
  private:
   void follow();
   void follow_revocations(Bench& bench, const federation::News& news);
+  void follow_customer_key(Bench& bench, std::uint64_t number);
   void follow_anchors(Bench& bench, const federation::Bulletin& bulletin);
   void tidy_keys();
   void prove(Bench& bench, const federation::Bulletin& bulletin);

@@ -1,5 +1,5 @@
-// Which collectors of this appliance's engine trust only roots of their own, as they last reported: read from the engine's
-// database (databases/engine.db), so that a replacement can say whom it would lock out.
+// Which collectors of this appliance's engine, or of its portal, trust only roots of their own, as they last reported: read
+// from the programs' databases (engine.db, assignment.db), so that a replacement can say whom it would lock out.
 #pragma once
 
 #include <string>

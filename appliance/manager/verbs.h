@@ -80,13 +80,24 @@ nlohmann::json federation_rotate_prepare(Bench&, Call&);
 nlohmann::json federation_rotate_activate(Bench&, Call&);
 nlohmann::json federation_rotate_retire(Bench&, Call&);
 nlohmann::json federation_rotate_status(Bench&, Call&);
-// collector_trust.cpp
-nlohmann::json collector_move(Bench&, Call&);
 // collector_block.cpp
 nlohmann::json collector_block(Bench&, Call&);
+// collector_trust.cpp
+nlohmann::json collector_move(Bench&, Call&);
 nlohmann::json collector_repair_make(Bench&, Call&);
 nlohmann::json collector_repair_key(Bench&, Call&);
 nlohmann::json collector_repair_rotate(Bench&, Call&);
+// rules.cpp
+nlohmann::json rule_set(Bench&, Call&);
+nlohmann::json rule_show(Bench&, Call&);
+nlohmann::json rule_list(Bench&, Call&);
+nlohmann::json rule_delete(Bench&, Call&);
+nlohmann::json rule_preview(Bench&, Call&);
+// customer_key.cpp
+nlohmann::json customer_key_status(Bench&, Call&);
+nlohmann::json customer_key_rotate(Bench&, Call&);
+// installer.cpp
+nlohmann::json collector_installer(Bench&, Call&);
 // orders.cpp
 nlohmann::json member_order(Bench&, Call&);
 nlohmann::json order_undo(Bench&, Call&);

@@ -43,8 +43,9 @@ std::vector<std::string> parts_of(const std::string& path) {
 }
 
 bool is_secret_name(const std::string& file) {
-  static constexpr std::array secrets{"key.pem",           "combined.pem", "keystore.p12",     "keystore.jks",
-                                      "keystore.password", "customer.key", "cacerts.password", "java.properties"};
+  static constexpr std::array secrets{"key.pem",       "combined.pem",      "keystore.p12",
+                                      "keystore.jks",  "keystore.password", "customer.key",
+                                      "customer.keys", "cacerts.password",  "java.properties"};
   return std::find(secrets.begin(), secrets.end(), file) != secrets.end();
 }
 

@@ -141,6 +141,10 @@ class Primary {
           return http::Answer::json(answer.body, answer.status);
         },
         256 * 1024);
+    routes_.add("POST", "/customer-key", [this](const http::Call& call) {
+      const auto answer = admission_->answer_customer_key(call.body, call.connection, call.connection.peer_address());
+      return http::Answer::json(answer.body, answer.status);
+    });
     routes_.add("GET", "/bulletin", [this](const http::Call&) { return http::Answer::json(admission_->news()); });
     http::WebServerOptions options;
     options.resume = [this](tls::Arrival arrival) { listener_->resume(std::move(arrival)); };

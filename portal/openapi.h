@@ -1,0 +1,11 @@
+// The description of the portal's Web API, OpenAPI 3.1: GET /api/v1/openapi.json. A test holds it against the running
+// server, every path, parameter and answer.
+#pragma once
+
+#include <string>
+
+namespace chancery::portal {
+
+[[nodiscard]] std::string openapi_document();
+
+}  // namespace chancery::portal
