@@ -45,7 +45,7 @@ class HeardSession final : public wire::Session {
   std::uint64_t number_;
 };
 
-wire::Facts facts_of(const std::string& trust, std::vector<std::string> roots = {}, const std::string& name = "") {
+wire::Facts reported(const std::string& trust, std::vector<std::string> roots = {}, const std::string& name = "") {
   wire::Facts facts;
   facts.trust_mode = trust;
   facts.trust_roots = std::move(roots);
@@ -53,7 +53,7 @@ wire::Facts facts_of(const std::string& trust, std::vector<std::string> roots = 
   return facts;
 }
 
-Device device_of(wire::Facts facts, Instant last_seen = system_now()) {
+Device silent_device(wire::Facts facts, Instant last_seen = system_now()) {
   Device device;
   device.id = "a";
   device.facts = std::move(facts);
@@ -180,7 +180,7 @@ TEST_F(RehearsalTest, AfterAChangeThoseAreMissedThatWereConnectedBefore) {
 }
 
 TEST_F(RehearsalTest, WhoIsBlockedIsNotMissed) {
-  add("a", "engine", facts_of("pinned"));
+  add("a", "engine", reported("pinned"));
   gone("a");
   EXPECT_EQ(ask({.client_certificate = true, .deadline = 200ms}).breakage(), 1U);
   devices.set_blocked({"a"});
@@ -206,26 +206,26 @@ TEST(Predictor, KnowsOfAPinnedOneByItsRootsAndName) {
   const Question question{.chain = {leaf}, .roots = {root}};
   Predictor predictor(question, system_now());
   const auto word = [&](wire::Facts facts) {
-    const auto silent = predictor.predict(device_of(std::move(facts)), {});
+    const auto silent = predictor.predict(silent_device(std::move(facts)), {});
     return std::pair(silent.predicted, silent.entry.reason);
   };
   const std::string other(64, 'a');
-  EXPECT_EQ(word(facts_of("pinned", {root.fingerprint()}, "engine.test")),
+  EXPECT_EQ(word(reported("pinned", {root.fingerprint()}, "engine.test")),
             std::pair(Prediction::would_trust, std::string()));
-  EXPECT_EQ(word(facts_of("pinned", {leaf.fingerprint()}, "engine.test")).first, Prediction::would_trust);
-  EXPECT_EQ(word(facts_of("pinned", {root.fingerprint()}, "10.0.0.1")),
+  EXPECT_EQ(word(reported("pinned", {leaf.fingerprint()}, "engine.test")).first, Prediction::would_trust);
+  EXPECT_EQ(word(reported("pinned", {root.fingerprint()}, "10.0.0.1")),
             std::pair(Prediction::would_break, std::string("name-mismatch")));
-  EXPECT_EQ(word(facts_of("pinned", {root.fingerprint()}, "")).first, Prediction::would_trust) << "it compares no name";
-  EXPECT_EQ(word(facts_of("pinned", {other}, "engine.test")),
+  EXPECT_EQ(word(reported("pinned", {root.fingerprint()}, "")).first, Prediction::would_trust) << "it compares no name";
+  EXPECT_EQ(word(reported("pinned", {other}, "engine.test")),
             std::pair(Prediction::would_break, std::string("untrusted-root")));
-  EXPECT_EQ(word(facts_of("operating-system", {}, "engine.test")).second, "untrusted-root");
-  EXPECT_EQ(word(facts_of("none")).first, Prediction::would_trust);
+  EXPECT_EQ(word(reported("operating-system", {}, "engine.test")).second, "untrusted-root");
+  EXPECT_EQ(word(reported("none")).first, Prediction::would_trust);
   // Nobody here knows what it ends at: nothing can be said of one that is pinned to something else.
   const Question unknown{.chain = {leaf}};
-  EXPECT_EQ(Predictor(unknown, system_now()).predict(device_of(facts_of("pinned", {other})), {}).predicted,
+  EXPECT_EQ(Predictor(unknown, system_now()).predict(silent_device(reported("pinned", {other})), {}).predicted,
             Prediction::unknown);
   // Long gone, it is told and does not count.
-  EXPECT_FALSE(predictor.predict(device_of(facts_of("none"), system_now() - std::chrono::days(91)), {}).counts);
+  EXPECT_FALSE(predictor.predict(silent_device(reported("none"), system_now() - std::chrono::days(91)), {}).counts);
 }
 
 }  // namespace
