@@ -7,6 +7,7 @@
 #include "appliance/federation/order_seal.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/material.h"
+#include "keystore/x509/request.h"
 #include "tests/manager/fixture.h"
 
 namespace chancery::manager::testing {
@@ -121,6 +122,31 @@ TEST_F(MemberOrders, AnOrderIsCarriedOutOnceHoweverOftenItComes) {
   EXPECT_EQ(desk_.in_force(), after);
   // Who did it stands in the set.
   EXPECT_NE(desk_.ask("backup-list").dump().find(std::string(appliance_name) + " (order "), std::string::npos);
+}
+
+// By the list of revocations that is in force here, whatever the signer's chain says.
+TEST_F(MemberOrders, ASignerThatWasTakenBackGivesNoOrders) {
+  const Bytes given_before = sealed(replacing(10, "first"));
+  const Bytes fingerprint = from_hex(signer_.chain.front().fingerprint());
+  const Place place;
+  const std::string csr = place / "other.csr";
+  write_text(csr, CertificateRequest::make(PrivateKey::generate(KeyType::ecdsa_p256), {}).to_pem());
+  const json other =
+      desk_.ask("authority-sign", {{"purpose", "client"}, {"sans", {"x.example.test"}}}, {{"file", csr}});
+  {
+    auto authority = authority::Authority::open(Folder::open(desk_.state() + "/authority"), system_now);
+    ASSERT_EQ(authority.store().run("UPDATE certificates SET revoked = ? WHERE sha256 = ?",
+                                    {system_now().time_since_epoch().count(), fingerprint}),
+              1);
+  }
+  // The list comes into force with the next revocation.
+  ASSERT_EQ(desk_.ask("authority-revoke", {{"sha256", other["certificate"]["sha256"]}})["outcome"], "done");
+  const std::string standing = desk_.in_force();
+  EXPECT_EQ(refusal(given_before), "order-refused");
+  EXPECT_EQ(refusal(sealed(replacing(11, "first", true))), "order-refused") << "not even questions";
+  EXPECT_EQ(desk_.in_force(), standing);
+  signer_ = orders_of();
+  EXPECT_EQ(answer(replacing(10, "first"))["result"]["outcome"], "done");
 }
 
 TEST_F(MemberOrders, WhatIsOlderOrOtherThanWhatWasCarriedOutIsRefused) {

@@ -5,12 +5,13 @@ import concurrent.futures
 import json
 import os
 import socket
+import sqlite3
 import struct
 import time
 import unittest
 
 from channel_peer import Channel, Collector, Identity, client_context, text
-from harness import SystemTest, await_condition
+from harness import SystemTest, await_condition, file_fingerprints
 
 
 def frame(body):
@@ -89,6 +90,32 @@ class HostilePeers(SystemTest):
         for name, (raw, code) in refused.items():
             with self.subTest(name):
                 self.assertEqual([code], [m.get("code") for m in self.ends(Channel(self.port, self.context), frame(raw))])
+        self.assert_undisturbed()
+
+    def proven(self, id):
+        """{root: when} of a collector, as the portal knows it."""
+        database = sqlite3.connect(f"file:{self.single.state}/databases/portal.db?mode=ro", uri=True, timeout=5)
+        try:
+            return dict(database.execute("SELECT sha256, proven FROM proven_anchors WHERE who = ?", (id,)))
+        finally:
+            database.close()
+
+    def test_a_root_that_was_not_reached_is_not_proven(self):
+        """A collector that says so of another root than its own handshake's chain ends at is sent away, and nothing is written down."""
+        [root], other = file_fingerprints(self.single.root()), "a" * 64
+        identity = Identity()
+        collector = Collector(self.context, self.port, self.key, identity)
+        collector.send(type="holds", needs=True, held=[root, other], proven=[], lists=[])
+        await_condition(lambda: self.proven(identity.id) == {root: 0, other: 0}, "the portal knows what it holds")
+        said = self.ends(collector, frame(json.dumps({"type": "proof", "root": other})))
+        self.assertEqual(["not-proven"], [m.get("code") for m in said], said)
+        # What its chain ends at is taken, and told on with all that is known of it.
+        again = Collector(self.context, self.port, self.key, identity)
+        self.addCleanup(again.close)
+        again.send(type="proof", root=root)
+        self.assertEqual(root, again.expect("proof")["root"])
+        await_condition(lambda: self.proven(identity.id).get(root), "the portal knows that it has proven that one")
+        self.assertEqual(0, self.proven(identity.id)[other])
         self.assert_undisturbed()
 
     def test_what_is_no_tls(self):
