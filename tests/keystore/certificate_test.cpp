@@ -8,8 +8,6 @@
 
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/files/folder.h"
-#include "keystore/trust/os_trust.h"
-#include "keystore/x509/certificate_pool.h"
 #include "keystore/x509/der.h"
 #include "keystore/x509/private_key.h"
 #include "tests/keystore/workshop.h"
@@ -345,38 +343,52 @@ TEST_F(CertificateTest, TakesAndRefusesWhatOpensslDoes) {
   EXPECT_GT(refused, 100U);
 }
 
-TEST(CertificatePoolTest, IndexesDebiansBundleWithoutDecodingIt) {
-  const Bytes bundle = os_trust_bundle();
-  ASSERT_FALSE(bundle.empty()) << "ca-certificates is installed by ./dev";
-  CertificatePool pool;
-  pool.add_pem(bundle);
-  const std::string text(text_of(bundle));
-  std::size_t blocks = 0;
-  for (std::size_t at = text.find("-----BEGIN"); at != std::string::npos; at = text.find("-----BEGIN", at + 1))
-    ++blocks;
-  EXPECT_EQ(pool.size(), blocks);
-  pool.add_pem(bundle);
-  EXPECT_EQ(pool.size(), blocks) << "duplicates are kept once";
-  EXPECT_EQ(pool.all().size(), blocks);
-  for (const Certificate& one : pool.all()) {
-    EXPECT_TRUE(pool.contains(one.fingerprint()));
-    const auto found = pool.with_subject(one.subject_der());
-    EXPECT_NE(std::find(found.begin(), found.end(), one), found.end()) << one.subject();
-    EXPECT_FALSE(pool.add(one));
-  }
-  EXPECT_FALSE(pool.contains(std::string(64, '0')));
-  EXPECT_FALSE(pool.contains("xyz"));
-  EXPECT_TRUE(pool.with_subject({}).empty());
+Bytes sequence_of(ByteView content) {
+  Bytes out{0x30, 0x82, static_cast<std::uint8_t>(content.size() >> 8U), static_cast<std::uint8_t>(content.size())};
+  out.insert(out.end(), content.begin(), content.end());
+  return out;
 }
 
-TEST(CertificatePoolTest, SkipsWhatIsNoCertificate) {
-  CertificatePool pool;
-  pool.add_pem(
-      view_of("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nMAA=\n"
-              "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nMAA="));
-  pool.add_der(view_of("hello"));
-  EXPECT_EQ(pool.size(), 0U);
-  EXPECT_TRUE(pool.all().empty());
+// The same certificate with `more` in front of its extensions; nobody looks at its signature here.
+Bytes with_before_extensions(ByteView certificate, const Bytes& more) {
+  ByteView in = der::next(certificate, der::sequence)->content;
+  ByteView contents = der::next(in, der::sequence)->content;
+  constexpr std::uint8_t extensions = 0xa3;
+  Bytes changed;
+  while (!contents.empty()) {
+    const auto part = der::next(contents);
+    if (part->tag == extensions) changed.insert(changed.end(), more.begin(), more.end());
+    changed.insert(changed.end(), part->whole.begin(), part->whole.end());
+  }
+  Bytes all = sequence_of(changed);
+  all.insert(all.end(), in.begin(), in.end());
+  return sequence_of(all);
+}
+
+TEST_F(CertificateTest, UniqueIdentifiersStandWhereTheyMay) {
+  const Bytes whole = make_der("/O=Example/CN=x", "subjectAltName=DNS:a.example\n");
+  const Bytes issuer{0x81, 0x02, 0x00, 0x55}, subject{0x82, 0x02, 0x00, 0xaa};
+  const auto joined = [](Bytes first, const Bytes& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  };
+  std::size_t taken = 0;
+  for (const Bytes& more : {Bytes(), issuer, subject, joined(issuer, subject), joined(subject, issuer),
+                            joined(issuer, issuer), Bytes{0x85, 0x02, 0x00, 0x55}, Bytes{0x81, 0x00}}) {
+    const Bytes der = with_before_extensions(whole, more);
+    const unsigned char* start = der.data();
+    X509* theirs = d2i_X509(nullptr, &start, static_cast<long>(der.size()));
+    const bool is_theirs = theirs != nullptr;
+    X509_free(theirs);
+    const std::string code = code_of([&] {
+      const Certificate certificate = Certificate::from_der(der);
+      EXPECT_EQ(certificate.common_name(), "x");
+      ASSERT_EQ(certificate.names().size(), 1U);
+    });
+    EXPECT_EQ(code, is_theirs ? "" : "not-a-certificate") << more.size();
+    taken += is_theirs ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 4U) << "none, one, the other, and both in their order";
 }
 
 }  // namespace
