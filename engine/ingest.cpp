@@ -1,6 +1,7 @@
 #include "engine/ingest.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -19,6 +20,14 @@ constexpr int busy_pause = 30;
 constexpr std::string_view ping = R"({"type":"ping"})";
 constexpr std::string_view pong = R"({"type":"pong"})";
 
+// Connections are descriptors, and some are needed for everything else.
+std::size_t sessions_for_open_files() {
+  constexpr std::size_t reserve = 500;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return reserve;
+  return limit.rlim_cur > 2 * reserve ? limit.rlim_cur - reserve : reserve;
+}
+
 bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::ranges::find(all, one) != all.end();
 }
@@ -27,6 +36,7 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
 
 Ingest::Ingest(IngestOptions options, Devices& devices)
     : options_(std::move(options)), devices_(devices), trust_(std::make_shared<FederationTrust>()) {
+  if (options_.most_sessions == 0) options_.most_sessions = sessions_for_open_files();
   keeper_ = std::make_shared<wire::DoorKeeper>(
       wire::DoorKeeper{.customer_keys = options_.customer_keys,
                        .is_known = [this](const std::string& id) { return devices_.is_known(id); },

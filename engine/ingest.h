@@ -22,8 +22,8 @@ struct IngestOptions {
   int interval_seconds = 5;                                            // between two reports of a collector
   // What a collector has answered to a rehearsal; on the channel's thread.
   std::function<void(const std::string& id, const wire::Verdict& verdict)> on_verdict = {};
-  // More would be more than the process may have open; whoever comes then is told to come back later.
-  std::size_t most_sessions = 1'000'000;
+  // Whoever comes beyond is told to come back later. 0: as many as the process may have files open, less 500.
+  std::size_t most_sessions = 0;
   // Too much waits to be written: collectors that are not known yet are told to come back later.
   std::function<bool()> is_behind = {};
 };

@@ -82,6 +82,31 @@ class Thousand(SystemTest):
             self.assert_all_answer(collectors)
             self.assertNotIn("refused", single.log("engine")[len(log):])
 
+    def test_an_engine_that_is_full_says_when_to_come_back(self):
+        """As many as it may have files open, less 500 for everything else; whoever is there stays."""
+        single = self.appliance("single").start("portal")
+        single.launcher = lambda program: ["prlimit", "--nofile=1060:1060"]
+        single.start("engine")
+        with open(single.file("customer-key/customer.key"), "rb") as file:
+            key = file.read()
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            collectors = self.all_come(pool, single.collectors, key, [Identity() for _ in range(560)])
+        for _ in range(20):
+            with self.assertRaisesRegex(ConnectionError, "'type': 'later'"):
+                Collector(client_context(), single.collectors, key)
+        self.assert_all_answer(collectors)
+        collectors[0].close()
+        await_condition(lambda: self.is_let_in(single, key), "one has gone, one may come")
+        self.assert_all_answer(collectors[1:])
+
+    @staticmethod
+    def is_let_in(single, key):
+        try:
+            Collector(client_context(), single.collectors, key).close()
+            return True
+        except ConnectionError:
+            return False
+
 
 if __name__ == "__main__":
     unittest.main()
