@@ -4,7 +4,7 @@
 //   control::Message reply = line.ask("cert-list", arguments, attachments, "administrator", 15s);
 //
 // An {"error":…} reply comes back as it is, for what may stand beside the error. Failure("not-running") when there is no
-// manager, "timeout", and "busy" when six questions do not end within the patience. Thread safe.
+// manager (nobody holds its run lock), "timeout", and "busy" when six questions do not end within the patience. Thread safe.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -24,7 +24,7 @@ class ManagerLine {
                                      std::chrono::milliseconds patience);
 
  private:
-  const std::string socket_;
+  const std::string run_;  // "STATE/run/manager/"
   std::counting_semaphore<6> free_{6};
 };
 

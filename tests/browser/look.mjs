@@ -4,7 +4,7 @@ import { given, expect, Person, step, end } from "./walk.mjs";
 const pages = [
   ["/", "Overview", "overview"], ["/certificates", "Certificates", "certificates"], ["/certificates/portal", "Portal", "certificate"],
   ["/certificates/replace", "Replace certificates", "replace"], ["/certificates/portal/request", "Signing request for Portal", "request"],
-  ["/trust?store=engine", "Trust", "trust"], ["/trust?store=portal", "Trust", "trust-portal"], ["/backups", "Backups", "backups"], ["/policy", "Policy", "policy"],
+  ["/trust?store=portal", "Trust", "trust"], ["/backups", "Backups", "backups"], ["/policy", "Policy", "policy"],
   ["/federation", "Members", "members"], ["/rotation", "Root rotation", "rotation"], ["/root", "Trust the root", "root"], ["/collectors", "Collectors", "collectors"],
   ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
 ];

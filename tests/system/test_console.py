@@ -329,7 +329,7 @@ class Changes(OneAppliance):
                 if data["kind"] == "ended" and data["verb"] == "cert-replace" and data["outcome"] == "done":
                     self.assertIn("for administrator", data["who"])
                     break
-        steps = ["staged", "backed-up", "prepared", "switched", "activated", "probed", "committed"]
+        steps = ["preflighted", "staged", "backed-up", "prepared", "switched", "activated", "probed", "committed"]
         self.assertEqual(["begun", *steps, "ended"], told[-len(steps) - 2:])
         # The same request again: the same answer, and no second change.
         content_type, body = form([("identities", "portal"), ("identities", "console")], files)

@@ -86,7 +86,7 @@ export function useChange(): ChangeState {
   useProgress((event) => {
     if (!running.current) return;
     if (event.kind === "begun") setReached([]);
-    if (event.kind === "step" && event.step) setReached((before) => (before.length > 0 ? [...before, event.step!] : ["preflighted", event.step!]));
+    if (event.kind === "step" && event.step) setReached((before) => [...before, event.step!]);
   });
   const run = async (work: () => Promise<Outcome>) => {
     running.current = true;

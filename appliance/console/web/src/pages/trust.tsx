@@ -41,7 +41,7 @@ const says = (certificate: Trusted, wanted: string) =>
 
 function Contents({ certificates, store, ask }: { certificates: Trusted[]; store: string; ask: (request: ChangeRequest) => void }) {
   const [wanted, setWanted] = useState("");
-  const [shown, setShown] = useState(25);
+  const [shown, setShown] = useState(15);
   const rank = (each: Trusted) => (each.source === "federation" ? 0 : each.source === "added" ? 1 : 2);
   const words = wanted.trim().toLowerCase().replaceAll(":", "");
   const found = certificates.filter((each) => says(each, words)).sort((a, b) => rank(a) - rank(b) || commonName(a.subject).localeCompare(commonName(b.subject)));
