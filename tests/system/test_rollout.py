@@ -174,7 +174,9 @@ class Rollout(SystemTest):
         self.assertEqual((1, "refused"), (done.code, done.json()["outcome"]), done)
         verdicts = {m["name"]: m for m in done.json()["members"]}
         self.assertEqual(["refuse"] * 3, [verdicts[n]["verdict"] for n in ("engine2.test", "engine3.test", "nobody.test")])
-        self.assertEqual("accept", verdicts["engine1.test"]["verdict"])
+        # Its portal does not trust this root yet, which the rehearsal tells where the portal has heard from it already.
+        self.assertIn(verdicts["engine1.test"]["verdict"], ("accept", "warn"))
+        self.assertLessEqual({f["code"] for f in verdicts["engine1.test"]["report"]["findings"] if f["severity"] != "info"}, {"would-break"})
         self.assertIn("name-mismatch", [f["code"] for f in verdicts["engine2.test"]["report"]["findings"]])
         self.assertEqual("not-running", verdicts["engine3.test"]["error"]["code"])
         self.assertEqual("unknown-member", verdicts["nobody.test"]["error"]["code"])
