@@ -28,13 +28,17 @@ class StandingTest : public testing::Test {
                             .joined = now - 24h,
                             .last_seen = std::nullopt,
                             .certificates = {}};
-  Heartbeat heartbeat{
-      .last_seen = now - 10s,
-      .version = CHANCERY_VERSION,
-      .clock_ahead = 60s,
-      .generation = 3,
-      .served = {
-          {.endpoint = "engine", .identity = "engine", .sha256 = std::string(64, 'a'), .not_after = now + 31 * 24h}}};
+  Heartbeat heartbeat{.last_seen = now - 10s,
+                      .version = CHANCERY_VERSION,
+                      .clock_ahead = 60s,
+                      .generation = 3,
+                      .served = {{.endpoint = "engine",
+                                  .identity = "engine",
+                                  .sha256 = std::string(64, 'a'),
+                                  .not_after = now + 31 * 24h}},
+                      .customer_key = {},
+                      .holders = {},
+                      .host = {}};
 };
 
 TEST_F(StandingTest, EverythingInOrder) {
