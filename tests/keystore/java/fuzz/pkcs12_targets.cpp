@@ -100,8 +100,9 @@ void pkcs12_protection(ByteView bytes) {
     if (read.iterations > few) return;
     const pkcs12::Passwords passwords{view_of(password())};
     pkcs12::Encryption fresh = read;
-    const SecretBytes sealed = pkcs12::encrypt(fresh, bytes, passwords, nullptr);
-    const auto plain = pkcs12::decrypt(fresh, sealed, passwords, nullptr, [](ByteView) { return true; });
+    asn1::DerWriter sealed;
+    pkcs12::encrypt(fresh, bytes, passwords, nullptr, sealed);
+    const auto plain = pkcs12::decrypt(fresh, sealed.bytes(), passwords, nullptr, [](ByteView) { return true; });
     must(plain && secret_equal(*plain, bytes));
     (void)pkcs12::decrypt(read, bytes, passwords, nullptr, [](ByteView) { return true; });
   });
