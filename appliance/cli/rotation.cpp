@@ -154,7 +154,8 @@ constexpr Command kCommands[] = {
      .summary = "distrust the former root everywhere",
      .description =
          "On the primary. Refused until every member, every collector and every trust store that is known has "
-         "proven a full handshake anchored at the new root, no cross certificate counting. Within ten seconds "
+         "proven a full handshake anchored at the new root, no cross certificate counting, and what `authority sign` "
+         "signed under the former one is renewed, revoked or over. Within ten seconds "
          "nobody takes a certificate under the former root, and no restore brings it back.",
      .positionals = {},
      .options = kRetireOptions,
