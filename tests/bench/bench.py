@@ -18,7 +18,7 @@ import start
 import swap
 import trust
 
-SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run,
+SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run, "collectors": collectors.run,
             "keystores": keystores.run, "authority": authority.run, "trust": trust.run, "rehearsal": rehearsal.run, "endurance": endurance.run}
 
 
