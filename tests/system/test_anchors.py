@@ -284,6 +284,8 @@ class Revoked(SystemTest):
         collector.process.wait(10)
         with open(os.path.join(state, "settings", "collector.toml"), "w") as file:
             file.write(f'collector.servers = ["localhost:{removed.engine}"]\ncollector.root-ca = "{state}/root.pem"\n')
+        # As if that were all it had ever known: else it would go back to the server that worked (test_collector_trust.py).
+        os.unlink(os.path.join(state, "trust.json"))
         before = len(collector.log())
         with open(collector.log_path, "ab") as out:
             self.processes.append(subprocess.Popen([os.path.join(BIN, "chancery-collector"), "--state", state], stdout=out, stderr=out))

@@ -322,9 +322,12 @@ class Moves(CollectorTest):
         self.assertEqual("", collector.status()["candidate"])
         self.assertEqual(0o600, os.stat(os.path.join(state, "trust.json")).st_mode & 0o777)
 
-        # Bound: another start goes to B, and A is refused although its root file still lies there (T3, threat 43).
+        # Bound: another start goes to B, and A is refused although its root file still lies there (T3); also when B is not there (threat 43).
         self.stop(collector)
+        self.assertEqual(0, self.single.cli("endpoint", "set", "engine-collector", "enabled=false").code)
         collector = self.run_collector(state)
+        await_condition(lambda: collector.log().count(f"connecting to localhost:{self.b} ") >= 3, "it goes on trying B")
+        self.assertEqual(0, self.single.cli("endpoint", "set", "engine-collector", "enabled=true").code)
         collector.await_connected()
         self.assertNotIn(f"localhost:{self.a}", collector.log())
         self.assertEqual("planned", self.on_endpoint(state, "move", f"localhost:{self.a}", "--dry-run")[1]["outcome"])

@@ -63,9 +63,9 @@ class Federation(SystemTest):
         state = os.path.join(self.folder, "asking")
         collector = self.collector(secondary, primary, name="asking", settings=[
             f'collector.portal = "localhost:{primary.portal}"', f'collector.root-ca = "{state}/root.pem"'])
-        collector.await_connected()
-        self.assertIn("assigns engine secondary.test", collector.log())
-        self.assertEqual("secondary.test", collector.status()["server"])
+        # The portal is the first that it is connected to.
+        await_condition(lambda: "assigns engine secondary.test" in collector.log(), "it is sent on:\n" + collector.log())
+        await_condition(lambda: (lambda s: s.get("connected") and s["server"] == "secondary.test")(collector.status()), "and is there:\n" + collector.log())
 
     def test_a_replacement_names_the_pinned_collectors_it_would_lock_out(self):
         primary, secondary = self.federation()
