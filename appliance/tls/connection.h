@@ -71,8 +71,8 @@ class Connection {
   bool peer_verified() const;
   bool was_resumed() const;
   bool is_plain() const;
-  // For a server that holds thousands of idle connections: gives back what only new handshakes, cipher(), peer_chain()
-  // and peer_verified() need of the TLS session, which say nothing from then on. Nothing happens before TLS 1.3.
+  // For a server that holds thousands of mostly idle connections: lets the handshake's ephemeral keys go, and reads ahead,
+  // so that has_buffered() must be asked after each try_read: the descriptor does not show what was read already.
   void shed_session();
   std::string protocol() const;  // "TLSv1.3"
   std::string cipher() const;

@@ -31,8 +31,8 @@ class Session {
   virtual std::uint64_t number() const = 0;
   virtual void send(std::string_view message) = 0;
   virtual void end() = 0;  // after what was sent has gone out
-  // The peer has proven itself and will be idle most of the time: from now on it may be silent for `idle`, and its TLS
-  // session is given back (Connection::shed_session).
+  // The peer has proven itself and will be idle most of the time: from now on it may be silent for `idle`, and its
+  // connection is made small (Connection::shed_session).
   virtual void settle() = 0;
   // Where the owner of the handlers keeps what it knows of this peer.
   std::shared_ptr<void> owner_state;
