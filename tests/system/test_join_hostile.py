@@ -216,6 +216,19 @@ class Relays(Joining):
         with open(token) as file:
             self.assertNotIn(file.read().split(".")[1].strip()[:20], self.primary.log("authority"))
 
+    def test_whoever_joins_is_given_no_ticket(self):
+        """Nothing of a join may be taken up again; other ports give tickets."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+        def has_ticket(port):
+            with socket.create_connection(("127.0.0.1", port), 20) as raw, context.wrap_socket(raw, server_hostname="localhost") as link:
+                link.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                self.assertIn(b"HTTP/1.1 200", link.recv(65536))
+                return link.session.has_ticket
+
+        self.assertEqual((True, False), (has_ticket(self.primary.portal), has_ticket(self.primary.join)))
+
     def test_an_authority_that_is_away_or_silent_is_named(self):
         secondary, token = self.secondary(), self.token()
         self.primary.stop("authority")

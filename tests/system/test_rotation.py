@@ -303,7 +303,8 @@ class Kills(Rotation):
     """Either side is killed at every step; started again, the end is the same."""
 
     POINTS = 3  # of each step here; all of them with CHANCERY_ALL_POINTS=1 (an hour), of one step alone with its number in
-    STEP = os.environ.get("CHANCERY_STEP")  # CHANCERY_STEP as well: 1 prepare, 2 activate, 3 retire, 4 an emergency
+    STEP = os.environ.get("CHANCERY_STEP")  # CHANCERY_STEP as well: 1 prepare, 2 activate, 3 retire, 4 an emergency; with
+    FROM = int(os.environ.get("CHANCERY_FROM", 0))  # CHANCERY_FROM from that point on
 
     def test_the_command_is_killed_at_its_file_calls_and_run_again(self):
         primary = self.appliance("primary", name="primary.test")
@@ -323,7 +324,7 @@ class Kills(Rotation):
                 continue
             if not os.environ.get("CHANCERY_ALL_POINTS"):
                 points = points[::max(1, len(points) // self.POINTS)]
-            for call, n in points:
+            for call, n in points[self.FROM:]:
                 shutil.rmtree(primary.state)
                 shutil.copytree(pristine, primary.state, symlinks=True)
                 subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}", *command],
