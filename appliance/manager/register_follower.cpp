@@ -6,6 +6,7 @@
 
 #include "appliance/authority/register.h"
 #include "appliance/authority/register_place.h"
+#include "appliance/manager/progress.h"
 #include "appliance/manager/witness.h"
 #include "keystore/bytes/text_encoding.h"
 
@@ -81,7 +82,10 @@ void RegisterFollower::follow() {
   if (deals.empty()) return;
   std::vector<audit::Record> records;
   for (const Deal& deal : deals) records.push_back(record_of(deal));
-  static_cast<void>(bench.trail().take_over(source, position, deals.back().last, records));
+  if (!bench.trail().take_over(source, position, deals.back().last, records)) return;
+  for (const audit::Record& record : records) {
+    Progress::of_process().recorded(record.verb, record.who, record.outcome);
+  }
 }
 
 }  // namespace chancery::manager

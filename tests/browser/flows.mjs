@@ -27,6 +27,19 @@ await step("a wrong password is refused, the right one shows the overview", asyn
   await witness.signIn(given.primaryPassword);
 });
 
+await step("an installer for collectors is made and downloaded, after the password once more", async () => {
+  await person.open("/collectors", "Collectors");
+  await person.page.getByLabel("Your password").fill("not the password");
+  await person.button("Make and download").click();
+  await person.page.getByRole("alert").waitFor();
+  await person.page.getByLabel("Your password").fill(given.primaryPassword);
+  const [download] = await Promise.all([person.page.waitForEvent("download"), person.button("Make and download").click()]);
+  expect(download.suggestedFilename() === "collector-installer.zip", download.suggestedFilename());
+  await person.sees("The installer is downloaded");
+  await person.picture("flow-installer");
+  person.complaints.length = 0;
+});
+
 await step("files that do not fit are refused before anything happens", async () => {
   await witness.open("/certificates", "Certificates");
   const before = (await person.api("/generations")).in_force;
@@ -115,7 +128,7 @@ await step("a secondary joins with a token from the page, and the primary's page
   await joiner.button("Join…").click();
   await joiner.page.getByRole("dialog").getByRole("button", { name: "Join" }).click();
   await joiner.sees("This appliance is a member now");
-  await witness.page.getByRole("rowheader", { name: "secondary.test" }).first().waitFor();
+  await witness.page.getByRole("table", { name: "Members of the federation" }).getByRole("rowheader", { name: /^secondary.test/ }).waitFor();
   await witness.picture("flow-joined");
   await joiner.context.close();
 });
@@ -139,15 +152,24 @@ await step("a root is imported into the portal's Java keystore under an alias, f
   await person.sees("Nothing found");
 });
 
-await step("a new root is prepared, and who has not proven it is shown", async () => {
+await step("a new root is prepared and activated, and who has not proven it is shown", async () => {
   await person.open("/rotation", "Root rotation");
   await person.button("Prepare a new root…").click();
   const dialog = person.page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Prepare", exact: true }).click();
   await dialog.getByText("Prepare a new root: done").waitFor();
   await dialog.getByRole("button", { name: "Close" }).click();
-  await person.button("Activate the new root…").waitFor();
   await person.sees("coming");
+  await person.button("Activate the new root…").click();
+  await dialog.getByRole("button", { name: "Activate", exact: true }).click();
+  await dialog.getByText("Activate the new root: done").waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  const retire = person.button("Retire the former root…");
+  await retire.waitFor();
+  // As the API says it: who blocks stands in the table, and nobody can retire past them.
+  const blocked = (await person.api("/federation/rotation?show_blockers=true")).blocked_by;
+  if (blocked > 0) await person.page.getByRole("table", { name: "Who has not proven the new root" }).waitFor();
+  await person.picture("flow-rotation");
 });
 
 await step("the audit is whole, by the page", async () => {

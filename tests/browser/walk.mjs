@@ -23,7 +23,7 @@ export class Person {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ignoreHTTPSErrors: given.insecure ?? false, locale: "en-US", timezoneId: "Europe/Berlin", reducedMotion: "reduce", ...options });
     // axe is put in by the test itself, past the page's own policy: nothing else is.
     const page = await context.newPage();
-    page.setDefaultTimeout(given.patience ?? 15_000);
+    page.setDefaultTimeout(given.patience ?? 30_000);
     const person = new Person();
     Object.assign(person, { context, page, url, complaints: [] });
     page.on("console", (message) => { if (message.type() === "error") person.complaints.push(message.text()); });

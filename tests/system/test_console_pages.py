@@ -46,7 +46,7 @@ class ConsolePages(SystemTest):
         path = os.path.join(self.folder, script + ".json")
         with open(path, "w") as file:
             json.dump({"modules": modules(), "home": person.home, "pictures": PICTURES, **given}, file)
-        done = subprocess.run(["node", os.path.join(TESTS, script + ".mjs"), path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
+        done = subprocess.run(["node", os.path.join(TESTS, script + ".mjs"), path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
         print(done.stdout.decode(errors="replace"))
         self.assertEqual(0, done.returncode)
 

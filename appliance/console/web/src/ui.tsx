@@ -3,7 +3,7 @@ import { cloneElement, type ComponentChildren, type VNode } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Certificate, Finding, Problem } from "./api";
 import type { Loaded } from "./live";
-import { ago, colons, commonName, daysUntil, inDays, localDate, localTime, toneOfDays, utc, type Tone } from "./words";
+import { ago, colons, commonName, daysUntil, forPages, inDays, localDate, localTime, toneOfDays, utc, type Tone } from "./words";
 
 const marks: Record<Tone, string> = { good: "✓", warn: "!", bad: "✗", plain: "•" };
 export function Mark({ tone, children }: { tone: Tone; children: ComponentChildren }) {
@@ -136,7 +136,7 @@ export function Findings({ findings }: { findings: Finding[] }) {
         <li key={at} class={toneOf[finding.severity]}>
           <Mark tone={toneOf[finding.severity]}><span class="visually-hidden">{severity[finding.severity]}: </span><strong>{sentence(finding.message)}</strong></Mark>
           <div class="soft">{finding.subject && <>{finding.subject} · </>}<code>{finding.code}</code></div>
-          {finding.hint && <div>{sentence(finding.hint)}</div>}
+          {finding.hint && <div>{sentence(forPages(finding.hint))}</div>}
         </li>
       ))}
     </ul>

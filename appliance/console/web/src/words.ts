@@ -56,3 +56,10 @@ const verbTitles: Record<string, string> = {
   "keystore-put": "Change a keystore", "certificates-renewed": "Certificates renewed", "sign-in": "Sign-in", resolve: "Resolve a change in doubt",
 };
 export const verbTitle = (verb: string) => verbTitles[verb] ?? verb.replaceAll("-", " ");
+
+// Hints are written for the command line; here its options are fields of the page.
+const fields: [RegExp, string][] = [
+  [/--also-trust/g, "the option “Also trust the root”"], [/--keep-root/g, "the option “Send the root along”"], [/--intermediate/g, "the intermediate certificates"],
+  [/--key(?![\w-])/g, "the private key"], [/--passphrase-file/g, "the passphrase"], [/--accept ([a-z-]+)/g, "the option “Accept $1”"], [/--accept-breakage \w+/g, "the option to replace all the same"],
+];
+export const forPages = (hint: string) => fields.reduce((text, [option, field]) => text.replace(option, field), hint);

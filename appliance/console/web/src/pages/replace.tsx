@@ -9,7 +9,7 @@ import { groupOf, plural, titleOf } from "../words";
 
 const largest = 4 * 1024 * 1024;
 // Errors that somebody may have a reason to accept: the console asks for each by name (preflight/finding.cpp).
-const acceptable = ["expired", "not-yet-valid", "name-mismatch", "no-san", "malformed-san", "ca-as-leaf", "self-signed", "eku-mismatch", "key-usage", "key-weak", "signature-weak", "unknown-critical-extension", "malformed-certificate", "missing-intermediate", "key-id-mismatch", "refused-by-openssl"];
+const acceptable = ["expired", "not-yet-valid", "name-mismatch", "no-san", "malformed-san", "ca-as-leaf", "self-signed", "eku-mismatch", "key-usage", "key-weak", "signature-weak", "unknown-critical-extension", "malformed-certificate", "missing-intermediate", "untrusted-root", "key-id-mismatch", "refused-by-openssl"];
 
 interface Files { certificate: File[]; key: File[]; intermediate: File[]; also_trust: File[] }
 const none: Files = { certificate: [], key: [], intermediate: [], also_trust: [] };
