@@ -3,6 +3,9 @@
 // engine has added (kept_anchors.h), less those that were dropped. Read anew for every connection, so that a changed
 // file counts at the next one.
 //
+// Intermediates in the operating system's store help to build a path and never anchor one; in a root file, in the
+// `trusted` list and in what was handed over, every certificate anchors.
+//
 // A server whose own certificate is named is that server, whatever it calls itself: host names are compared under CAs
 // only. `is_found` says that discovery has found the server, of which only an address is known: its CA is checked, and
 // its name where the settings say so or the operating system's store is trusted (T6).

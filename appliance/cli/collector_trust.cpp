@@ -15,6 +15,7 @@
 #include "appliance/cli/new_file.h"
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/session.h"
+#include "appliance/cli/table.h"
 #include "appliance/settings/policy.h"
 #include "appliance/tls/descriptor.h"
 
@@ -125,9 +126,11 @@ void put_address(Ask& ask, const std::string& text) {
 }
 
 void print_anchors(Terminal& terminal, const Json& reply) {
+  Table table({{.title = "UNDER (SHA-256)"}, {.title = "SUBJECT", .may_shrink = true}});
   for (const Json& each : reply.value("anchors", Json::array())) {
-    terminal.line("  under " + text_at(each, "subject") + " (SHA-256 " + text_at(each, "sha256").substr(0, 16) + "…)");
+    table.add({text_at(each, "sha256").substr(0, 16), text_at(each, "subject")});
   }
+  if (!table.is_empty()) table.print(terminal);
 }
 
 int show_move(Session& session, const Json& reply) {
@@ -198,8 +201,8 @@ void show_repair(Session& session, const Json& reply) {
   }
   const std::string server = text_at(reply, "server");
   terminal.line("  to " + (server.empty() ? std::string("the server that it goes to already") : server));
-  print_anchors(terminal, reply);
   terminal.line("  good until " + text_at(reply, "expires"));
+  print_anchors(terminal, reply);
 }
 
 int run_repair_make(Session& session) {

@@ -239,6 +239,33 @@ class Levels(CollectorTest):
             self.assertEqual(1, done.returncode)
             self.assertIn(b"public CAs", done.stderr)
 
+    def test_intermediates_in_the_systems_store_help_and_never_anchor(self):
+        self.serve()
+        leaf = self.corporate.leaf(["localhost"])
+        bare = TlsServer(self.corporate.path(leaf + ".crt"), self.corporate.path(leaf + ".key"))  # sends its leaf alone
+        state = self.state(f'collector.servers = ["localhost:{bare.port}", "localhost:{self.b}"]', root=False)
+        store = os.path.join(self.folder, "store.pem")
+        verified = rf"connected to 127.0.0.1:{bare.port} \(localhost\) \[TLSv1.3 VERIFIED\]"
+
+        def one(*names):
+            with open(store, "w") as out:
+                for name in names:
+                    with open(self.corporate.path(name + ".crt")) as file:
+                        out.write(file.read())
+            return self.run_collector(state, SSL_CERT_FILE=store)
+
+        alone = one("intermediate1")
+        await_condition(lambda: alone.log().count("does not end in a trusted certificate") >= 2, "it anchors neither:\n" + alone.log())
+        self.assertNotIn("VERIFIED", alone.log())
+        self.stop(alone)
+        root = one("root")
+        root.await_connected()
+        self.assertNotRegex(root.log(), verified)
+        self.stop(root)
+        both = one("root", "intermediate1")
+        both.await_connected()
+        self.assertRegex(both.log(), verified)
+
     def test_levels_and_plain_text(self):
         self.serve()
         done = self.single.cli("profile", "set", "open", "required-level=None")
