@@ -102,6 +102,9 @@ void print_done(Terminal& terminal, const Json& reply, const std::string& done) 
                                << text_at(proof, "endpoint"));
     }
   }
+  if (const std::string seen = text_at(reply, "watched"); !seen.empty()) {
+    terminal.line(Text("  ") << painted(Colour::green, "proven") << "  " << seen);
+  }
   if (const std::string set = text_at(reply, "backup_set"); !set.empty()) {
     terminal.line("  to go back: chancery backup restore " + set);
   }

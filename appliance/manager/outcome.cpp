@@ -12,6 +12,7 @@ using nlohmann::json;
 json proofs_json(const std::vector<change::Outcome::Proof>& proofs) {
   json out = json::array();
   for (const auto& proof : proofs) {
+    if (proof.sha256.empty()) continue;  // no certificate was seen: collectors that were watched
     out.push_back(
         {{"endpoint", proof.endpoint}, {"identity", proof.identity}, {"sha256", proof.sha256}, {"ok", proof.ok}});
   }
@@ -50,6 +51,9 @@ json carried_out(Bench& bench, change::Plan plan, const Call& call, json reply) 
   reply["outcome"] = outcome.step == Step::committed ? "done" : "unchanged";
   reply["backup_set"] = outcome.backup_set;
   reply["proofs"] = proofs_json(outcome.proofs);
+  for (const auto& proof : outcome.proofs) {
+    if (proof.sha256.empty()) reply["watched"] = proof.endpoint;
+  }
   reply["milliseconds"] = steps_json(outcome.milliseconds);
   // From the request to the plan (waiting for the lock included), and to the commit.
   reply["milliseconds"]["planned"] = planned;

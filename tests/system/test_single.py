@@ -46,7 +46,7 @@ class Single(SystemTest):
         join, custom_port = served_chain(single.join), served_chain(single.collectors)
         pki = self.pki()
         leaf = pki.leaf(["appliance.test", "localhost"])
-        reply = single.json("cert", "replace", *pki.files(leaf))
+        reply = single.json("cert", "replace", *pki.files(leaf), "--accept-breakage", "1")
         self.assertEqual(["console", "engine", "portal"], sorted(reply["identities"]))
         self.assertEqual({"console", "portal", "engine-api"}, {p["endpoint"].split()[0] for p in reply["proofs"] if p["ok"]})
         for port in (single.console, single.portal, single.engine_api):
@@ -94,7 +94,7 @@ class Single(SystemTest):
         self.collector_at(single, single.collectors).await_connected()
         pki = self.pki()
         leaf = pki.leaf(["appliance.test", "localhost"])
-        reply = single.json("cert", "replace", *pki.files(leaf), "--identity", "engine-collector")
+        reply = single.json("cert", "replace", *pki.files(leaf), "--identity", "engine-collector", "--accept-breakage", "1")
         self.assertEqual({"engine-collector"}, {p["endpoint"].split()[0] for p in reply["proofs"]})
         self.assertEqual(pki.sent(leaf), served_chain(single.collectors))
         self.assertEqual(pages, served_chain(single.portal))
@@ -138,7 +138,7 @@ class Single(SystemTest):
 
         assigned("first", primary.root())
         pki = self.pki()
-        done = primary.cli("cert", "replace", *pki.files(pki.leaf(["primary.test", "localhost"])), "--identity", "portal-collector")
+        done = primary.cli("cert", "replace", *pki.files(pki.leaf(["primary.test", "localhost"])), "--identity", "portal-collector", "--accept-breakage", "1")
         self.assertEqual(0, done.code, done)
         both = os.path.join(self.folder, "both.pem")
         with open(both, "w") as file:
@@ -163,7 +163,7 @@ class Single(SystemTest):
         pki = self.pki()
         leaf = pki.leaf(["appliance.test", "localhost"])
         first = int(single.generation().split("/")[1])
-        self.assertEqual(0, single.cli("cert", "replace", *pki.files(leaf)).code)
+        self.assertEqual(0, single.cli("cert", "replace", *pki.files(leaf), "--accept-breakage", "1").code)
         self.assertEqual(key, self.customer_key(single))
         newest = single.json("backup", "list")["sets"][0]["id"]
         for step in (["cert", "reset", "engine"], ["backup", "restore", newest], ["generation", "rollback", str(first + 1)],
