@@ -56,7 +56,8 @@ bool is_known_file(const Appliance& appliance, const std::string& path) {
     return path.ends_with("/ca-bundle.crt") || path == "trust/appliance/known.pem" ||
            path == trust::portal_store_path || path == trust::portal_password_path;
   }
-  const bool is_policy = place.group == "profiles" || place.group == "endpoints" || place.group == "consumers";
+  const bool is_policy =
+      place.group == "profiles" || place.group == "endpoints" || place.group == "consumers" || place.group == "rules";
   return is_policy && place.name.empty() && place.file.ends_with(".toml");
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "appliance/assignment/rule.h"
 #include "appliance/change/generation_policy.h"
 #include "appliance/change/plan_parts.h"
 #include "appliance/tls/serving_snapshot.h"
@@ -19,7 +20,7 @@ struct PolicyPath {
 PolicyPath split(const std::string& path) {
   const std::size_t slash = path.find('/');
   const std::string kind = path.substr(0, slash);
-  const bool is_kind = kind == "profiles" || kind == "endpoints" || kind == "consumers";
+  const bool is_kind = kind == "profiles" || kind == "endpoints" || kind == "consumers" || kind == "rules";
   if (is_kind && slash != std::string::npos && path.ends_with(".toml")) {
     const std::string name = path.substr(slash + 1, path.size() - slash - 6);
     const bool is_plain = !name.empty() && name.size() <= 64 && name.front() != '-' &&
@@ -30,7 +31,7 @@ PolicyPath split(const std::string& path) {
   }
   throw Failure({.code = "bad-name",
                  .subject = path,
-                 .cause = "this cannot be the name of a profile, endpoint or consumer",
+                 .cause = "this cannot be the name of a profile, endpoint, consumer or rule",
                  .hint = "use lower-case letters, digits, - and _, at most 64"});
 }
 
@@ -50,6 +51,10 @@ std::vector<Endpoint> users_of(const backup::Generation& base, const std::string
 }
 
 void set_policy(Plan& plan, const backup::Generation& base, const PolicyPath& path, ByteView toml) {
+  if (path.kind == "rules") {
+    static_cast<void>(assignment::parse_rule(path.name, toml));
+    return;
+  }
   if (path.kind == "profiles") {
     const SecurityProfile profile = parse_profile(path.name, toml);
     std::set<std::string> identities;

@@ -196,7 +196,7 @@ constexpr Example kSetExamples[] = {
     {"chancery rule set shops --order 10 --tag shop --engine engine1.example.com --engine engine2.example.com",
      "shops go to engine1, and to engine2 while that is away"},
     {"chancery rule set rest --order 900 --engine engine3.example.com", "a default: no conditions"},
-    {"chancery rule set berlin address=10.1.0.0/16 engines=berlin.example.com fall-through=true", "by address"}};
+    {"chancery rule set berlin --address 10.1.0.0/16 --engine berlin.example.com --fall-through true", "by address"}};
 constexpr Example kShowExamples[] = {{"chancery rule show shops", "all its settings"}};
 constexpr Example kListExamples[] = {{"chancery rule list", "in the order in which they are asked"}};
 constexpr Example kDeleteExamples[] = {{"chancery rule delete shops", "its collectors go by the next rule that fits"}};

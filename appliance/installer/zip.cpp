@@ -12,7 +12,7 @@ namespace chancery::installer {
 namespace {
 
 constexpr std::size_t member_limit = std::size_t{64} * 1024 * 1024;
-constexpr zip_uint32_t compression_level = 6;
+constexpr zip_uint32_t compression_level = 3;
 
 Failure cannot_write(const std::string& cause) {
   return Failure({.code = "installer-failed",

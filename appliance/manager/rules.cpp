@@ -127,15 +127,8 @@ const json& settings_of(const Call& call) {
 }
 
 change::Plan plan_of(Bench& bench, const std::string& name, const std::optional<Rule>& rule) {
-  change::Plan plan;
-  plan.reason = std::string("rule ") + (rule ? "set " : "delete ") + name;
-  if (rule) {
-    change::put_file(plan.edits, bench.appliance, path_of(name), view_of(assignment::to_toml(*rule)));
-  } else {
-    plan.edits[path_of(name)] = std::nullopt;
-  }
-  change::finish_plan(plan, bench.current());
-  return plan;
+  return change::plan_policy(bench.current(), bench.appliance, path_of(name),
+                             rule ? std::optional(assignment::to_toml(*rule)) : std::nullopt);
 }
 
 json ask_portal(const Bench& bench) {

@@ -97,6 +97,15 @@ class Fleet(SystemTest):
         lost.await_connected()
         self.assertEqual(["one.test"], self.sent_to(lost))
         self.assertEqual(["shops", "far", "gone"], [r["name"] for r in self.primary.json("rule", "list")["rules"]])
+        # Edited by hand: reported, and adopted where it can be.
+        with open(self.primary.file("rules/far.toml"), "r+") as file:
+            text = file.read()
+            file.seek(0)
+            file.write(text.replace("198.51.100.0", "198.51.101.0"))
+        done = self.primary.cli("--json", "rule", "delete", "far")
+        self.assertEqual((1, "drift"), (done.code, done.json()["error"]["code"]), done)
+        self.assertEqual("done", self.primary.json("generation", "adopt")["outcome"])
+        self.assertEqual(["198.51.101.0/24"], self.primary.json("rule", "show", "far")["address"])
         self.assertEqual("done", self.primary.json("rule", "delete", "far")["outcome"])
         done = self.primary.cli("--json", "rule", "delete", "far")
         self.assertEqual((1, "unknown-rule"), (done.code, done.json()["error"]["code"]))
