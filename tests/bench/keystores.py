@@ -186,4 +186,5 @@ def run(options):
     table.show("Keystores, whole process: ms wall, ms CPU, peak MiB; ours, keytool's, openssl's; times less than keytool (else openssl): wall/CPU/memory",
                ["operation", "wall", "CPU", "MiB", "keytool", "CPU", "MiB", "openssl", "CPU", "MiB", "times less", "asked", ""], rows,
                ["list: alias, date and fingerprint, as keytool lists; ours writes the file synced, after reading it back, with a backup set; keytool does none of that",
+                "list, all decoded: all of each certificate but its public key, which `keystore list` does not show",
                 f"the four syncs of an edit alone took {synced:.1f} ms on this disk ({files.folder}); TMPDIR chooses another"])
