@@ -155,14 +155,16 @@ http::Answer VerbRoutes::answer(const http::Call& call) {
   }
   const std::string& person = verdict.asker.person;
   const std::string key = header_of(call, "idempotency-key");
-  if (key.empty() || found.route->method == "GET") return ask(*found.route, found.parameters, call, person);
+  // What is handed out once, or is large, is not kept.
+  const bool is_kept = !key.empty() && found.route->method != "GET" && found.route->reply == Reply::json;
+  if (!is_kept) return ask(*found.route, found.parameters, call, person);
   const std::string whole = call.method + " " + call.path + "\n" + sha256_hex(view_of(call.body));
   if (auto known = idempotency_.begin(person, key, sha256(view_of(whole)))) return *known;
   try {
     http::Answer answer = ask(*found.route, found.parameters, call, person);
     idempotency_.finish(person, key, answer);
     return answer;
-  } catch (const Failure&) {
+  } catch (...) {
     idempotency_.abandon(person, key);
     throw;
   }

@@ -53,7 +53,7 @@ export function RotationPage() {
             <>
               <ol class="wizard" aria-label="Phases">{phases.map(([phase, title], index) => <li key={phase} class={index === at ? "now" : index < at ? "done" : ""} aria-current={index === at ? "step" : undefined}>{title}</li>)}</ol>
               <Section title="Roots" lead={data.since ? <>Since <Time at={data.since} /></> : undefined}>
-                <ol class="chain"><Root title={data.phase === "activated" ? "in use, new" : "in use"} root={data.root} /><Root title="coming" root={data.coming_root} /><Root title="going" root={data.going_root} /></ol>
+                <ol class="chain apart"><Root title={data.phase === "activated" ? "in use, new" : "in use"} root={data.root} /><Root title="coming" root={data.coming_root?.sha256 === data.root.sha256 ? null : data.coming_root} /><Root title="going" root={data.going_root} /></ol>
               </Section>
               {data.blocked_by > 0 && (
                 <Section title={`${plural(data.blocked_by, "blocker")}`} lead="Who has not proven the new root yet. Retiring waits for them, unless you leave them behind by name: they will trust nobody here any more."><Blockers blockers={data.blockers} forget={forget} setForget={setForget} /></Section>
