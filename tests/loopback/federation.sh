@@ -79,6 +79,7 @@ make_collector() {  # NAME SETTINGS-LINE…
   # What the installer carries: the Customer Key and, for a pinned collector, the root.
   install -m 0600 "$dir/primary/current/customer-key/customer.key" "$state/customer.key"
   install -m 0644 "$dir/primary/current/trust/federation/roots.pem" "$state/root.pem"
+  "$bin/chancery" --state "$dir/primary" collector repair key >"$state/repair-key.json"
   printf '%s\n' "$@" >"$state/settings/collector.toml"
 }
 
