@@ -19,7 +19,7 @@ import swap
 import trust
 
 SECTIONS = {"replace": replace.run, "start": start.run, "memory": memory.run, "swap": swap.run, "handshakes": handshakes.run, "collectors": collectors.run,
-            "keystores": keystores.run, "authority": authority.run, "trust": trust.run, "rehearsal": rehearsal.run, "endurance": endurance.run}
+            "keystores": keystores.run, "authority": authority.run, "trust": trust.run, "rehearsal": rehearsal.run, "console": console.run, "endurance": endurance.run}
 
 
 def machine():
