@@ -68,13 +68,18 @@ bool Course::pause(std::chrono::milliseconds span) const {
 void Course::look() {
   try {
     settings_now_ = configured(parts_.settings);
-    Standing::keep_shipped(parts_.state, *settings_now_);
   } catch (const Failure& failure) {
     settings_now_ = std::nullopt;
     spdlog::warn("{} (hint: {})", failure.what(), failure.hint());
     parts_.status.set_disconnected(failure.what());
   }
-  adopt(parts_.state, settings_now_);
+  // A full disk is no reason to stay away: what is not written down is done again by the next look.
+  try {
+    if (settings_now_) Standing::keep_shipped(parts_.state, *settings_now_);
+    adopt(parts_.state, settings_now_);
+  } catch (const Failure& failure) {
+    spdlog::warn("{} (hint: {})", failure.what(), failure.hint());
+  }
   standing_ = Standing::read(parts_.state);
   if (!anchors_ || anchors_file_ != standing_.anchors_file()) {
     anchors_file_ = standing_.anchors_file();
@@ -211,7 +216,12 @@ void Course::on_connected(const Attempt& attempt, bool verified) {
   plan_trial(first_trial_pause / 4, first_trial_pause);
   if (!attempt.is_candidate || !verified || !attempt.situation.verifies()) return;
   const bool had_another = standing_.bound.has_value();
-  if (!bind(parts_.state, attempt.situation)) return;
+  try {
+    if (!bind(parts_.state, attempt.situation)) return;
+  } catch (const Failure& failure) {
+    spdlog::warn("proven, and not kept: {} (hint: {})", failure.what(), failure.hint());
+    return;
+  }
   standing_ = Standing::read(parts_.state);
   parts_.status.set_standing(standing_);
   if (had_another) spdlog::info("bound: {}; what was trusted before is gone", described(attempt.situation));

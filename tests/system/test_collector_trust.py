@@ -399,6 +399,22 @@ class Moves(CollectorTest):
         collector.await_connected()
         self.assertNotRegex(collector.log(), rf"connected to 127.0.0.1:{self.a} ")
 
+    def test_a_full_disk_locks_nobody_out(self):
+        self.serve()
+        state = self.state(f'collector.servers = ["localhost:{self.a}"]')
+        first = self.run_collector(state)
+        first.await_connected()
+        self.stop(first)
+        os.unlink(os.path.join(state, "trust.json"))
+        full = self.run_collector(state, launcher=("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=ENOSPC"))
+        full.await_connected()
+        self.awaits(full, "proven, and not kept")
+        self.assertIsNone(self.bound_to(state))
+        os.kill(full.status()["pid"], 15)
+        full.process.wait(10)
+        again = self.run_collector(state)
+        await_condition(lambda: self.bound_to(state) == ("settings", [self.a]), "kept where there is room:\n" + again.log())
+
     def test_an_ordinary_user_and_how_much_memory(self):
         if os.geteuid() != 0:
             self.skipTest("needs root to become somebody else")
@@ -553,14 +569,16 @@ class Discovery(CollectorTest):
     def test_steps_in_order_rogues_and_addresses_without_names(self):
         udp = free_port_base(1)
         on = [f'engine.discovery = ["broadcast", "beacon"]', f"engine.discovery-port = {udp}", 'engine.discovery-address = "127.255.255.255"', "engine.beacon-interval = 1"]
-        self.serve(engine=on)
+        at_portal = free_port_base(1)
+        self.serve(engine=on, portal=['portal.discovery = ["broadcast"]', f"portal.discovery-port = {at_portal}"])
         stranger = Pki(os.path.join(self.folder, "stranger"), intermediates=0)
         leaf = stranger.leaf(["127.0.0.1"])
         liar = TlsServer(stranger.path(leaf + ".crt"), stranger.path(leaf + ".key"))
         rogue = Rogue(udp, liar.port)
         self.addCleanup(rogue.socket.close)
         dead = free_port_base(1)
-        common = [f"collector.discovery-port = {udp}", 'collector.discovery-address = "127.255.255.255"']
+        address = 'collector.discovery-address = "127.255.255.255"'
+        common = [f"collector.discovery-port = {udp}", address]
 
         def one(name, steps, *more):
             state = self.state(*common, f"collector.discovery = {json.dumps(steps)}", *more, name=name)
@@ -572,12 +590,16 @@ class Discovery(CollectorTest):
         # On: asked, the liar answers as well, and is found out by its certificate; ours by its CA, whatever its name.
         falls = one("falls", ["static", "broadcast"], f'collector.servers = ["localhost:{dead}"]', "collector.fall-through = true")
         hears = one("hears", ["beacon"])
+        # The portal likewise, under the federation's root.
+        asks = self.run_collector(self.state(address, f"collector.discovery-port = {at_portal}", 'collector.discovery = ["broadcast"]', name="asks"))
         strict = one("strict", ["broadcast"], "collector.verify-hostname = true")
         for collector in (falls, hears):
             collector.await_connected()
             self.assertIn("found by address only: its CA is checked, its name not", collector.log())
             status = collector.status()
             self.assertEqual((True, False), (status["found"], status["verifies_name"]))
+        asks.await_connected()
+        self.assertRegex(asks.log(), rf"connected to 127.0.0.1:{self.a} ")
         self.assertGreater(rogue.asked, 0)
         self.assertNotRegex(falls.log(), rf"connected to 127.0.0.1:{liar.port} ")
         self.awaits(strict, "its certificate is for")
