@@ -51,7 +51,7 @@ struct Hello {
   std::vector<std::string> customer_keys = {};  // ids of those that it holds, newest first; at most 4
 };
 struct Admission {
-  Bytes proof;  // empty in the server's request for one
+  Bytes proof;           // empty in the server's request for one
   std::string key = {};  // the id of the Customer Key that the server wants proven; "": the newest that is held
 };
 struct Welcome {
