@@ -81,7 +81,7 @@ class Rehearsal(SystemTest):
             "name-mismatch": [self.one("other-name", both, server=address)],
         }
         silent = {"would-break": self.one("offline-old", only_old), "would-trust": self.one("offline-both", both)}
-        await_condition(lambda: self.portal_reaches(), "the portal asks the engine, too")
+        await_condition(self.portal_knows, "the portal has heard from the engine")
         self.reported(*silent.values())
         for collector in silent.values():
             self.stopped(collector)
@@ -129,6 +129,7 @@ class Rehearsal(SystemTest):
             self.assertTrue(collector.status()["connected"], collector.log())
 
         # Forced, and everybody has to connect anew.
+        await_condition(self.portal_reaches, "the portal asks the engine, too")
         done = self.secondary.json("cert", "replace", *pki.files(leaf), "--accept-breakage", str(breakage))
         self.assertEqual("done", done["outcome"])
         self.assertEqual(f"{len(trusting)} of {len(trusting)} collectors by a new connection", done["watched"])
@@ -147,10 +148,15 @@ class Rehearsal(SystemTest):
         await_condition(lambda: not self.portal_reaches(), "the portal does not trust it either")
 
     def portal_reaches(self):
+        return b'"reachable":true' in self.engines()
+
+    def portal_knows(self):
+        return b'"name":"secondary.test"' in self.engines()
+
+    def engines(self):
         password = self.primary.password()
-        out = subprocess.run(["curl", "-sS", "--cacert", self.primary.root(), "-u", f"administrator:{password}",
+        return subprocess.run(["curl", "-sS", "--cacert", self.primary.root(), "-u", f"administrator:{password}",
                               f"https://localhost:{self.primary.portal}/api/v1/engines"], capture_output=True, timeout=30).stdout
-        return b'"reachable":true' in out
 
     def test_a_change_that_collectors_do_not_survive_goes_back_by_itself(self):
         self.primary, self.secondary = self.federation()
@@ -221,7 +227,7 @@ class Rehearsal(SystemTest):
     def test_the_portals_certificate_is_judged_by_engines_and_those_who_ask_it(self):
         self.primary, self.secondary = self.federation()
         old = self.file("old.pem", self.primary.root())
-        await_condition(self.portal_reaches, "the portal knows an engine")
+        await_condition(self.portal_reaches, "the portal can assign an engine")
         # It is assigned to the engine by the portal; the other one uses none.
         asking = self.collector(self.secondary, self.primary, name="asking", settings=[
             f'collector.portal = "localhost:{self.primary.portal}"', f'collector.root-ca = "{old}"', "collector.report-interval = 1"])
