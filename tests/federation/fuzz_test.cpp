@@ -2,9 +2,11 @@
 
 #include "appliance/authority/authority.h"
 #include "appliance/federation/join_wire.h"
+#include "appliance/federation/key_wire.h"
 #include "appliance/federation/order.h"
 #include "appliance/federation/order_seal.h"
 #include "appliance/federation/token.h"
+#include "appliance/membership/customer_keys.h"
 #include "tests/federation/fuzz/targets.h"
 #include "tests/fuzz/bombard.h"
 
@@ -25,8 +27,11 @@ TEST(JoinFuzz, Requests) {
                           .names = {"a.example.com"},
                           .nonce = Bytes(32, 2),
                           .time = 1'800'000'000};
-  bombard("join_request", fuzz::join_request,
-          {write_statement({statement, Bytes(64, 3)}), "{}", "[[[[", R"({"names":["\ud800"]})"});
+  bombard(
+      "join_request", fuzz::join_request,
+      {write_statement({statement, Bytes(64, 3)}),
+       write_key_request({{.certificate = Bytes(32, 4), .nonce = Bytes(32, 5), .time = 1'800'000'000}, Bytes(64, 6)}),
+       "{}", "[[[[", R"({"names":["\ud800"]})"});
 }
 
 TEST(JoinFuzz, Replies) {
@@ -41,6 +46,10 @@ TEST(JoinFuzz, Replies) {
                        .time = 1'800'000'000};
   bombard("join_reply", fuzz::join_reply,
           {write_reply_text(text), write_signed_reply({write_reply_text(text), Bytes(70, 3)}),
+           write_key_reply({.masked = Bytes(80, 4), .signature = Bytes(70, 5)}),
+           std::string(text_of(view_of(CustomerKeys{
+               .number = 1, .since = {}, .current = SecretBytes(32, 6), .former = {{SecretBytes(32, 7), {}}}}
+                                           .to_bytes()))),
            write_refusal({"join-refused", "message", "hint", 0}), "{\"error\":{\"server_time\":-1e400}}"});
 }
 

@@ -2,9 +2,11 @@
 
 #include "appliance/authority/authority.h"
 #include "appliance/federation/join_wire.h"
+#include "appliance/federation/key_wire.h"
 #include "appliance/federation/order.h"
 #include "appliance/federation/order_seal.h"
 #include "appliance/federation/token.h"
+#include "appliance/membership/customer_keys.h"
 #include "tests/fuzz/expectations.h"
 
 namespace chancery::fuzz {
@@ -24,6 +26,7 @@ void stable(ByteView input, Read read, Write write) {
 void join_request(ByteView input) {
   stable(input, federation::read_statement, federation::write_statement);
   stable(input, federation::read_renewal, federation::write_renewal);
+  stable(input, federation::read_key_request, federation::write_key_request);
 }
 
 void join_reply(ByteView input) {
@@ -31,6 +34,11 @@ void join_reply(ByteView input) {
   stable(input, federation::read_reply_text, federation::write_reply_text);
   stable(input, federation::read_renewal_text, federation::write_renewal_text);
   stable(input, federation::read_refusal, federation::write_refusal);
+  stable(input, federation::read_key_reply, federation::write_key_reply);
+  allowing_failures({}, [&] {
+    const SecretBytes once = CustomerKeys::parse(input).to_bytes();
+    must(CustomerKeys::parse(view_of(once)).to_bytes() == once);
+  });
 }
 
 void join_token(ByteView input) {
