@@ -20,7 +20,7 @@ namespace chancery::manager {
 
 struct CollectorWatch {
   std::chrono::seconds span{0};  // zero: nobody is asked
-  int share = 5;                  // percent that may fail
+  int share = 5;                 // percent that may fail
   std::set<std::string> spared = {};
 };
 
