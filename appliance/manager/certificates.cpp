@@ -1,5 +1,6 @@
 // Certificates put in force: check, replace, reset.
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
@@ -119,8 +120,15 @@ json cert_reset(Bench& bench, Call& call) {
   const std::string identity = call.text("identity");
   expect_replaceable(bench.appliance, identity);
   const Bench::Writer writer = bench.begin_change(call.who() + ", cert reset " + identity);
-  return finish_rehearsed(
-      bench, change::plan_reset(bench.current(), bench.appliance, identity, know(bench), bench.now()), call);
+  change::Plan plan = change::plan_reset(bench.current(), bench.appliance, identity, know(bench), bench.now());
+  // A way back: who would break is told, and stops it only where the call says how many may.
+  RehearsalOptions options = rehearsal_options(call);
+  if (!call.number("accept_breakage")) options.accepted = std::numeric_limits<std::size_t>::max();
+  const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options);
+  set_watch(bench, call, rehearsed);
+  json reply = finish(bench, std::move(plan), call);
+  put_rehearsal(reply, rehearsed);
+  return reply;
 }
 
 }  // namespace chancery::manager
