@@ -159,11 +159,17 @@ class Installer(SystemTest):
             cp -a /etc/. {copies}/etc/; mount --bind {copies}/etc /etc; mount --bind {copies}/bin /usr/local/bin; mount --bind {copies}/lib /var/lib
             sh {folder}/install.sh; id -u chancery-collector > {copies}/uid
             stat -c '%U %a %n' /var/lib/chancery-collector /var/lib/chancery-collector/customer.key /usr/local/bin/chancery-collector > {copies}/modes
-            systemd-analyze verify --man=no /etc/systemd/system/chancery-collector.service > {copies}/verify 2>&1 || echo failed >> {copies}/verify"""
-        before = sorted(os.listdir("/usr/local/bin"))
+            systemd-analyze verify --man=no /etc/systemd/system/chancery-collector.service > {copies}/verify 2>&1 || echo failed >> {copies}/verify
+            mkdir -p {copies}/ca; mount --bind {copies}/ca /usr/local/share/ca-certificates
+            known() {{ openssl verify -CAfile /etc/ssl/certs/ca-certificates.crt {self.single.root()} >/dev/null 2>&1 && echo known || echo unknown; }}
+            known > {copies}/trust; sh {folder}/trust/linux/trust-root.sh >/dev/null; known >> {copies}/trust
+            sh {folder}/trust/linux/trust-root.sh --remove >/dev/null; known >> {copies}/trust"""
+        before = sorted(os.listdir("/usr/local/bin")), sorted(os.listdir("/usr/local/share/ca-certificates"))
         done = run("unshare", "-m", "sh", "-c", script)
         self.assertEqual(0, done.returncode, done)
-        self.assertEqual(before, sorted(os.listdir("/usr/local/bin")))
+        self.assertEqual(before, (sorted(os.listdir("/usr/local/bin")), sorted(os.listdir("/usr/local/share/ca-certificates"))))
+        with open(os.path.join(copies, "trust")) as file:
+            self.assertEqual(["unknown", "known", "unknown"], file.read().split())
         self.assertFalse(os.path.exists("/etc/systemd/system/chancery-collector.service"))
         with open(os.path.join(copies, "modes")) as file:
             modes = [line.split()[:2] for line in file]
