@@ -85,6 +85,8 @@ class Rollout(SystemTest):
     def test_three_waves_with_no_failed_handshake(self):
         leaves = self.leaves()
         plan = self.plan(leaves)
+        # The joins come into the audit some seconds after they were; nothing else writes there by itself.
+        await_condition(lambda: len(self.primary.json("audit", "show", "--verb", "member-joined")["records"]) == len(NAMES), "the joins are in the audit")
         before = {name: everything(member) for name, member in self.members.items()}
         at_home = everything(self.primary)
         done = self.rollout("--plan", plan, "--waves", "1,2,100%", "--dry-run")
