@@ -36,7 +36,8 @@ struct RenewalRequest {
 };
 
 struct Renewed {
-  std::map<std::string, std::vector<Certificate>> chains;  // by identity: leaf, issuing, in a rotation the cross certificate
+  std::map<std::string, std::vector<Certificate>>
+      chains;  // by identity: leaf, issuing, in a rotation the cross certificate
 };
 
 [[nodiscard]] Renewed renew(const RenewalRequest& request, const Clock& clock);
