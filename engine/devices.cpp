@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::hours told_life{1};
 constexpr std::chrono::seconds written_life{60};  // how old "last seen" may be in the store while nothing else changes
+constexpr std::chrono::seconds talk_interval{5};  // how long the store may be left unasked
 constexpr std::size_t rows_a_batch = 2000;
 constexpr std::size_t most_waiting = 20'000;
 
@@ -26,7 +27,8 @@ std::int64_t seconds_of(Instant instant) { return instant.time_since_epoch().cou
 struct Devices::State {
   Clock clock;
   std::unique_ptr<storage::Store> store;
-  bool is_read = false;  // used by flush() alone
+  bool is_read = false;  // used by flush() alone, as is the next
+  Instant last_talk{};   // with the store
   mutable std::mutex mutex;
   std::map<DeviceId, KeptDevice> known;
   DeviceShelf shelf;
@@ -298,10 +300,15 @@ bool Devices::is_behind() const {
 }
 
 void Devices::flush() {
+  const Instant now = state_->clock();
+  const bool is_recent = state_->is_read && now - state_->last_talk < talk_interval;
   if (!state_->is_read) state_->read();
   state_->write_blocked();
-  while (state_->write_some()) {
-  }
+  bool has_talked = false;
+  while (state_->write_some()) has_talked = true;
+  // A server that is gone is noticed before there is something to lose.
+  if (!has_talked && !is_recent) state_->store->rows("SELECT 1");
+  if (has_talked || !is_recent) state_->last_talk = now;
 }
 
 // One transaction; false when nothing is left.

@@ -47,7 +47,7 @@ class Federation(SystemTest):
         for appliance in (primary, secondary):
             status, body = self.ask(primary, appliance.console, "/", appliance.password())
             self.assertEqual(200, status, body)
-            self.assertIn("Collectors", body)
+            self.assertIn("<title>Chancery</title>", body)
             status, _ = self.ask(primary, appliance.console, "/api/v1/certificates")
             self.assertEqual(401, status)
             status, body = self.ask(primary, appliance.console, "/api/v1/certificates", appliance.password())
