@@ -131,10 +131,10 @@ class Single(SystemTest):
             """A collector that knows no engine, only the portal's custom port; `root` anchors both that port and the engine."""
             collector = self.collector(secondary, primary, name=name, settings=[
                 f'collector.portal = "localhost:{primary.collectors}"', f'collector.root-ca = "{root}"', "collector.report-interval = 1"])
-            collector.await_connected()
+            # It is connected to the portal first.
+            await_condition(lambda: (now := collector.status()).get("connected") and now["server"] == "secondary.test", "it is at its engine")
             self.assertIn("assigns engine secondary.test", collector.log())
             self.assertIn(f":{primary.collectors}", collector.log())
-            self.assertEqual("secondary.test", collector.status()["server"])
 
         assigned("first", primary.root())
         pki = self.pki()
