@@ -5,7 +5,7 @@
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/session.h"
 #include "appliance/cli/table.h"
-#include "appliance/control/message.h"
+#include "appliance/manager/program_question.h"
 
 namespace chancery::cli {
 
@@ -13,29 +13,14 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
 constexpr std::size_t kShownDigits = 16;
 
-// Blocking is asked of the certificate manager, which has it in the audit.
-Json ask_portal(Session& session, const Json& question) {
-  try {
-    const control::Message reply = control::ask(session.state() + "/run/portal/control.sock",
-                                                {.json = question.dump(), .attachments = {}}, kPatience);
-    Json document = Json::parse(reply.json);
-    document.erase("ok");
-    return document;
-  } catch (const Failure& failure) {
-    if (failure.code() != "not-running") throw;
-    throw Failure({.code = failure.code(),
-                   .subject = "chancery-portal",
-                   .cause = "no portal answers here",
-                   .hint = "the portal of the primary (or of a single appliance) knows all collectors: ask there, and "
-                           "start it where it is stopped"});
-  }
-}
-
 int run_list(Session& session) {
-  const Json reply = ask_portal(session, {{"verb", "collector-list"}});
+  // Blocking is asked of the certificate manager, which has it in the audit.
+  const Json reply = manager::ask_program(
+      session.state(), "portal", {{"verb", "collector-list"}},
+      "the portal of the primary (or of a single appliance) knows all collectors: ask there, and start it where it is "
+      "stopped");
   if (session.json()) {
     session.terminal().document(reply);
     return 0;

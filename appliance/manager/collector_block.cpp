@@ -2,7 +2,7 @@
 // here so that the audit tells who wanted it.
 #include <nlohmann/json.hpp>
 
-#include "appliance/control/message.h"
+#include "appliance/manager/program_question.h"
 #include "appliance/manager/verbs.h"
 
 namespace chancery::manager {
@@ -10,24 +10,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds patience{30};
-
 json ask_portal(const Bench& bench, const std::string& id, bool is_blocked, bool is_dry) {
-  const json question{{"verb", "collector-block"}, {"id", id}, {"blocked", is_blocked}, {"dry_run", is_dry}};
-  try {
-    const control::Message reply = control::ask(bench.state.path() + "/run/portal/control.sock",
-                                                {.json = question.dump(), .attachments = {}}, patience);
-    json document = json::parse(reply.json);
-    document.erase("ok");
-    return document;
-  } catch (const Failure& failure) {
-    if (failure.code() != "not-running") throw;
-    throw Failure({.code = failure.code(),
-                   .subject = "chancery-portal",
-                   .cause = "no portal answers here",
-                   .hint = "the portal of the primary (or of a single appliance) knows all collectors: ask there, and "
-                           "start it where it is stopped"});
-  }
+  return ask_program(
+      bench.state.path(), "portal",
+      {{"verb", "collector-block"}, {"id", id}, {"blocked", is_blocked}, {"dry_run", is_dry}},
+      "the portal of the primary (or of a single appliance) knows all collectors: ask there, and start it where it is "
+      "stopped");
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 // file where nothing else reaches them (T5).
 #include <nlohmann/json.hpp>
 
-#include "appliance/control/message.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/program_question.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/membership/membership.h"
 #include "appliance/repair/repair_keys.h"
@@ -15,7 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds patience{30};
 constexpr std::size_t most_moved_anchors = 8;
 constexpr std::size_t most_mended_anchors = 16;
 constexpr std::int64_t default_days = 30;
@@ -53,21 +52,9 @@ ProbeAddress address_of(const Call& call) {
 }
 
 json ask_engine(const Bench& bench, const json& question) {
-  try {
-    const control::Message reply = control::ask(bench.state.path() + "/run/engine/control.sock",
-                                                {.json = question.dump(), .attachments = {}}, patience);
-    json document = json::parse(reply.json);
-    document.erase("ok");
-    return document;
-  } catch (const Failure& failure) {
-    if (failure.code() != "not-running") throw;
-    throw Failure({.code = failure.code(),
-                   .subject = "chancery-engine",
-                   .cause = "no engine answers here",
-                   .hint =
-                       "collectors are told by the engine that they are connected to: run this on each secondary (or "
-                       "single appliance) that has one, and start it where it is stopped"});
-  }
+  return ask_program(bench.state.path(), "engine", question,
+                     "collectors are told by the engine that they are connected to: run this on each secondary (or "
+                     "single appliance) that has one, and start it where it is stopped");
 }
 
 std::string federation_of(Bench& bench) {
