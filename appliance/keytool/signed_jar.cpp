@@ -1,7 +1,5 @@
 #include "appliance/keytool/signed_jar.h"
 
-#include <zip.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -10,6 +8,7 @@
 
 #include "appliance/keytool/jar_manifest.h"
 #include "appliance/keytool/java_ways.h"
+#include "backup/zip/handles.h"
 #include "keystore/fault.h"
 #include "keystore/openssl/handles.h"
 
@@ -53,7 +52,7 @@ class Zip {
 
   template <typename Take>
   void read(std::size_t index, Take take) const {
-    const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(zip_.get(), index, 0));
+    const zip::OpenMember file(zip_fopen_index(zip_.get(), index, 0));
     if (!file) fail_as("java.util.zip.ZipException", zip_strerror(zip_.get()));
     std::array<std::uint8_t, 65536> piece{};
     for (;;) {
@@ -76,13 +75,7 @@ class Zip {
   }
 
  private:
-  struct Discard {
-    void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
-  };
-  struct Close {
-    void operator()(zip_file_t* file) const noexcept { zip_fclose(file); }
-  };
-  std::unique_ptr<zip_t, Discard> zip_;
+  zip::Archive zip_;
 };
 
 // One digest that runs over bytes as they come; nullopt for an algorithm that is not known.

@@ -1,12 +1,11 @@
 // A zip that a person made of a folder: other people's bytes, so every limit is asked for before it is believed.
 #include <sys/stat.h>
-#include <zip.h>
 
 #include <array>
-#include <memory>
 
 #include "appliance/rollout/plan.h"
 #include "backup/generations/plain_path.h"
+#include "backup/zip/handles.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::rollout {
@@ -18,14 +17,6 @@ constexpr std::size_t archive_limit = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t contents_limit = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t most_members = 10'000;
 constexpr std::size_t end_record = 22;  // PKWARE APPNOTE 4.3.16, without the comment
-
-struct Discard {
-  void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
-};
-struct Close {
-  void operator()(zip_file_t* file) const noexcept { zip_fclose(file); }
-};
-using Archive = std::unique_ptr<zip_t, Discard>;
 
 Failure bad_zip(const std::string& name, const std::string& cause) {
   return plan_invalid(
@@ -80,7 +71,7 @@ zip_stat_t described(zip_t* archive, zip_uint64_t index, const std::string& name
 }
 
 SecretBytes contents(zip_t* archive, zip_uint64_t index, std::uint64_t size, const std::string& name) {
-  const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive, index, 0));
+  const zip::OpenMember file(zip_fopen_index(archive, index, 0));
   if (!file) throw bad_zip(name, "a member cannot be opened");
   SecretBytes bytes;
   std::array<std::uint8_t, 16384> block{};
@@ -95,18 +86,14 @@ SecretBytes contents(zip_t* archive, zip_uint64_t index, std::uint64_t size, con
 
 }  // namespace
 
-PlanFiles read_plan_archive(ByteView zip, const std::string& name) {
-  expect_few_members(zip, name);
-  zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t* source = zip_source_buffer_create(zip.data(), zip.size(), 0, &error);
-  const Archive archive(source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error));
-  const std::string problem = archive ? "" : zip_error_strerror(&error);
-  zip_error_fini(&error);
-  if (!archive) {
-    if (source != nullptr) zip_source_free(source);
-    throw bad_zip(name, problem);
-  }
+PlanFiles read_plan_archive(ByteView bytes, const std::string& name) {
+  expect_few_members(bytes, name);
+  zip::Error error;
+  zip::Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
+  const zip::Archive archive(source ? zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, error.get())
+                                    : nullptr);
+  if (!archive) throw bad_zip(name, error.text());
+  static_cast<void>(source.release());  // the archive's from here on
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   if (count < 0 || static_cast<std::size_t>(count) > most_members)
     throw bad_zip(name, "it has more than 10000 members");

@@ -1,14 +1,14 @@
 #include "backup/sets/archive.h"
 
 #include <sys/stat.h>
-#include <zip.h>
 
 #include <array>
-#include <memory>
 #include <set>
 
 #include "backup/generations/plain_path.h"
 #include "backup/sets/stored_archive.h"
+#include "backup/zip/deflated.h"
+#include "backup/zip/handles.h"
 #include "keystore/bytes/large_memory.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/openssl/digest.h"
@@ -25,32 +25,6 @@ constexpr std::size_t kTrailer = kEndRecord + kComment.size() + kMacDigits;
 constexpr std::size_t kWorthDeflating = 4096;
 constexpr unsigned kFastest = 1;
 
-struct SourceFree {
-  void operator()(zip_source_t* source) const noexcept { zip_source_free(source); }
-};
-struct ArchiveDiscard {
-  void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
-};
-struct FileClose {
-  void operator()(zip_file_t* file) const noexcept { zip_fclose(file); }
-};
-using Source = std::unique_ptr<zip_source_t, SourceFree>;
-using Archive = std::unique_ptr<zip_t, ArchiveDiscard>;
-using OpenMember = std::unique_ptr<zip_file_t, FileClose>;
-
-class ZipError {
- public:
-  ZipError() { zip_error_init(&error_); }
-  ZipError(const ZipError&) = delete;
-  ZipError& operator=(const ZipError&) = delete;
-  ~ZipError() { zip_error_fini(&error_); }
-  zip_error_t* get() { return &error_; }
-  std::string text() { return zip_error_strerror(&error_); }
-
- private:
-  zip_error_t error_{};
-};
-
 Failure cannot_write(const std::string& cause) {
   return Failure({.code = "backup-failed",
                   .subject = "backup set",
@@ -66,67 +40,22 @@ Failure too_large(const std::string& subject) {
        .hint = "remove what does not belong to the appliance's certificates, large bundles first"});
 }
 
-void add_entry(zip_t* archive, const ArchiveEntry& entry, Instant when) {
-  zip_source_t* source = zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
-  if (source == nullptr) {
-    throw cannot_write(zip_strerror(archive));
-  }
-  const zip_int64_t added = zip_file_add(archive, entry.path.c_str(), source, ZIP_FL_ENC_UTF_8);
-  if (added < 0) {
-    zip_source_free(source);
-    throw cannot_write(zip_strerror(archive));
-  }
-  const auto index = static_cast<zip_uint64_t>(added);
-  // Not libzip's own conversion, which asks the local time zone: equal sets shall be equal bytes.
-  const auto [time, date] = dos_time(when);
-  const bool deflated = entry.bytes.size() >= kWorthDeflating;
-  const auto attributes = static_cast<zip_uint32_t>(S_IFREG | (entry.mode & 07777u)) << 16;
-  if (zip_set_file_compression(archive, index, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, deflated ? kFastest : 0) !=
-          0 ||
-      zip_file_set_dostime(archive, index, time, date, 0) != 0 ||
-      zip_file_set_external_attributes(archive, index, 0, ZIP_OPSYS_UNIX, attributes) != 0) {
-    throw cannot_write(zip_strerror(archive));
-  }
-}
-
-SecretBytes read_back(zip_source_t* source) {
-  zip_stat_t status;
-  zip_stat_init(&status);
-  if (zip_source_stat(source, &status) != 0 || (status.valid & ZIP_STAT_SIZE) == 0 || status.size > kMaximumArchive) {
+SecretBytes deflated_archive(const std::vector<ArchiveEntry>& entries, Instant when, const std::string& comment) {
+  std::vector<zip::Member> members;
+  for (const ArchiveEntry& entry : entries) members.push_back({entry.path, entry.bytes, entry.mode});
+  auto bytes = zip::deflated(members, when,
+                             {.level = kFastest,
+                              .deflate_from = kWorthDeflating,
+                              .comment = comment,
+                              .most_bytes = kMaximumArchive,
+                              .cannot_write = cannot_write});
+  if (!bytes) {
     throw too_large("backup set");
   }
-  SecretBytes bytes(status.size);
-  if (zip_source_open(source) != 0) {
+  if (bytes->size() < kTrailer) {
     throw cannot_write("its buffer cannot be read");
   }
-  const zip_int64_t count = zip_source_read(source, bytes.data(), bytes.size());
-  zip_source_close(source);
-  if (count < 0 || static_cast<std::size_t>(count) != bytes.size() || bytes.size() < kTrailer) {
-    throw cannot_write("its buffer cannot be read");
-  }
-  return bytes;
-}
-
-SecretBytes deflated_archive(const std::vector<ArchiveEntry>& entries, Instant when, const std::string& comment) {
-  ZipError error;
-  const Source buffer(zip_source_buffer_create(nullptr, 0, 0, error.get()));
-  if (!buffer) {
-    throw cannot_write(error.text());
-  }
-  Archive archive(zip_open_from_source(buffer.get(), ZIP_CREATE | ZIP_TRUNCATE, error.get()));
-  if (!archive) {
-    throw cannot_write(error.text());
-  }
-  zip_source_keep(buffer.get());  // one reference for the archive, one for reading the result
-  for (const ArchiveEntry& entry : entries) {
-    add_entry(archive.get(), entry, when);
-  }
-  if (zip_set_archive_comment(archive.get(), comment.data(), static_cast<zip_uint16_t>(comment.size())) != 0 ||
-      zip_close(archive.get()) != 0) {
-    throw cannot_write(zip_strerror(archive.get()));
-  }
-  static_cast<void>(archive.release());  // zip_close freed it
-  return read_back(buffer.get());
+  return std::move(*bytes);
 }
 
 std::string mac_of(ByteView sealed, ByteView mac_key) { return to_hex(hmac_sha256(mac_key, sealed)); }
@@ -213,7 +142,7 @@ ArchiveMember read_member(zip_t* archive, zip_uint64_t index, const std::string&
   zip_file_get_external_attributes(archive, index, 0, &system, &attributes);
   zip_stat_index(archive, index, 0, &status);
   member.mode = (attributes >> 16) & 07777u;
-  const OpenMember file(zip_fopen_index(archive, index, 0));
+  const zip::OpenMember file(zip_fopen_index(archive, index, 0));
   if (!file) {
     throw damaged_backup("backup set", "\"" + name + "\" cannot be opened");
   }
@@ -297,12 +226,12 @@ std::map<std::string, ArchiveMember> read_archive(ByteView bytes, ByteView mac_k
 
 std::map<std::string, ArchiveMember> read_archive_without_checking_its_seal(ByteView bytes) {
   check_trailer(bytes);
-  ZipError error;
-  Source buffer(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
+  zip::Error error;
+  zip::Source buffer(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
   if (!buffer) {
     throw damaged_backup("backup set", error.text());
   }
-  const Archive archive(zip_open_from_source(buffer.get(), ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
+  const zip::Archive archive(zip_open_from_source(buffer.get(), ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
   if (!archive) {
     throw damaged_backup("backup set", error.text());
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "backup/zip/deflated.h"
+
 namespace chancery::backup {
 namespace {
 
@@ -52,7 +54,7 @@ std::uint16_t flags_of(const std::string& name) {
 
 // What the local and the central header have in common, from "version needed" to the name's length.
 void put_description(Out& out, const Member& member, Instant when) {
-  const auto [time, date] = dos_time(when);
+  const auto [time, date] = zip::dos_time(when);
   const auto size = static_cast<std::uint32_t>(member.entry.bytes.size());
   out.u16(kVersionNeeded).u16(flags_of(member.entry.path)).u16(0 /* stored */).u16(time).u16(date);
   out.u32(member.crc).u32(size).u32(size).u16(static_cast<std::uint32_t>(member.entry.path.size()));
@@ -81,17 +83,6 @@ std::uint32_t little_endian(ByteView bytes) {
 }
 
 }  // namespace
-
-std::pair<std::uint16_t, std::uint16_t> dos_time(Instant when) {
-  const auto day = std::chrono::floor<std::chrono::days>(when);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(when - day);
-  const int year = std::max(static_cast<int>(date.year()), 1980) - 1980;
-  const auto packed_time = (time.hours().count() << 11) | (time.minutes().count() << 5) | (time.seconds().count() / 2);
-  const auto packed_date = (static_cast<unsigned>(year) << 9) | (static_cast<unsigned>(date.month()) << 5) |
-                           static_cast<unsigned>(date.day());
-  return {static_cast<std::uint16_t>(packed_time), static_cast<std::uint16_t>(packed_date)};
-}
 
 StoredArchive stored_archive(const std::vector<ArchiveEntry>& entries, Instant when, const SealWriting& seal) {
   std::size_t size = kEndRecord + seal.comment.size() + seal.digits;

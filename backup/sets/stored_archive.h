@@ -14,7 +14,6 @@
 
 #include <functional>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "backup/sets/archive.h"
@@ -32,8 +31,5 @@ struct SealWriting {
 // What the seal of such a zip must cover, up to its last `digits` bytes; nullopt where it is not laid out so to the byte.
 // At most `most_members`.
 [[nodiscard]] std::optional<Bytes> sealed_part(ByteView bytes, std::size_t digits, std::size_t most_members);
-
-// MS-DOS time and date, UTC, to two seconds: what a zip has.
-[[nodiscard]] std::pair<std::uint16_t, std::uint16_t> dos_time(Instant when);
 
 }  // namespace chancery::backup
