@@ -426,8 +426,13 @@ class CollectorProcess:
         done = run(os.path.join(BIN, "chancery-collector"), "--state", self.state, "--status")
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
-    def await_connected(self, patience=PATIENCE):
-        return await_condition(lambda: self.status().get("connected"), "the collector is connected:\n" + self.log(), patience)
+    def await_connected(self, patience=PATIENCE, to=None):
+        """`to` names its engine: one that asks the portal first is connected there for a moment."""
+        def connected():
+            now = self.status()
+            return now.get("connected") and to in (None, now["server"])
+
+        return await_condition(connected, f"the collector is connected to {to or 'a server'}:\n" + self.log(), patience)
 
     def log(self):
         with open(self.log_path, errors="replace") as file:

@@ -65,7 +65,7 @@ class Federation(SystemTest):
             f'collector.portal = "localhost:{primary.portal}"', f'collector.root-ca = "{state}/root.pem"'])
         # The portal is the first that it is connected to.
         await_condition(lambda: "assigns engine secondary.test" in collector.log(), "it is sent on:\n" + collector.log())
-        await_condition(lambda: (lambda s: s.get("connected") and s["server"] == "secondary.test")(collector.status()), "and is there:\n" + collector.log())
+        collector.await_connected(to="secondary.test")
 
     def test_a_replacement_names_the_pinned_collectors_it_would_lock_out(self):
         primary, secondary = self.federation()

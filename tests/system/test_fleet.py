@@ -65,7 +65,7 @@ class Fleet(SystemTest):
     def test_rules_and_devices(self):
         # Without rules the first by name; what is refused changes nothing.
         plain = self.asking("plain")
-        plain.await_connected()
+        plain.await_connected(to="one.test")
         self.assertEqual(["one.test"], self.sent_to(plain))
         before = self.primary.json("generation", "list")
         for words, code in ((["shops", "tag=shop"], "bad-setting"), (["shops", "engines=two.test", "address=10.0.0.0/33"], "bad-setting"),
@@ -84,7 +84,7 @@ class Fleet(SystemTest):
         self.assertEqual("done", self.primary.json("rule", "set", "far", "order=20", "address=198.51.100.0/24", "engines=two.test")["outcome"])
         self.assertEqual("done", self.primary.json("rule", "set", "gone", "order=30", "tag=lost", "engines=nowhere.test")["outcome"])
         shop = self.asking("shop", "berlin", "shop-7")
-        shop.await_connected()
+        shop.await_connected(to="two.test")
         self.assertEqual(["two.test"], self.sent_to(shop))
         lost = self.asking("lost", "lost")
         await_condition(lambda: "none of the rule's engines is reached now" in lost.log(), "it waits for its engine:\n" + lost.log())
@@ -94,7 +94,7 @@ class Fleet(SystemTest):
         found = {c["tags"][-1] if c["tags"] else "": (c["then"]["engine"], c["then"]["rule"]) for c in preview["collectors"]}
         self.assertEqual({"": ("one.test", ""), "shop-7": ("two.test", "shops"), "lost": ("", "gone")}, found)
         self.assertEqual("done", self.primary.json("rule", "set", "gone", "--fall-through", "true")["outcome"])
-        lost.await_connected()
+        lost.await_connected(to="one.test")
         self.assertEqual(["one.test"], self.sent_to(lost))
         self.assertEqual(["shops", "far", "gone"], [r["name"] for r in self.primary.json("rule", "list")["rules"]])
         # Edited by hand: reported, and adopted where it can be.

@@ -131,8 +131,7 @@ class Single(SystemTest):
             """A collector that knows no engine, only the portal's custom port; `root` anchors both that port and the engine."""
             collector = self.collector(secondary, primary, name=name, settings=[
                 f'collector.portal = "localhost:{primary.collectors}"', f'collector.root-ca = "{root}"', "collector.report-interval = 1"])
-            # It is connected to the portal first.
-            await_condition(lambda: (now := collector.status()).get("connected") and now["server"] == "secondary.test", "it is at its engine")
+            collector.await_connected(to="secondary.test")
             self.assertIn("assigns engine secondary.test", collector.log())
             self.assertIn(f":{primary.collectors}", collector.log())
 
