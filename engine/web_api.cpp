@@ -125,7 +125,7 @@ void add_web_api(serving::Program& program, Devices& devices, Administrator& adm
                                     {"blocked", devices.blocked_digest()}}));
   });
   program.routes().add("GET", "/api/v1/openapi.json",
-                       [](const http::Call&) { return http::Answer::json(openapi_document()); });
+                       [document = openapi_document()](const http::Call&) { return http::Answer::json(document); });
   // For the federation's portal and the administrator.
   const auto add_shown = [&program, &administrator](const std::string& path,
                                                     const std::function<json(const http::Call&)>& show) {

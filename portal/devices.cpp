@@ -243,7 +243,8 @@ void add_devices(serving::Program& program, const Engines& engines,
                  std::function<std::optional<http::Answer>(const http::Call&)> refusal) {
   const auto fleet = std::make_shared<const Fleet>(engines);
   http::Routes& routes = program.routes();
-  routes.add("GET", "/api/v1/openapi.json", [](const http::Call&) { return http::Answer::json(openapi_document()); });
+  routes.add("GET", "/api/v1/openapi.json",
+             [document = openapi_document()](const http::Call&) { return http::Answer::json(document); });
   routes.add("GET", "/api/v1/devices", [fleet, refusal](const http::Call& call) {
     if (auto refused = refusal(call)) return *refused;
     return http::Answer::json(dump(fleet->page(call.query)));

@@ -1,107 +1,23 @@
 #include "portal/openapi.h"
 
-namespace chancery::portal {
+#include "appliance/serving/device_api.h"
 
+namespace chancery::portal {
 namespace {
 
-// "@VERSION@" is filled in.
-constexpr const char* document = R"json({
-  "openapi": "3.1.0",
+constexpr const char* own_part = R"json({
   "info": {
     "title": "Chancery portal",
-    "version": "@VERSION@",
     "summary": "All engines of the federation, and their devices together",
     "description": "Over HTTPS, for the administrator and whoever the directory lets in (HTTP Basic). All errors are problem documents (RFC 9457)."
   },
-  "servers": [{"url": "/"}],
   "security": [{"person": []}],
   "paths": {
-    "/healthz": {
-      "get": {
-        "operationId": "health",
-        "summary": "Whether it serves",
-        "security": [],
-        "responses": {
-          "200": {"description": "It does", "content": {"text/plain": {"schema": {"type": "string", "const": "ok\n"}}}}
-        }
-      }
-    },
-    "/api/v1/openapi.json": {
-      "get": {
-        "operationId": "description",
-        "summary": "This document",
-        "security": [],
-        "responses": {
-          "200": {
-            "description": "OpenAPI 3.1",
-            "content": {"application/json": {"schema": {"type": "object", "required": ["openapi", "paths"]}}}
-          }
-        }
-      }
-    },
-    "/api/v1/status": {
-      "get": {
-        "operationId": "status",
-        "summary": "What runs here",
-        "security": [],
-        "responses": {
-          "200": {
-            "description": "For anybody",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
-          }
-        }
-      }
-    },
+    "/api/v1/status": {"get": {"summary": "What runs here"}},
     "/api/v1/devices": {
       "get": {
-        "operationId": "devices",
         "summary": "Devices of all engines, page by page",
-        "description": "Filters that are given must all hold.",
-        "parameters": [
-          {
-            "name": "name",
-            "in": "query",
-            "description": "host name; * and ? are known, case does not count",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-            "example": "till-*"
-          },
-          {
-            "name": "os",
-            "in": "query",
-            "description": "part of the operating system's name, case does not count",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-            "example": "debian"
-          },
-          {
-            "name": "version",
-            "in": "query",
-            "description": "the collector's version",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-            "example": "0.0.0"
-          },
-          {"name": "trust", "in": "query", "schema": {"$ref": "#/components/schemas/Trust"}, "example": "pinned"},
-          {
-            "name": "tag",
-            "in": "query",
-            "description": "one of its tags; * and ? are known",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-            "example": "shop"
-          },
-          {
-            "name": "root",
-            "in": "query",
-            "description": "a root that it trusts or holds",
-            "schema": {"$ref": "#/components/schemas/Digest"},
-            "example": "0000000000000000000000000000000000000000000000000000000000000000"
-          },
-          {"name": "connected", "in": "query", "schema": {"type": "boolean"}, "example": true},
-          {
-            "name": "seen_since",
-            "in": "query",
-            "description": "last seen then or later",
-            "schema": {"type": "string", "format": "date-time"},
-            "example": "2026-01-01T00:00:00Z"
-          },
+        "parameters+": [
           {
             "name": "cursor",
             "in": "query",
@@ -123,29 +39,10 @@ constexpr const char* document = R"json({
             "example": "engine1.example.com"
           }
         ],
-        "responses": {
-          "200": {"description": "One page", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}},
-          "400": {"$ref": "#/components/responses/Problem"},
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"},
-          "404": {"$ref": "#/components/responses/Problem"}
-        }
+        "responses": {"404": {"$ref": "#/components/responses/Problem"}}
       }
     },
-    "/api/v1/summary": {
-      "get": {
-        "operationId": "summary",
-        "summary": "How many devices of which kind, all engines together and each",
-        "responses": {
-          "200": {
-            "description": "Counts",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Summary"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
-      }
-    },
+    "/api/v1/summary": {"get": {"summary": "How many devices of which kind, all engines together and each"}},
     "/api/v1/engines": {
       "get": {
         "operationId": "engines",
@@ -163,113 +60,28 @@ constexpr const char* document = R"json({
   },
   "components": {
     "securitySchemes": {"person": {"type": "http", "scheme": "basic"}},
-    "responses": {
-      "Problem": {
-        "description": "RFC 9457",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-      }
-    },
     "schemas": {
-      "Digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-      "Trust": {"enum": ["pinned", "operating-system", "none"]},
-      "Problem": {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["type", "status", "code", "title", "detail"],
-        "properties": {
-          "type": {"type": "string"},
-          "status": {"type": "integer", "minimum": 400, "maximum": 599},
-          "code": {"type": "string", "pattern": "^[a-z0-9-]+$"},
-          "title": {"type": "string"},
-          "detail": {"type": "string"}
-        }
-      },
-      "Status": {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["program", "version", "generation"],
-        "properties": {
-          "program": {"const": "portal"},
-          "version": {"type": "string"},
-          "generation": {"type": "integer", "minimum": 1}
-        }
-      },
+      "Status": {"required+": ["version", "generation"], "properties": {"program": {"const": "portal"}}},
       "Device": {
-        "type": "object",
-        "additionalProperties": false,
-        "required": [
-          "id",
-          "host",
-          "system",
-          "addresses",
-          "version",
-          "trust",
-          "trust_roots",
-          "presented",
-          "tags",
-          "customer_key",
-          "held_roots",
-          "proven_roots",
-          "first_seen",
-          "last_seen",
-          "connected",
-          "blocked",
-          "engine"
-        ],
+        "required+": ["engine"],
         "properties": {
-          "id": {"description": "SHA-256 of its own public key", "$ref": "#/components/schemas/Digest"},
-          "host": {"type": "string"},
-          "system": {"type": "string"},
-          "addresses": {"type": "array", "items": {"type": "string"}},
-          "version": {"type": "string"},
-          "trust": {
-            "description": "empty before its first report",
-            "anyOf": [{"$ref": "#/components/schemas/Trust"}, {"const": ""}]
-          },
-          "trust_roots": {
-            "description": "SHA-256 of the pinned ones, or of the one that anchored",
-            "type": "array",
-            "items": {"type": "string"}
-          },
-          "presented": {"description": "SHA-256 of the certificate that it saw here", "type": "string"},
-          "tags": {"type": "array", "items": {"type": "string"}},
-          "customer_key": {"description": "which Customer Key it holds: chancery customer-key status", "type": "string"},
-          "held_roots": {"description": "of the federation", "type": "array", "items": {"$ref": "#/components/schemas/Digest"}},
-          "proven_roots": {"type": "array", "items": {"$ref": "#/components/schemas/Digest"}},
-          "first_seen": {"type": "string", "format": "date-time"},
-          "last_seen": {"type": "string", "format": "date-time"},
-          "connected": {"type": "boolean"},
-          "blocked": {"type": "boolean"},
           "engine": {"description": "the engine that it is connected to, or was last", "type": "string"}
         }
       },
       "Page": {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["devices", "next", "total", "unreachable"],
+        "required+": ["unreachable"],
         "properties": {
-          "devices": {"type": "array", "items": {"$ref": "#/components/schemas/Device"}},
-          "next": {
-            "description": "the cursor of the next page; null on the last",
-            "anyOf": [{"$ref": "#/components/schemas/Cursor"}, {"type": "null"}]
-          },
-          "total": {"description": "all devices of the engines asked, as they last told", "type": "integer", "minimum": 0},
-          "unreachable": {"description": "engines whose devices are missing here", "$ref": "#/components/schemas/Unreachable"}
+          "next": {"anyOf": [{"$ref": "#/components/schemas/Cursor"}, {"type": "null"}]},
+          "total": {"description": "all devices of the engines asked, as they last told"},
+          "unreachable": {
+            "description": "engines whose devices are missing here",
+            "$ref": "#/components/schemas/Unreachable"
+          }
         }
       },
-      "Counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
       "Summary": {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["total", "connected", "systems", "versions", "trust", "roots", "tags", "engines", "unreachable"],
+        "required+": ["engines", "unreachable"],
         "properties": {
-          "total": {"type": "integer", "minimum": 0},
-          "connected": {"type": "integer", "minimum": 0},
-          "systems": {"$ref": "#/components/schemas/Counts"},
-          "versions": {"$ref": "#/components/schemas/Counts"},
-          "trust": {"$ref": "#/components/schemas/Counts"},
-          "roots": {"description": "by SHA-256: how many trust or hold it", "$ref": "#/components/schemas/Counts"},
-          "tags": {"$ref": "#/components/schemas/Counts"},
           "engines": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/EngineSummary"}},
           "unreachable": {"$ref": "#/components/schemas/Unreachable"}
         }
@@ -294,7 +106,10 @@ constexpr const char* document = R"json({
           "systems": {"$ref": "#/components/schemas/Counts"},
           "versions": {"$ref": "#/components/schemas/Counts"},
           "trust": {"$ref": "#/components/schemas/Counts"},
-          "roots": {"description": "by SHA-256: how many trust or hold it", "$ref": "#/components/schemas/Counts"},
+          "roots": {
+            "description": "by SHA-256: how many trust or hold it",
+            "$ref": "#/components/schemas/Counts"
+          },
           "tags": {"$ref": "#/components/schemas/Counts"}
         }
       },
@@ -340,11 +155,6 @@ constexpr const char* document = R"json({
 
 }  // namespace
 
-std::string openapi_document() {
-  std::string text = document;
-  constexpr std::string_view mark = "@VERSION@";
-  text.replace(text.find(mark), mark.size(), CHANCERY_VERSION);
-  return text;
-}
+std::string openapi_document() { return serving::device_api_description(own_part); }
 
 }  // namespace chancery::portal
