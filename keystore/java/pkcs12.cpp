@@ -105,9 +105,10 @@ class Opening {
 
   // What is read while it is made is neither told nor handed out before it is known to be right.
   void begin_mac(ByteView content) {
-    mac_is_right_ = ahead(content.size(),
-                          [this, content] { return is_right(*memory_->mac, content, *passwords_, *memory_->keys); });
-    if (content.size() < worth_a_thread) expect_right_mac();
+    const std::size_t cost = content.size() + effort(memory_->mac->iterations);
+    mac_is_right_ =
+        ahead(cost, [this, content] { return is_right(*memory_->mac, content, *passwords_, *memory_->keys); });
+    if (cost < worth_a_thread) expect_right_mac();
   }
 
   void expect_right_mac() {
@@ -255,8 +256,12 @@ SecretBytes seal(const Keystore& store, const SecretBytes* password) {
   // Back to front in one place: the MAC first, with its final size but of nothing yet.
   const ByteView certificates = layout.certificates.bytes();
   asn1::DerWriter pfx(certificates.size() + layout.keys.bytes().size() + frame_size);
+  std::future<void> mac_key;
   if (mac) {
-    renew(*mac, {}, *passwords, *keys);
+    begin_renewal(*mac, *passwords, *keys);
+    // Beside that of the certificates' key. A copy: what is written of it meanwhile is not what the thread reads.
+    mac_key = ahead(effort(mac->iterations),
+                    [to_derive = *mac, &passwords, &keys] { derive_key(to_derive, *passwords, *keys); });
     write(pfx, *mac);
   }
   const std::size_t end = pfx.mark();
@@ -270,7 +275,8 @@ SecretBytes seal(const Keystore& store, const SecretBytes* password) {
   if (layout.keys.mark() != 0) write_data_part(pfx, layout.keys.bytes());
   pfx.wrap(der::sequence, end);
   if (mac) {
-    renew(*mac, pfx.bytes().first(pfx.mark() - end), *passwords, *keys);
+    mac_key.get();
+    finish_renewal(*mac, pfx.bytes().first(pfx.mark() - end), *passwords, *keys);
     asn1::DerWriter final_mac;
     write(final_mac, *mac);
     pfx.replace_end(final_mac.bytes());

@@ -47,6 +47,12 @@ struct Derivation {
 };
 [[nodiscard]] SecretBytes derive(const Derivation& what);
 
+// How many bytes of a digest take about as long as that many iterations: what `ahead` asks for.
+[[nodiscard]] constexpr std::size_t effort(std::uint64_t iterations) noexcept {
+  constexpr std::uint64_t bytes_of_an_iteration = 400;
+  return static_cast<std::size_t>(iterations * bytes_of_an_iteration);
+}
+
 // Remembers the last few keys of a store: a rewrite and the reading back after it derive nothing anew. Wiped with the
 // store.
 class DerivedKeys {

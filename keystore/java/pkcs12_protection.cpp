@@ -325,10 +325,18 @@ bool knows(const DerivedKeys& keys, const Mac& mac, const Passwords& passwords) 
                              [&](const SecretBytes& password) { return keys.knows(derivation_of(mac, password)); });
 }
 
-void renew(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys) {
+void begin_renewal(Mac& mac, const Passwords& passwords, const DerivedKeys& keys) {
   const SecretBytes& password = encodings_for(mac, passwords).front();
   if (mac.salt.empty() || !keys.knows(derivation_of(mac, password))) mac.salt = random_bytes(salt_size);
-  mac.value = hmac(mac, keys.derive(derivation_of(mac, password)), content);
+  mac.value.assign(mac.digest->size, 0);
+}
+
+void derive_key(const Mac& mac, const Passwords& passwords, DerivedKeys& keys) {
+  (void)keys.derive(derivation_of(mac, encodings_for(mac, passwords).front()));
+}
+
+void finish_renewal(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys) {
+  mac.value = hmac(mac, keys.derive(derivation_of(mac, encodings_for(mac, passwords).front())), content);
 }
 
 }  // namespace chancery::java::pkcs12

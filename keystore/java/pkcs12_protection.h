@@ -71,7 +71,10 @@ void write(asn1::DerWriter& out, const Mac& mac);
 [[nodiscard]] bool is_right(const Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys);
 // True when the key of this MAC was derived from one of these passwords before.
 [[nodiscard]] bool knows(const DerivedKeys& keys, const Mac& mac, const Passwords& passwords);
-// Sets `value`; the salt is renewed unless `keys` knows the password under it.
-void renew(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys);
+// First the salt, which is renewed unless `keys` knows the password under it, and a `value` of the final size. The key
+// may be derived meanwhile, in a thread of its own; then the value.
+void begin_renewal(Mac& mac, const Passwords& passwords, const DerivedKeys& keys);
+void derive_key(const Mac& mac, const Passwords& passwords, DerivedKeys& keys);
+void finish_renewal(Mac& mac, ByteView content, const Passwords& passwords, DerivedKeys& keys);
 
 }  // namespace chancery::java::pkcs12
