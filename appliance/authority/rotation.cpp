@@ -1,6 +1,8 @@
 #include "appliance/authority/rotation.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 
 #include "appliance/authority/ca_certificates.h"
 #include "appliance/authority/permitted_names.h"
@@ -32,12 +34,6 @@ Failure wrong_order(Phase phase, const std::string& cause, const std::string& hi
                   .subject = std::string("a federation that is ") + to_text(phase),
                   .cause = cause,
                   .hint = hint});
-}
-
-std::optional<Certificate> standing(const storage::Store& store, const std::string& kind) {
-  auto found = in_force(store, kind);
-  if (!found) return std::nullopt;
-  return std::move(found->certificate);
 }
 
 // The certificate that stands as `from` stands as `to` from now on, and nothing as `from`.
@@ -176,8 +172,19 @@ std::optional<Certificate> Anchors::going_root() const {
 }
 
 Anchors anchors_of(const storage::Store& store) {
-  const auto root = standing(store, "root");
-  const auto issuing = standing(store, "issuing");
+  std::map<std::string, Certificate> standing;
+  bool is_emergency = false;
+  for (const auto& row : store.rows("SELECT in_force.kind, der, issued_for FROM in_force JOIN certificates ON "
+                                    "certificates.id = in_force.certificate")) {
+    standing.emplace(row.text(0), Certificate::from_der(row.blob(1)));
+    if (row.text(0) == "root") is_emergency = row.text(2) == emergency;
+  }
+  const auto found = [&](const char* kind) {
+    const auto at = standing.find(kind);
+    return at == standing.end() ? std::nullopt : std::optional(at->second);
+  };
+  const auto root = found("root");
+  const auto issuing = found("issuing");
   if (!root || !issuing) {
     throw Failure({.code = "authority-damaged",
                    .subject = "the authority's register",
@@ -186,11 +193,12 @@ Anchors anchors_of(const storage::Store& store) {
   }
   Anchors anchors{.root = *root,
                   .issuing = *issuing,
-                  .next_root = standing(store, "next-root"),
-                  .next_issuing = standing(store, "next-issuing"),
-                  .former_root = standing(store, "former-root"),
-                  .former_issuing = standing(store, "former-issuing"),
-                  .cross = standing(store, "cross"),
+                  .next_root = found("next-root"),
+                  .next_issuing = found("next-issuing"),
+                  .former_root = found("former-root"),
+                  .former_issuing = found("former-issuing"),
+                  .cross = found("cross"),
+                  .is_emergency = is_emergency,
                   .retired = {}};
   const auto steps = store.rows("SELECT number, phase, since FROM rotation");
   if (!steps.empty()) {
@@ -198,17 +206,32 @@ Anchors anchors_of(const storage::Store& store) {
     anchors.phase = phase_named(steps.front().text(1)).value_or(Phase::steady);
     anchors.since = instant_of(steps.front().integer(2));
   }
-  anchors.is_emergency = !store
-                              .rows(
-                                  "SELECT certificates.id FROM in_force JOIN certificates ON certificates.id = "
-                                  "in_force.certificate WHERE in_force.kind = ? AND issued_for = ?",
-                                  {std::string("root"), std::string(emergency)})
-                              .empty();
   for (const auto& row : store.rows("SELECT der FROM retired_anchors JOIN certificates ON certificates.id = "
                                     "retired_anchors.certificate ORDER BY certificates.id")) {
     anchors.retired.push_back(Certificate::from_der(row.blob(0)));
   }
   return anchors;
+}
+
+AnchorsEdition edition_of_anchors(const storage::Store& store) {
+  AnchorsEdition edition{.mark = {}, .until = Instant::max()};
+  const auto add = [&](const auto& value) { edition.mark += std::to_string(value) + ";"; };
+  for (const auto& row : store.rows("SELECT kind, certificate FROM in_force ORDER BY kind")) {
+    edition.mark += row.text(0) + ":";
+    add(row.integer(1));
+  }
+  for (const auto& row : store.rows("SELECT number, since FROM rotation")) {
+    add(row.integer(0));
+    add(row.integer(1));
+  }
+  add(store.rows("SELECT count(*) FROM retired_anchors").front().integer(0));
+  for (const auto& row : store.rows("SELECT issuer, number, renew_at FROM revocation_lists ORDER BY issuer")) {
+    edition.mark += row.text(0) + ":";
+    add(row.integer(1));
+    add(row.integer(2));
+    edition.until = std::min(edition.until, instant_of(row.integer(2)));
+  }
+  return edition;
 }
 
 struct Rotation::Pair {

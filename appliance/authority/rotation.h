@@ -56,6 +56,14 @@ struct Anchors {
 };
 [[nodiscard]] Anchors anchors_of(const storage::Store& store);
 
+// A few numbers that differ whenever anchors_of() or the lists of revocations would: what was made of those before counts
+// as long as its mark is the same, and the clock not past `until`, when a list is to be made anew.
+struct AnchorsEdition {
+  std::string mark;
+  Instant until{};
+};
+[[nodiscard]] AnchorsEdition edition_of_anchors(const storage::Store& store);
+
 struct Succession {
   RootAccess access = {};                   // for the present root's key
   std::optional<RootKeeping> keeping = {};  // of the next root's; absent: as the present one's, so far as that goes

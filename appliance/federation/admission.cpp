@@ -109,6 +109,7 @@ TokenSummary Admission::token(const std::string& id) const {
 }
 
 std::vector<Member> Admission::members() const { return all_members(state_->store()); }
+std::optional<Member> Admission::member(const std::string& name) const { return find_member(state_->store(), name); }
 void Admission::seen(const std::string& member_name, Instant when) { member_seen(state_->store(), member_name, when); }
 std::vector<Certificate> Admission::removable(const std::string& member_name) const {
   const std::optional<Member> member = find_member(state_->store(), member_name);

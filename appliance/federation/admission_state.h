@@ -4,6 +4,10 @@
 // the log library for that.
 #pragma once
 
+#include <memory>
+#include <mutex>
+
+#include "appliance/authority/rotation.h"
 #include "appliance/federation/attempts.h"
 #include "appliance/federation/join.h"
 #include "appliance/federation/join_wire.h"
@@ -40,6 +44,16 @@ struct Admission::State {
   PrimaryFacts facts;
   Clock clock;
   Attempts attempts;
+  // Ten thousand members ask for the same few kilobytes, which change a few times a year: the anchors as they were read
+  // last and what news() made of them, with the mark of their edition (authority/rotation.h).
+  struct Edition {
+    std::string mark;
+    std::shared_ptr<const authority::Anchors> anchors;
+    std::string news;
+  };
+  std::shared_ptr<const authority::Anchors> anchors();
+  Edition edition = {};
+  std::mutex edition_mutex = {};
   // Stands in for the key of tokens that do not exist, so that they take as long to refuse as those that do.
   Bytes nobodys_key = PrivateKey::generate(KeyType::ed25519).public_key_der();
 };

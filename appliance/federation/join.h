@@ -115,6 +115,7 @@ class Admission {
   void revoke_token(const std::string& id);
   [[nodiscard]] TokenSummary token(const std::string& id) const;  // Failure("unknown-token")
   [[nodiscard]] std::vector<Member> members() const;
+  [[nodiscard]] std::optional<Member> member(const std::string& name) const;
   void seen(const std::string& member_name, Instant when);
   void enter_primary(const Member& self);
   // Revokes whatever the member was issued and the tokens it joined with, and forgets it; how many certificates that

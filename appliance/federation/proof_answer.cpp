@@ -5,6 +5,7 @@
 #include <set>
 
 #include "appliance/authority/register.h"
+#include "appliance/authority/rotation.h"
 #include "appliance/federation/admission_state.h"
 #include "appliance/federation/bulletin.h"
 #include "appliance/federation/proof_statement.h"
@@ -71,9 +72,9 @@ Admission::WireAnswer Admission::State::accept_proof(const std::string& body, co
     if (!present || present->kind != "member" || present->revoked) refuse_proof("its certificate is no member's");
     const std::optional<Member> member = find_member(store(), present->member);
     if (!member) refuse_proof("there is no such member any more");
-    const authority::Anchors anchors = authority::anchors_of(store());
-    if (report.root_sha256 != anchors.root.fingerprint()) refuse_proof("it proves another root than the one in force");
-    if (!present->certificate.is_signed_by(anchors.issuing)) refuse_proof("its certificate is under a former root");
+    const std::shared_ptr<const authority::Anchors> anchors = this->anchors();
+    if (report.root_sha256 != anchors->root.fingerprint()) refuse_proof("it proves another root than the one in force");
+    if (!present->certificate.is_signed_by(anchors->issuing)) refuse_proof("its certificate is under a former root");
     check_report(report, *member);
     keep_proofs(store(), member->name, report.root_sha256, report.proofs, now);
     member_seen(store(), member->name, now);
@@ -104,9 +105,34 @@ Admission::WireAnswer Admission::answer_proof(const std::string& body, const tls
   }
 }
 
+std::shared_ptr<const authority::Anchors> Admission::State::anchors() {
+  const std::string mark = authority::edition_of_anchors(store()).mark;
+  {
+    const std::lock_guard lock(edition_mutex);
+    if (edition.mark == mark && edition.anchors) return edition.anchors;
+  }
+  auto read = std::make_shared<const authority::Anchors>(authority::anchors_of(store()));
+  const std::lock_guard lock(edition_mutex);
+  if (edition.mark != mark) edition = {.mark = mark, .anchors = nullptr, .news = {}};
+  edition.anchors = std::move(read);
+  return edition.anchors;
+}
+
 std::string Admission::news() {
-  return write_news(sign(bulletin_of(state_->authority), state_->tls_key), state_->authority.revocation_lists(),
-                    state_->customer_keys.number);
+  State& state = *state_;
+  const authority::AnchorsEdition present = authority::edition_of_anchors(state.store());
+  {
+    const std::lock_guard lock(state.edition_mutex);
+    if (state.edition.mark == present.mark && !state.edition.news.empty() && state.clock() < present.until) {
+      return state.edition.news;
+    }
+  }
+  std::string news = write_news(sign(bulletin_of(state.authority), state.tls_key), state.authority.revocation_lists(),
+                                state.customer_keys.number);
+  const std::lock_guard lock(state.edition_mutex);
+  if (state.edition.mark != present.mark) state.edition = {.mark = present.mark, .anchors = nullptr, .news = {}};
+  state.edition.news = news;
+  return news;
 }
 
 }  // namespace chancery::federation

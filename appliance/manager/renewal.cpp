@@ -77,13 +77,12 @@ Material from_own_authority(Bench& bench, AuthorityDesk& desk, const FederationF
 void tell_roster(Bench& bench, AuthorityDesk& desk, const Material& material) {
   const auto found = material.find("member");
   if (found == material.end()) return;
-  for (federation::Member& member : desk.admission.members()) {
-    if (member.name != bench.appliance.name) continue;
-    member.certificates = {found->second.leaf};
-    member.certificates.insert(member.certificates.end(), found->second.intermediates.begin(),
-                               found->second.intermediates.end());
-    desk.admission.enter_primary(member);
-  }
+  std::optional<federation::Member> self = desk.admission.member(bench.appliance.name);
+  if (!self) return;
+  self->certificates = {found->second.leaf};
+  self->certificates.insert(self->certificates.end(), found->second.intermediates.begin(),
+                            found->second.intermediates.end());
+  desk.admission.enter_primary(*self);
 }
 
 // Certificates that only the authority can issue stand in as self-signed ones, so that the plan is made where every

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <limits>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/openssl/alternative_names.h"
@@ -270,8 +272,47 @@ void Certificate::State::read_extensions(const Extensions* extensions) {
       extension<NAME_CONSTRAINTS>(extensions, NID_name_constraints, present));
 }
 
+namespace {
+
+// The CA certificates decoded last. One stands in every chain that is read, and with name constraints for hundreds of
+// names it takes as long to decode as hundreds of leaves. At most 32 of at most 64 KiB each.
+template <typename State>
+class RecentAuthorities {
+ public:
+  std::shared_ptr<const State> find(const Sha256& digest) const {
+    const std::lock_guard lock(mutex_);
+    for (const Kept& each : kept_) {
+      if (each.state && each.digest == digest) return each.state;
+    }
+    return nullptr;
+  }
+  void keep(const Sha256& digest, const std::shared_ptr<const State>& state) {
+    if (!state->is_ca || state->der.size() > largest_kept) return;
+    std::shared_ptr<const State> gone;  // freed outside the lock
+    const std::lock_guard lock(mutex_);
+    Kept& place = kept_[next_++ % kept_.size()];
+    gone = std::exchange(place.state, state);
+    place.digest = digest;
+  }
+
+ private:
+  static constexpr std::size_t largest_kept = std::size_t{64} * 1024;
+  struct Kept {
+    Sha256 digest{};
+    std::shared_ptr<const State> state;
+  };
+  mutable std::mutex mutex_;
+  std::array<Kept, 32> kept_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
 Certificate Certificate::from_der(ByteView der) {
+  static RecentAuthorities<State> recent;
   if (der.size() > largest) throw not_a_certificate("it has more than 1 MiB, no certificate is that large");
+  const Sha256 digest = sha256(der);
+  if (auto known = recent.find(digest)) return Certificate(std::move(known));
   auto state = std::make_shared<State>();
   std::size_t trailing = 0;
   const PlainPtr plain = decode_plain_certificate(der, trailing);
@@ -284,7 +325,7 @@ Certificate Certificate::from_der(ByteView der) {
                    .hint = "get the file from the CA again; careful clients refuse a certificate with such bytes"});
   }
   state->der.assign(der.begin(), der.end());
-  state->fingerprint = sha256_hex(der);
+  state->fingerprint = to_hex(digest);
   const PlainContents& contents = *plain->contents;
   const long version = contents.version == nullptr ? 0 : ASN1_INTEGER_get(contents.version);
   state->version = static_cast<int>(std::min<long>(version, 1000)) + 1;
@@ -296,6 +337,7 @@ Certificate Certificate::from_der(ByteView der) {
   state->read_signature(plain->algorithm);
   state->read_extensions(contents.extensions);
   ERR_clear_error();
+  recent.keep(digest, state);
   return Certificate(std::move(state));
 }
 

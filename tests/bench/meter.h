@@ -31,6 +31,19 @@ inline double microseconds_of(const std::string& pid) {
   return sum;
 }
 
+// The same when it has done what follows an answer as well: closing, writing its log, checkpoints.
+inline double settled_microseconds_of(const std::string& pid) {
+  constexpr timespec moment{.tv_sec = 0, .tv_nsec = 500'000};
+  double before = microseconds_of(pid);
+  for (int equal = 0; equal < 3;) {
+    ::nanosleep(&moment, nullptr);
+    const double now = microseconds_of(pid);
+    equal = now == before ? equal + 1 : 0;
+    before = now;
+  }
+  return before;
+}
+
 inline double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::ranges::sort(values);

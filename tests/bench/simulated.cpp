@@ -28,9 +28,9 @@ Federation::Federation(const std::string& state, tls::Target target, std::string
 Federation::~Federation() = default;
 
 double Federation::cost_of(const std::function<void()>& work) const {
-  const double before = microseconds_of(pid_);
+  const double before = settled_microseconds_of(pid_);
   work();
-  return microseconds_of(pid_) - before;
+  return settled_microseconds_of(pid_) - before;
 }
 
 void Federation::invite(int count, std::size_t identities) {

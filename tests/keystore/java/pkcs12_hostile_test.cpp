@@ -317,6 +317,12 @@ TEST(Ber, InsideAStoreTheyAreCarriedAsDer) {
   EXPECT_EQ(pkcs12_details(open_bytes(again, "-")).carried.size(), 1U);
 }
 
+void renew(pkcs12::Mac& mac, ByteView content, const pkcs12::Passwords& passwords) {
+  pkcs12::DerivedKeys keys;
+  pkcs12::begin_renewal(mac, passwords, keys);
+  pkcs12::finish_renewal(mac, content, passwords, keys);
+}
+
 TEST(Passwords, AnAbsentOneDerivesFromNothing) {
   // What Windows and old Java write for no password: a MAC whose key comes from no bytes at all.
   asn1::DerWriter none;
@@ -327,8 +333,7 @@ TEST(Passwords, AnAbsentOneDerivesFromNothing) {
   EXPECT_EQ(absent.utf16[0].size(), 2U);
   EXPECT_EQ(absent.utf16[1].size(), 0U);
   std::swap(absent.utf16[0], absent.utf16[1]);
-  pkcs12::DerivedKeys keys;
-  pkcs12::renew(mac, none.bytes(), absent, keys);
+  renew(mac, none.bytes(), absent);
   EXPECT_EQ(open_bytes(pfx_around(none.bytes(), &mac), "").integrity, Integrity::verified);
   EXPECT_EQ(code_of_opening(pfx_around(none.bytes(), &mac), "x"), "wrong-password");
 }
@@ -339,8 +344,7 @@ TEST(Passwords, Pbmac1IsCheckedAndKept) {
   pkcs12::Mac mac = mac_with(2);
   mac.prf = mac.digest;
   mac.key_size = 32;
-  pkcs12::DerivedKeys keys;
-  pkcs12::renew(mac, none.bytes(), pkcs12::Passwords(view_of("pässwörd")), keys);
+  renew(mac, none.bytes(), pkcs12::Passwords(view_of("pässwörd")));
   const Keystore store = open_bytes(pfx_around(none.bytes(), &mac), "pässwörd");
   EXPECT_EQ(store.integrity, Integrity::verified);
   EXPECT_EQ(pkcs12_details(store).protections[1].algorithm, "PBMAC1 with HmacSHA256");
