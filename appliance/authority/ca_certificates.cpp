@@ -40,7 +40,7 @@ int generation_of(const Certificate& root) {
 Certificate signed_root(const PrivateKey& key, const std::string& federation, int generation, Instant now) {
   const Bytes public_key = key.public_key_der();
   const Bytes name = subject_name(organisation_of(federation), numbered("root", federation, generation));
-  return Certificate::from_der(write_certificate(key, {.serial = new_serial(),
+  return Certificate::from_der(write_certificate(key, {.serial = new_serial(now),
                                                        .issuer = name,
                                                        .not_before = now - backdating,
                                                        .not_after = now + authority_validity,
@@ -54,7 +54,7 @@ Certificate signed_issuing(const PrivateKey& root_key, const Certificate& root, 
   const Bytes public_key = issuing_key.public_key_der();
   const std::string name = numbered("issuing CA", federation, generation_of(root));
   return Certificate::from_der(write_certificate(
-      root_key, {.serial = new_serial(),
+      root_key, {.serial = new_serial(now),
                  .issuer = subject_bytes(root),
                  .not_before = std::max(now - backdating, root.not_before()),
                  .not_after = root.not_after(),
@@ -66,7 +66,7 @@ Certificate signed_issuing(const PrivateKey& root_key, const Certificate& root, 
 Certificate signed_cross(const PrivateKey& older_key, const Certificate& older, const Certificate& newer, Instant now) {
   const auto outline = chancery::der::outline_of(newer.der());
   return Certificate::from_der(
-      write_certificate(older_key, {.serial = new_serial(),
+      write_certificate(older_key, {.serial = new_serial(now),
                                     .issuer = subject_bytes(older),
                                     .not_before = std::max(now - backdating, older.not_before()),
                                     .not_after = std::min(older.not_after(), newer.not_after()),

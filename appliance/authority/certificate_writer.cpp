@@ -210,10 +210,15 @@ Bytes write_revocation_list(const PrivateKey& signer, const RevocationListParts&
   return der::sequence({to_be_signed, scheme.algorithm, der::bit_string(signature)});
 }
 
-Bytes new_serial() {
-  const SecretBytes random = random_secret(16);
-  Bytes serial(random.begin(), random.end());
+Bytes new_serial(Instant now) {
+  constexpr std::size_t time_size = 5;
+  const SecretBytes random = random_secret(16 - time_size);
+  const auto seconds = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  Bytes serial;
+  serial.reserve(16);
+  for (std::size_t at = time_size; at-- > 0;) serial.push_back(static_cast<std::uint8_t>(seconds >> (8 * at)));
   serial.front() = static_cast<std::uint8_t>((serial.front() & 0x3f) | 0x40);
+  serial.insert(serial.end(), random.begin(), random.end());
   return serial;
 }
 

@@ -68,7 +68,8 @@ struct RevocationListParts {
 // A complete CRL, version 2 (RFC 5280, 5), with the two extensions that it must have.
 [[nodiscard]] Bytes write_revocation_list(const PrivateKey& signer, const RevocationListParts& parts);
 
-// 126 random bits under a leading 01, so that every serial has 16 bytes and none is negative.
-[[nodiscard]] Bytes new_serial();
+// 16 bytes, positive: 01, the second it is made in (38 bits) and 88 random bits. The time in front keeps the register's
+// index of serials growing at its end; a certificate says that time anyhow.
+[[nodiscard]] Bytes new_serial(Instant now);
 
 }  // namespace chancery::authority

@@ -70,7 +70,7 @@ MadeLeaf Authority::State::leaf(const LeafRequest& request, Instant now) const {
   }
   const Validity validity = validity_of(request, now);
   const Bytes subject = subject_name(organisation_of(federation), common_name_for(names.names));
-  MadeLeaf made{.der = {}, .serial = new_serial(), .names = {}, .not_after = validity.not_after};
+  MadeLeaf made{.der = {}, .serial = new_serial(now), .names = {}, .not_after = validity.not_after};
   made.der = write_certificate(
       issuing_key,
       {.serial = made.serial,
@@ -130,7 +130,7 @@ Certificate self_signed(const PrivateKey& key, const std::vector<std::string>& n
   const Bytes subject = subject_name("Chancery appliance outside of a federation", common_name_for(exact.names));
   const Bytes key_id = key_identifier(public_key);
   return Certificate::from_der(write_certificate(
-      key, {.serial = new_serial(),
+      key, {.serial = new_serial(now),
             .issuer = subject,
             .not_before = now - backdating,
             .not_after = now + default_leaf_validity,

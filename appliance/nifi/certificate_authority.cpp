@@ -63,7 +63,7 @@ Bytes authority_extensions(ByteView key_id, const std::vector<AlternativeName>& 
 
 Certificate self_signed(const PrivateKey& key, const Subject& subject, Instant now) {
   const Bytes public_key = key.public_key_der();
-  const Bytes serial = authority::new_serial();
+  const Bytes serial = authority::new_serial(now);
   return Certificate::from_der(authority::write_certificate(
       key, {.serial = serial,
             .issuer = subject.der,
@@ -168,7 +168,7 @@ Certificate CertificateAuthority::issue(const CertificateRequest& request, Insta
                    .cause = "this CA ended on " + to_rfc3339(certificate_.not_after()),
                    .hint = "start it with another folder: a new CA is made there"});
   }
-  const Bytes serial = authority::new_serial();
+  const Bytes serial = authority::new_serial(now);
   const Bytes key_id = key_identifier(public_key);
   const Bytes own_key_id =
       certificate_.subject_key_id().empty() ? key_identifier(key_.public_key_der()) : certificate_.subject_key_id();

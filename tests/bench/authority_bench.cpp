@@ -16,6 +16,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "appliance/authority/certificate_writer.h"
 #include "appliance/authority/register.h"
 #include "keystore/fault.h"
 #include "keystore/openssl/digest.h"
@@ -65,7 +66,7 @@ class Issuing {
   std::string csr_;
 };
 
-// As many rows as `count` certificates would have made, with serials, digests and keys as random as theirs; signing them
+// As many rows as `count` certificates would have made, with serials, digests and keys like theirs; signing them
 // all would take hours.
 void fill(Issuing& issuing, std::int64_t count) {
   constexpr std::int64_t batch = 20'000;
@@ -73,18 +74,18 @@ void fill(Issuing& issuing, std::int64_t count) {
   const Certificate decoded = Certificate::from_der(pattern.der);
   storage::Store& store = issuing.authority().store();
   Bytes der = pattern.der;
+  const Instant began = system_now() - std::chrono::seconds{count};  // one a second, so far
   for (std::int64_t done = 0; done < count;) {
     store.write([&] {
       for (std::int64_t end = std::min(done + batch, count); done < end; ++done) {
         const SecretBytes random = random_secret(64);
         std::copy(random.begin(), random.end(), der.end() - 64);
-        authority::EncodedCertificate row{.der = der,
-                                          .sha256 = sha256(der),
-                                          .serial = Bytes(random.begin(), random.begin() + 16),
-                                          .names = decoded.names(),
-                                          .not_after = decoded.not_after(),
-                                          .key_sha256 = sha256(view_of(random))};
-        row.serial.front() = static_cast<std::uint8_t>((row.serial.front() & 0x3f) | 0x40);
+        const authority::EncodedCertificate row{.der = der,
+                                                .sha256 = sha256(der),
+                                                .serial = authority::new_serial(began + std::chrono::seconds{done}),
+                                                .names = decoded.names(),
+                                                .not_after = decoded.not_after(),
+                                                .key_sha256 = sha256(view_of(random))};
         authority::enter(store, row, {.kind = "server", .issued_for = "bench", .issued_at = system_now()});
       }
     });

@@ -323,8 +323,14 @@ TEST_F(AuthorityTest, WeakAndOddKeysAreRefused) {
 
 TEST_F(AuthorityTest, SerialsAreUniqueOverTenThousand) {
   std::set<Bytes> serials;
-  for (int count = 0; count < 10'000; ++count) serials.insert(new_serial());
+  for (int count = 0; count < 10'000; ++count) serials.insert(new_serial(system_now()));
   EXPECT_EQ(serials.size(), 10'000U);
+  // Even within one second, and a later one sorts behind an earlier.
+  const Instant now = system_now();
+  std::set<Bytes> within_a_second;
+  for (int count = 0; count < 1'000; ++count) within_a_second.insert(new_serial(now));
+  EXPECT_EQ(within_a_second.size(), 1'000U);
+  EXPECT_GT(new_serial(now + std::chrono::seconds{1}), *within_a_second.rbegin());
   // And they are what goes into certificates: 16 bytes, positive, never the same.
   Authority authority = found({"portal.example.com"});
   const PrivateKey key = PrivateKey::generate(KeyType::ecdsa_p256);

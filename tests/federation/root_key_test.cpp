@@ -26,7 +26,7 @@ class RootKeyTest : public ::testing::Test {
     const Bytes name = subject_name("A test", "A root");
     const Instant now = system_now();
     return Certificate::from_der(
-        write_certificate(key.signer(), {.serial = new_serial(),
+        write_certificate(key.signer(), {.serial = new_serial(system_now()),
                                          .issuer = name,
                                          .not_before = now - std::chrono::hours{1},
                                          .not_after = now + std::chrono::hours{24},
