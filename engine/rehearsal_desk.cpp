@@ -62,16 +62,7 @@ bool is_portal(const http::Call& call) {
 }
 
 Report silent_portal(const Membership& membership, const std::string& why) {
-  Report report;
-  report.asked = 1;
-  report.silent.push_back({.entry = {.who = membership.portal_name,
-                                     .kind = "appliance",
-                                     .reason = "",
-                                     .name = "",
-                                     .calls = "",
-                                     .detail = "the portal could not be asked: " + why},
-                           .predicted = rehearsal::Prediction::unknown});
-  return report;
+  return Report::unanswered(membership.portal_name, "the portal could not be asked: " + why);
 }
 
 // Cross certificates are the ones that bear the name and key of a root and are not it.

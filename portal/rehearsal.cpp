@@ -26,17 +26,9 @@ constexpr std::size_t asked_at_once = 16;
 constexpr std::chrono::days taken_for_gone{90};
 
 Report silent_engine(const EngineView& view, const std::string& why) {
-  Report report;
-  report.asked = 1;
-  report.silent.push_back({.entry = {.who = view.name,
-                                     .kind = "appliance",
-                                     .reason = "",
-                                     .name = "",
-                                     .calls = "",
-                                     .detail = "the engine could not be asked: " + why},
-                           .predicted = rehearsal::Prediction::unknown,
-                           .last_seen = view.last_seen.time_since_epoch().count(),
-                           .counts = system_now() - view.last_seen < taken_for_gone});
+  Report report = Report::unanswered(view.name, "the engine could not be asked: " + why);
+  report.silent.front().last_seen = view.last_seen.time_since_epoch().count();
+  report.silent.front().counts = system_now() - view.last_seen < taken_for_gone;
   return report;
 }
 

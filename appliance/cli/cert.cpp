@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/cli/cert_commands.h"
+#include "appliance/cli/certificate_options.h"
 #include "appliance/cli/given_files.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
@@ -141,12 +142,6 @@ int run_reset(Session& session) {
 
 constexpr Option kDryRun{
     .name = "--dry-run", .value = "", .help = "print the plan (files, endpoints, findings); change nothing"};
-constexpr Option kPassphraseFile{.name = "--passphrase-file",
-                                 .value = "FILE",
-                                 .help = "opens an encrypted key or PKCS#12 (- is stdin)",
-                                 .kind = "file"};
-constexpr Option kPassphraseEnv{
-    .name = "--passphrase-env", .value = "VARIABLE", .help = "the same from an environment variable"};
 
 constexpr Positional kIdentity[] = {
     {.name = "IDENTITY", .help = "console, portal, engine, portal-collector, engine-collector, …", .kind = "identity"}};
@@ -190,11 +185,7 @@ constexpr Option kCheckOptions[] = {
      .repeated = true,
      .required = true},
     {.name = "--key", .value = "FILE", .help = "its private key", .kind = "file", .repeated = true},
-    {.name = "--intermediate",
-     .value = "FILE",
-     .help = "intermediates, in any order",
-     .kind = "file",
-     .repeated = true},
+    kIntermediate,
     {.name = "--trust",
      .value = "FILE",
      .help = "only these roots count; else this appliance's and the system's",
@@ -225,22 +216,10 @@ constexpr Option kReplaceOptions[] = {
      .help = "its private key; without it the key of the waiting CSR",
      .kind = "file",
      .repeated = true},
-    {.name = "--intermediate",
-     .value = "FILE",
-     .help = "intermediates, in any order",
-     .kind = "file",
-     .repeated = true},
-    {.name = "--also-trust",
-     .value = "FILE",
-     .help = "a root that nobody here knows yet",
-     .kind = "file",
-     .repeated = true},
+    kIntermediate,
+    kAlsoTrust,
     {.name = "--keep-root", .value = "", .help = "send the root too (otherwise it is left out)"},
-    {.name = "--identity",
-     .value = "IDENTITY",
-     .help = "only this one; else all of the appliance's role",
-     .kind = "identity",
-     .repeated = true},
+    kOnlyIdentity,
     {.name = "--accept",
      .value = "CODE",
      .help = "accept this finding (where accepting makes sense)",

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/cli/certificate_options.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/given_files.h"
 #include "appliance/cli/human_time.h"
@@ -123,22 +124,10 @@ constexpr Option kOptions[] = {
      .help = "what is to be presented, alone or with its chain (- is stdin)",
      .kind = "file",
      .repeated = true},
-    {.name = "--intermediate",
-     .value = "FILE",
-     .help = "intermediates, in any order",
-     .kind = "file",
-     .repeated = true},
-    {.name = "--also-trust",
-     .value = "FILE",
-     .help = "a root that nobody here knows yet",
-     .kind = "file",
-     .repeated = true},
+    kIntermediate,
+    kAlsoTrust,
     {.name = "--keep-root", .value = "", .help = "as if the root were sent too"},
-    {.name = "--identity",
-     .value = "IDENTITY",
-     .help = "only this one; else all of the appliance's role",
-     .kind = "identity",
-     .repeated = true},
+    kOnlyIdentity,
     {.name = "--remove-trust",
      .value = "FINGERPRINT",
      .help = "instead: as if nobody trusted this root any more",
@@ -152,11 +141,8 @@ constexpr Option kOptions[] = {
      .value = "KEY=VALUE",
      .help = "with --profile: minimum-protocol=TLSv1.3, client-certificates=require",
      .repeated = true},
-    {.name = "--passphrase-file",
-     .value = "FILE",
-     .help = "opens an encrypted key or PKCS#12 (- is stdin)",
-     .kind = "file"},
-    {.name = "--passphrase-env", .value = "VARIABLE", .help = "the same from an environment variable"},
+    kPassphraseFile,
+    kPassphraseEnv,
     kDeadline};
 
 constexpr Example kExamples[] = {

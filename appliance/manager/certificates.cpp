@@ -113,7 +113,7 @@ json cert_replace(Bench& bench, Call& call) {
   change::Plan plan = change::plan_replace(bench.current(), bench.appliance, identities, answer,
                                            certificates_of(question.also_trust, question));
   if (pending && pending->is_request) drop_pending(plan, bench.current(), *pending);
-  return finish_rehearsed(bench, std::move(plan), call);
+  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
 }
 
 json cert_reset(Bench& bench, Call& call) {
@@ -124,11 +124,7 @@ json cert_reset(Bench& bench, Call& call) {
   // A way back: who would break is told, and stops it only where the call says how many may.
   RehearsalOptions options = rehearsal_options(call);
   if (!call.number("accept_breakage")) options.accepted = std::numeric_limits<std::size_t>::max();
-  const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options);
-  set_watch(bench, call, rehearsed);
-  json reply = finish(bench, std::move(plan), call);
-  put_rehearsal(reply, rehearsed);
-  return reply;
+  return finish_rehearsed(bench, std::move(plan), call, options);
 }
 
 }  // namespace chancery::manager

@@ -23,16 +23,7 @@ using rehearsal::Report;
 constexpr std::chrono::seconds answer_margin{2};
 
 Report unheard(const std::string& program, const std::string& why) {
-  Report report;
-  report.asked = 1;
-  report.silent.push_back({.entry = {.who = "chancery-" + program,
-                                     .kind = "appliance",
-                                     .reason = "",
-                                     .name = "",
-                                     .calls = "",
-                                     .detail = "it was not asked, nor were those connected to it: " + why},
-                           .predicted = rehearsal::Prediction::unknown});
-  return report;
+  return Report::unanswered("chancery-" + program, "it was not asked, nor were those connected to it: " + why);
 }
 
 Report ask(const Bench& bench, const std::string& program, const Question& question) {
@@ -238,8 +229,7 @@ void set_watch(Bench& bench, const Call& call, const std::optional<Rehearsed>& r
   for (const rehearsal::Silent& each : rehearsed->report.silent) watch.spared.insert(each.entry.who);
 }
 
-json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call) {
-  const RehearsalOptions options = rehearsal_options(call);
+json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call, const RehearsalOptions& options) {
   const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options);
   set_watch(bench, call, rehearsed);
   json reply = finish(bench, std::move(plan), call);

@@ -63,7 +63,8 @@ struct Candidate {
 // known to break and was accepted, and who was silent, is not waited for; with no_rehearsal only where the call says so.
 void set_watch(Bench& bench, const Call& call, const std::optional<Rehearsed>& rehearsed);
 // finish() after a rehearsal, and watched.
-[[nodiscard]] nlohmann::json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call);
+[[nodiscard]] nlohmann::json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call,
+                                              const RehearsalOptions& options);
 // "would-break" for each who would, as an error where they are more than accepted; a note of who is silent.
 void weigh(preflight::Report& report, const Rehearsed& rehearsed, std::size_t accepted);
 void put_rehearsal(nlohmann::json& reply, const std::optional<Rehearsed>& rehearsed);

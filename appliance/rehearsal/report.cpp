@@ -74,6 +74,19 @@ const json& list_in(const json& object, const char* key) {
 
 const char* to_text(Prediction prediction) { return predictions.at(static_cast<std::size_t>(prediction)); }
 
+Report Report::unanswered(std::string who, std::string detail) {
+  Report report;
+  report.asked = 1;
+  report.silent.push_back({.entry = {.who = std::move(who),
+                                     .kind = "appliance",
+                                     .reason = "",
+                                     .name = "",
+                                     .calls = "",
+                                     .detail = std::move(detail)},
+                           .predicted = Prediction::unknown});
+  return report;
+}
+
 void Report::add(Report other) {
   asked += other.asked;
   would_trust += other.would_trust;

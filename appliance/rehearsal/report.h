@@ -39,6 +39,9 @@ struct Silent {
 [[nodiscard]] bool is_counted(const Entry& entry);
 
 struct Report {
+  // Of an appliance, or one of its programs, that could not be asked; nothing is predicted of it.
+  static Report unanswered(std::string who, std::string detail);
+
   std::size_t asked = 0;  // who answered, and who did not
   std::size_t would_trust = 0;
   std::vector<Entry> would_break;

@@ -23,14 +23,8 @@ Report judge_peer(const std::string& who, const TrustedPeer& peer, const tls::Cl
   Report report;
   const tls::ProbeResult seen = tls::probe(peer.address, peer.name, patience, peer.alpn);
   if (seen.chain.empty()) {
-    report.asked = 1;
-    report.silent.push_back({.entry = {.who = who,
-                                       .kind = "appliance",
-                                       .reason = "",
-                                       .name = "",
-                                       .calls = peer.name,
-                                       .detail = "as a client of " + peer.what + ", which does not answer"},
-                             .predicted = Prediction::unknown});
+    report = Report::unanswered(who, "as a client of " + peer.what + ", which does not answer");
+    report.silent.front().entry.calls = peer.name;
     return report;
   }
   if (present.judge(seen.chain, peer.name)) return report;

@@ -33,6 +33,7 @@ class EventLoop {
   std::size_t size() const { return count_; }
 
  private:
+  using Channel = decltype(ListenerHandlers::channels)::value_type;
   using Handle = std::unordered_map<int, std::unique_ptr<Peer>>::iterator;
 
   void run();
@@ -51,7 +52,10 @@ class EventLoop {
   bool shake_hands(Peer& peer);
   bool refuse(Peer& peer);
   bool established(Peer& peer);
+  bool begin_head(Peer& peer);
   bool read_head(Peer& peer);
+  bool turn_away(Peer& peer);
+  void hand_over(Peer& peer, const Channel& channel);
   bool answer_and_drain(Peer& peer, const char* status);
   bool drain(Peer& peer);
   void introduce(const Peer& peer, const Handshake& handshake) const;

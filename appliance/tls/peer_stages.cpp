@@ -85,23 +85,14 @@ bool EventLoop::open_plain(Peer& peer, std::uint8_t first) {
   if (!is_frame && (first < 'A' || first > 'Z')) {
     log(refused_line(peer.number, peer.address, peer.endpoint,
                      "what arrived is neither TLS nor spoken here without it"));
-    ::shutdown(peer.raw.get(), SHUT_WR);
-    peer.stage = Peer::Stage::draining;
-    peer.deadline = within(shared_.limits.drain);
-    watch(peer, EPOLLIN);
-    return drain(peer);
+    return turn_away(peer);
   }
   peer.connection = Connection::adopt_plain(peer.raw.release(), peer.address);
   if (is_frame) {
-    log(accepted_line(peer.number, *peer.connection, peer.endpoint, channel->first));
-    std::unique_ptr<Peer> leaving = leave(peer);
-    channel->second(std::move(*leaving->connection), leaving->endpoint);
+    hand_over(peer, *channel);
     return false;
   }
-  peer.stage = Peer::Stage::head;
-  peer.deadline = within(shared_.limits.head);
-  watch(peer, EPOLLIN);
-  return read_head(peer);
+  return begin_head(peer);
 }
 
 bool EventLoop::shake_hands(Peer& peer) {
@@ -128,7 +119,11 @@ bool EventLoop::refuse(Peer& peer) {
   introduce(peer, *peer.handshake);
   if (!peer.handshake->client_refusal) log(refused_line(peer.number, peer.address, peer.endpoint, fault.cause));
   if (plain_http) ::send(peer.raw.get(), plain_http_answer, sizeof plain_http_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-  // Closing with unread bytes would reset the connection and take the alert or answer with it.
+  return turn_away(peer);
+}
+
+// Closing with unread bytes would reset the connection and take the alert or answer with it.
+bool EventLoop::turn_away(Peer& peer) {
   ::shutdown(peer.raw.get(), SHUT_WR);
   peer.ssl.reset();
   peer.handshake.reset();
@@ -160,11 +155,19 @@ bool EventLoop::established(Peer& peer) {
   peer.raw.release();
   const auto channel = shared_.handlers.channels.find(handshake->protocol);
   if (channel != shared_.handlers.channels.end()) {
-    log(accepted_line(peer.number, *peer.connection, peer.endpoint, handshake->protocol));
-    std::unique_ptr<Peer> leaving = leave(peer);
-    channel->second(std::move(*leaving->connection), leaving->endpoint);
+    hand_over(peer, *channel);
     return false;
   }
+  return begin_head(peer);
+}
+
+void EventLoop::hand_over(Peer& peer, const Channel& channel) {
+  log(accepted_line(peer.number, *peer.connection, peer.endpoint, channel.first));
+  std::unique_ptr<Peer> leaving = leave(peer);
+  channel.second(std::move(*leaving->connection), leaving->endpoint);
+}
+
+bool EventLoop::begin_head(Peer& peer) {
   peer.stage = Peer::Stage::head;
   peer.deadline = within(shared_.limits.head);
   watch(peer, EPOLLIN);

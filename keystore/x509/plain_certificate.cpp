@@ -4,13 +4,14 @@
 #include <openssl/provider.h>
 
 namespace chancery {
-namespace {
 
 // clang-format off
 ASN1_SEQUENCE(PlainKey) = {
   ASN1_SIMPLE(PlainKey, algorithm, X509_ALGOR),
   ASN1_SIMPLE(PlainKey, bits, ASN1_BIT_STRING)
-} static_ASN1_SEQUENCE_END(PlainKey)
+} ASN1_SEQUENCE_END(PlainKey)
+
+namespace {
 
 ASN1_SEQUENCE(PlainContents) = {
   ASN1_EXP_OPT(PlainContents, version, ASN1_INTEGER, 0),
@@ -30,14 +31,15 @@ ASN1_SEQUENCE(PlainCertificate) = {
   ASN1_SIMPLE(PlainCertificate, algorithm, X509_ALGOR),
   ASN1_SIMPLE(PlainCertificate, signature, ASN1_BIT_STRING)
 } static_ASN1_SEQUENCE_END(PlainCertificate)
-    // clang-format on
+      // clang-format on
 
-    ossl::X509Ptr decode_whole(ByteView der, OSSL_LIB_CTX* context) {
-  X509* made = X509_new_ex(context, nullptr);
-  const unsigned char* at = der.data();
-  // Frees what it was given when it fails.
-  return ossl::X509Ptr(made == nullptr ? nullptr : d2i_X509(&made, &at, static_cast<long>(der.size())));
-}
+      ossl::X509Ptr
+      decode_whole(ByteView der, OSSL_LIB_CTX * context) {
+    X509* made = X509_new_ex(context, nullptr);
+    const unsigned char* at = der.data();
+    // Frees what it was given when it fails.
+    return ossl::X509Ptr(made == nullptr ? nullptr : d2i_X509(&made, &at, static_cast<long>(der.size())));
+  }
 
 }  // namespace
 
@@ -46,11 +48,7 @@ void FreePlain::operator()(PlainCertificate* certificate) const noexcept {
 }
 
 PlainPtr decode_plain_certificate(ByteView der, std::size_t& trailing) {
-  const unsigned char* at = der.data();
-  PlainPtr plain(reinterpret_cast<PlainCertificate*>(
-      ASN1_item_d2i(nullptr, &at, static_cast<long>(der.size()), ASN1_ITEM_rptr(PlainCertificate))));
-  trailing = static_cast<std::size_t>(der.data() + der.size() - at);
-  return plain;
+  return decode_plain<PlainPtr>(ASN1_ITEM_rptr(PlainCertificate), der, trailing);
 }
 
 ossl::X509Ptr decode_with_key(ByteView der) { return decode_whole(der, nullptr); }

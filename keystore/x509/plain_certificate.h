@@ -34,6 +34,18 @@ struct PlainCertificate {
   ASN1_BIT_STRING* signature;
 };
 
+DECLARE_ASN1_ITEM(PlainKey)
+
+// One value of this type; `trailing`: how many bytes stand behind it. nullptr: none, OpenSSL's queue says why.
+template <typename Pointer>
+[[nodiscard]] Pointer decode_plain(const ASN1_ITEM* item, ByteView der, std::size_t& trailing) {
+  const unsigned char* at = der.data();
+  Pointer plain(
+      reinterpret_cast<typename Pointer::pointer>(ASN1_item_d2i(nullptr, &at, static_cast<long>(der.size()), item)));
+  trailing = static_cast<std::size_t>(der.data() + der.size() - at);
+  return plain;
+}
+
 struct FreePlain {
   void operator()(PlainCertificate* certificate) const noexcept;
 };

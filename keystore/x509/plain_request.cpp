@@ -6,11 +6,6 @@ namespace chancery {
 namespace {
 
 // clang-format off
-ASN1_SEQUENCE(PlainKey) = {
-  ASN1_SIMPLE(PlainKey, algorithm, X509_ALGOR),
-  ASN1_SIMPLE(PlainKey, bits, ASN1_BIT_STRING)
-} static_ASN1_SEQUENCE_END(PlainKey)
-
 ASN1_SEQUENCE_enc(PlainRequestContents, encoding, nullptr) = {
   ASN1_SIMPLE(PlainRequestContents, version, ASN1_INTEGER),
   ASN1_SIMPLE(PlainRequestContents, subject, X509_NAME),
@@ -33,11 +28,7 @@ void FreePlainRequest::operator()(PlainRequest* request) const noexcept {
 }
 
 PlainRequestPtr decode_plain_request(ByteView der, std::size_t& trailing) {
-  const unsigned char* at = der.data();
-  PlainRequestPtr plain(reinterpret_cast<PlainRequest*>(
-      ASN1_item_d2i(nullptr, &at, static_cast<long>(der.size()), ASN1_ITEM_rptr(PlainRequest))));
-  trailing = static_cast<std::size_t>(der.data() + der.size() - at);
-  return plain;
+  return decode_plain<PlainRequestPtr>(ASN1_ITEM_rptr(PlainRequest), der, trailing);
 }
 
 Bytes key_of(const PlainRequest& request) {

@@ -22,6 +22,7 @@
 #include "keystore/openssl/digest.h"
 #include "keystore/x509/pem.h"
 #include "keystore/x509/request.h"
+#include "tests/bench/bench_main.h"
 #include "tests/bench/meter.h"
 #include "tests/bench/rotation_bench.h"
 #include "tests/bench/simulated.h"
@@ -147,13 +148,4 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace chancery::bench
 
-int main(int count, char** words) {
-  try {
-    return chancery::bench::run({words + 1, words + count});
-  } catch (const chancery::Failure& failure) {
-    std::cerr << failure.what() << "; " << failure.hint() << "\n";
-  } catch (const std::exception& failure) {
-    std::cerr << failure.what() << "\n";
-  }
-  return 1;
-}
+int main(int count, char** words) { return chancery::bench::guarded(count, words, chancery::bench::run); }

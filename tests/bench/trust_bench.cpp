@@ -15,6 +15,7 @@
 #include "keystore/fault.h"
 #include "keystore/files/folder.h"
 #include "keystore/x509/material.h"
+#include "tests/bench/bench_main.h"
 #include "tests/bench/meter.h"
 
 namespace chancery::bench {
@@ -102,13 +103,4 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace chancery::bench
 
-int main(int count, char** words) {
-  try {
-    return chancery::bench::run({words + 1, words + count});
-  } catch (const chancery::Failure& failure) {
-    std::cerr << failure.what() << "; " << failure.hint() << "\n";
-  } catch (const std::exception& failure) {
-    std::cerr << failure.what() << "\n";
-  }
-  return 1;
-}
+int main(int count, char** words) { return chancery::bench::guarded(count, words, chancery::bench::run); }
