@@ -62,16 +62,18 @@ Mail mail_about(const std::string& appliance, const std::vector<Due>& all) {
 }  // namespace
 
 struct Warnings::State {
-  State(serving::Program& given, MailSettings mail_settings, std::function<std::vector<Watched>()> given_watched,
-        Clock given_clock)
+  State(serving::Program& given, MailSettings mail_settings, std::vector<std::int64_t> days,
+        std::function<std::vector<Watched>()> given_watched, Clock given_clock)
       : program(given),
         settings(std::move(mail_settings)),
+        warn_days(std::move(days)),
         watched(std::move(given_watched)),
         clock(std::move(given_clock)),
         database(storage::Database::open(given.state().open_folder("databases"), "alerts.db", schema)) {}
 
   serving::Program& program;
   MailSettings settings;
+  std::vector<std::int64_t> warn_days;
   std::function<std::vector<Watched>()> watched;
   Clock clock;
   storage::Database database;
@@ -91,7 +93,7 @@ struct Warnings::State {
 
   std::optional<std::int64_t> threshold_reached(std::int64_t days_left) const {
     std::optional<std::int64_t> reached;
-    for (const std::int64_t days : settings.warn_days) {
+    for (const std::int64_t days : warn_days) {
       if (days_left <= days) reached = days;  // falling: the last one that holds is the smallest
     }
     return reached;
@@ -155,7 +157,8 @@ Warnings::Warnings(serving::Program& program, const PortalSettings& settings,
     });
     return;
   }
-  state_ = std::make_unique<State>(program, *settings.mail, std::move(watched), std::move(clock));
+  state_ =
+      std::make_unique<State>(program, *settings.mail, settings.alerts.warn_days, std::move(watched), std::move(clock));
   program.on_generation([state = state_.get()](const backup::Generation& generation) -> std::function<void()> {
     return [state, trust = trust::portal_trust_pem(generation)] {
       const std::lock_guard lock(state->mutex);

@@ -1,7 +1,6 @@
 #include "appliance/settings/portal_settings.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 namespace chancery {
@@ -105,9 +104,6 @@ std::optional<MailSettings> read_mail_settings(SettingFile& file) {
   settings.to = file.list(keys("mail.to")).value_or(std::vector<std::string>{});
   settings.user = file.text(keys("mail.user")).value_or("");
   settings.password_file = file.text(keys("mail.password-file")).value_or("");
-  if (auto days = file.numbers(keys("mail.warn-days"), 0, 3650)) settings.warn_days = std::move(*days);
-  std::sort(settings.warn_days.begin(), settings.warn_days.end(), std::greater<>());
-  settings.warn_days.erase(std::unique(settings.warn_days.begin(), settings.warn_days.end()), settings.warn_days.end());
   if (server.empty()) return std::nullopt;
   settings.server =
       read_address(file, keys("mail.server"), server, settings.starttls ? submission_port : submissions_port);

@@ -9,7 +9,6 @@
 //   mail.server = "mail.example.com:587", mail.security = "starttls" | "tls"
 //   mail.from = "chancery@example.com", mail.to = ["ops@example.com"]
 //   mail.user, mail.password-file                    where the server asks for them
-//   mail.warn-days = [30, 14, 7, 1]                  before a certificate ends
 #pragma once
 
 #include <optional>
@@ -38,7 +37,6 @@ struct MailSettings {
   std::vector<std::string> to;
   std::string user;
   std::string password_file;
-  std::vector<std::int64_t> warn_days{30, 14, 7, 1};  // falling, without duplicates
 };
 
 // nullopt where nothing is said of it; Failure("bad-setting") where something is wrong or missing.

@@ -41,6 +41,7 @@ PortalSettings PortalSettings::load(const std::string& state, const Environment&
           .value_or(false);
   settings.directory = read_directory_settings(file);
   settings.mail = read_mail_settings(file);
+  settings.alerts = read_alert_settings(file, settings.mail.has_value());
   settings.discovery = read_discovery_settings(file, "portal");
   // The portal's few rows are a file of its own; a server is not silently left unused.
   if (const auto storage = file.text(program_keys("portal", "storage")); storage && *storage != "sqlite") {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/settings/alert_settings.h"
 #include "appliance/settings/collector_settings.h"
 #include "appliance/settings/discovery_settings.h"
 #include "appliance/settings/policy.h"
@@ -28,6 +29,7 @@ struct PortalSettings {
   bool skip_ldap_certificate_validation = false;
   std::optional<DirectorySettings> directory;  // who may sign in besides the administrator
   std::optional<MailSettings> mail;            // where warnings go
+  AlertSettings alerts;
   DiscoverySettings discovery;
 
   [[nodiscard]] static PortalSettings load(const std::string& state, const Environment& env = process_environment());

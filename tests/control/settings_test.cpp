@@ -160,10 +160,10 @@ TEST(ProgramSettings, ADirectoryAndAMailServer) {
   EXPECT_EQ(636, both.directory->server.port);
   EXPECT_EQ("(uid={user})", both.directory->search_filter);
   EXPECT_EQ(465, both.mail->server.port);
-  EXPECT_EQ((std::vector<std::int64_t>{60, 7, 1}), both.mail->warn_days);
+  EXPECT_EQ((std::vector<std::int64_t>{60, 7, 1}), both.alerts.warn_days);
   EXPECT_EQ(
       (std::vector<std::int64_t>{9, 3}),
-      PortalSettings::load(state.path(), environment({{"CHANCERY_PORTAL_MAIL_WARN_DAYS", "3,9"}})).mail->warn_days);
+      PortalSettings::load(state.path(), environment({{"CHANCERY_PORTAL_MAIL_WARN_DAYS", "3,9"}})).alerts.warn_days);
   for (const char* wrong :
        {"ldap.url = \"ldap.example.com\"\nldap.user-dn = \"uid={user}\"\n",
         "ldap.url = \"ldaps://\"\nldap.user-dn = \"uid={user}\"\n",
@@ -172,6 +172,55 @@ TEST(ProgramSettings, ADirectoryAndAMailServer) {
         "ldap.url = \"ldaps://h\"\nldap.search-base = \"dc=x\"\nldap.bind-dn = \"cn=x\"\n", "mail.warn-days = [-1]\n",
         "mail.warn-days = [\"7\"]\n", "mail.warn-days = 7\n"}) {
     EXPECT_EQ("bad-setting", failure_of([&] { (void)load(wrong); }).code()) << wrong;
+  }
+}
+
+TEST(ProgramSettings, Alerts) {
+  const test::TemporaryFolder state;
+  const auto load = [&state](const std::string& toml) {
+    state.put("settings/portal.toml", toml);
+    return PortalSettings::load(state.path(), environment({})).alerts;
+  };
+  const std::string mail = "mail.server = \"m\"\nmail.from = \"a@b\"\nmail.to = [\"c@d\"]\n";
+  const AlertSettings usual = load("");
+  EXPECT_FALSE(usual.webhook);
+  EXPECT_FALSE(usual.quiet);
+  EXPECT_FALSE(usual.digest);
+  EXPECT_EQ("UTC", usual.time_zone);
+  EXPECT_EQ(std::chrono::minutes(15), usual.member_missing);
+  const AlertSettings all =
+      load(mail +
+           "[alerts]\nwebhook = \"https://hooks.example.com:8443/a?b=c\"\nwebhook-secret-file = \"/etc/secret\"\n"
+           "member-missing = \"2h\"\nquiet = \"22:00-06:30\"\ndigest = \"Mon 07:05\"\ntime-zone = \"Europe/Berlin\"\n");
+  EXPECT_EQ("hooks.example.com", all.webhook->server.host);
+  EXPECT_EQ(8443, all.webhook->server.port);
+  EXPECT_EQ("/a?b=c", all.webhook->path);
+  EXPECT_EQ("/etc/secret", all.webhook->secret_file);
+  EXPECT_EQ(std::chrono::hours(2), all.member_missing);
+  EXPECT_EQ(22 * 60, all.quiet->from);
+  EXPECT_EQ(6 * 60 + 30, all.quiet->to);
+  EXPECT_EQ(1, all.digest->weekday);
+  EXPECT_EQ(7 * 60 + 5, all.digest->minute);
+  EXPECT_EQ("Europe/Berlin", all.time_zone);
+  EXPECT_EQ(443, load("alerts.webhook = \"https://[::1]\"\n").webhook->server.port);
+  EXPECT_EQ("/?x", load("alerts.webhook = \"https://h?x\"\n").webhook->path);
+  EXPECT_FALSE(load(mail + "alerts.digest = \"07:00\"\n").digest->weekday);
+  for (const char* wrong :
+       {"webhook = \"http://h/\"",        "webhook = \"h\"",
+        "webhook = \"https://\"",         "webhook = \"https://u:p@h/\"",
+        "webhook = \"https://h/#f\"",     "webhook = \"https://h/a b\"",
+        "webhook-secret-file = \"/s\"",   "webhook = \"https://h/\"\nalerts.webhook-secret-file = \"s\"",
+        "member-missing = \"15\"",        "member-missing = \"0m\"",
+        "member-missing = \"99d\"",       "quiet = \"22:00\"",
+        "quiet = \"22:00-22:00\"",        "quiet = \"24:00-06:00\"",
+        "quiet = \"2:00-06:00\"",         "digest = \"07:00\"",
+        "time-zone = \"Europe/Nowhere\"", "time-zone = \"../../etc/passwd\"",
+        "time-zone = \"/etc/localtime\"", "time-zone = \"Europe\""}) {
+    EXPECT_EQ("bad-setting", failure_of([&] { (void)load(std::string("alerts.") + wrong + "\n"); }).code()) << wrong;
+  }
+  for (const char* wrong : {"7:00", "noon", "fri", "someday 07:00", "07:60"}) {
+    const std::string toml = mail + "alerts.digest = \"" + wrong + "\"\n";
+    EXPECT_EQ("bad-setting", failure_of([&] { (void)load(toml); }).code()) << wrong;
   }
 }
 
