@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -36,6 +37,7 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_person = 3;
 constexpr std::chrono::seconds watch_interval{60};
+constexpr std::chrono::seconds second_look{8};  // after something new was found
 constexpr std::chrono::seconds tick{4};
 
 struct Options {
@@ -72,6 +74,9 @@ void write_denied(const Options& options, const std::vector<audit::Burst>& burst
     spdlog::warn("{} denied requests could not be written into the audit: {}", bursts.size(), error.what());
   }
 }
+
+// After a change, and when a person looks, the programs shall know at the next tick how things are.
+bool makes_look(const std::string& verb) { return verb == "doctor" || (verb != "audit-report" && !is_reading(verb)); }
 
 control::Message answer(CertificateManager& manager, audit::Bursts& denied, const control::Message& request,
                         const control::Caller& caller) {
@@ -118,12 +123,17 @@ sigset_t ending_signals() {
   return signals;
 }
 
-void wait_for_the_end(Watch& watch, RenewalTimer& renewal, NewsTimer& news, const std::function<void()>& each_tick,
-                      const sigset_t& signals) {
-  for (auto next = std::chrono::steady_clock::now();;) {
-    if (const auto now = std::chrono::steady_clock::now(); now >= next) {
-      next = now + watch_interval;
+void wait_for_the_end(Watch& watch, std::atomic<bool>& look_now, RenewalTimer& renewal, NewsTimer& news,
+                      const std::function<void()>& each_tick, const sigset_t& signals) {
+  auto next_look = std::chrono::steady_clock::now();
+  for (auto next = next_look;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (look_now.exchange(false) || now >= next_look) {
       watch.look();
+      next_look = now + (watch.has_news() ? second_look : watch_interval);
+    }
+    if (now >= next) {
+      next = now + watch_interval;
       renewal.look();
     }
     news.look();
@@ -165,10 +175,13 @@ int serve(const Options& options) {
   const std::optional<audit::Trail> kept_open = open_audit(state, appliance.name);
   CertificateManager manager(appliance.state, system_now);
   audit::Bursts denied;
+  std::atomic<bool> look_now = false;
   {
     const control::Server server(run + "/control.sock", 0666,
-                                 [&manager, &denied](const control::Message& request, const control::Caller& caller) {
-                                   return answer(manager, denied, request, caller);
+                                 [&](const control::Message& request, const control::Caller& caller) {
+                                   control::Message reply = answer(manager, denied, request, caller);
+                                   if (makes_look(verb_of(request))) look_now = true;
+                                   return reply;
                                  });
     spdlog::info("manages {} ({}) at {}", appliance.name, to_text(appliance.role), appliance.state);
     notify_service("READY=1");
@@ -180,7 +193,7 @@ int serve(const Options& options) {
       write_denied(options, denied.due(system_now()));
       follower.look();
     };
-    wait_for_the_end(watch, renewal, news, each_tick, signals);
+    wait_for_the_end(watch, look_now, renewal, news, each_tick, signals);
     write_denied(options, denied.all());
     notify_service("STOPPING=1");
     spdlog::info("ends");

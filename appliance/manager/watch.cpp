@@ -44,6 +44,18 @@ void Watch::examine_and_tell() {
     if (!now.contains(check)) spdlog::info("{}: is well again", check);
   }
   told_ = std::move(now);
+  tell_programs(examination.checks());
+}
+
+void Watch::tell_programs(const std::vector<Check>& checks) {
+  try {
+    Bench bench(state_path_, clock_);
+    notice_.write(bench, checks);
+    notice_failed_ = false;
+  } catch (const Failure& failure) {
+    if (!notice_failed_) spdlog::warn("programs cannot be told how this appliance is: {}", failure.what());
+    notice_failed_ = true;
+  }
 }
 
 }  // namespace chancery::manager
