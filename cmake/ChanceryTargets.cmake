@@ -74,6 +74,20 @@ function(chancery_several_at_a_time name)
   endif()
 endfunction()
 
+# chancery_together(NAME a.cpp b.cpp …): these sources of the target are compiled as one, others by themselves. Not in a
+# release, where an object is to bring along only what is asked of it.
+function(chancery_together name)
+  if(NOT CHANCERY_UNITY OR CMAKE_BUILD_TYPE STREQUAL "Release")
+    return()
+  endif()
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # A type of a source that is private to it looks to the compiler like one of a header.
+  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  list(GET ARGN 0 first)
+  cmake_path(GET first STEM group)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})
+endfunction()
+
 # chancery_library(NAME SOURCES a.cpp … PUBLIC libs… PRIVATE libs…)
 function(chancery_library name)
   cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
