@@ -197,7 +197,7 @@ constexpr Option kRotateOptions[] = {
 constexpr Example kRotateExamples[] = {
     {"chancery audit rotate-key", "the present key endorses the next, so peers follow by themselves"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kAuditCommands[] = {
     {.path = "audit show",
      .doing = "show the audit",
      .summary = "who changed what, and who signed in",
@@ -234,6 +234,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> audit_commands() { return kCommands; }
+std::span<const Command> audit_commands() { return kAuditCommands; }
 
 }  // namespace chancery::cli

@@ -126,7 +126,7 @@ constexpr Example kRenewExamples[] = {
      "--due-only",
      "once a day from cron, as the user who owns the files"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kAuthorityCommands[] = {
     {.path = "authority root",
      .doing = "show the root",
      .summary = "print the federation's root and its SHA-256",
@@ -199,6 +199,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> authority_commands() { return kCommands; }
+std::span<const Command> authority_commands() { return kAuthorityCommands; }
 
 }  // namespace chancery::cli

@@ -251,7 +251,7 @@ constexpr Option kPruneOptions[] = {{.name = "--keep", .value = "N", .help = "ke
                                     {.name = "--dry-run", .value = "", .help = "print what would be removed"}};
 constexpr Example kPruneExamples[] = {{"chancery backup prune --keep 5", "removes all but the newest five"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kBackupCommands[] = {
     {.path = "backup list",
      .doing = "list backup sets",
      .summary = "the sets, newest first",
@@ -325,6 +325,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> backup_commands() { return kCommands; }
+std::span<const Command> backup_commands() { return kBackupCommands; }
 
 }  // namespace chancery::cli

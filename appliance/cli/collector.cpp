@@ -80,7 +80,7 @@ constexpr Example kBlockExamples[] = {
     {"chancery collector block 3fa9c2107b44e6d1 --dry-run", "is it the right one?"}};
 constexpr Example kUnblockExamples[] = {{"chancery collector unblock 3fa9c2107b44e6d1", "it was found again"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kCollectorCommands[] = {
     {.path = "collector list",
      .doing = "list collectors",
      .summary = "the collectors of the federation",
@@ -114,6 +114,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> collector_commands() { return kCommands; }
+std::span<const Command> collector_commands() { return kCollectorCommands; }
 
 }  // namespace chancery::cli

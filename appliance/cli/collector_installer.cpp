@@ -91,7 +91,7 @@ constexpr Example kExamples[] = {
      "engine2.example.com:443 --os-trust",
      "two engines with failover, trust from each machine's own store"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kCollectorInstallerCommands[] = {
     {.path = "collector installer",
      .doing = "make the installer",
      .summary = "a zip that installs the collector on endpoints",
@@ -108,6 +108,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> installer_commands() { return kCommands; }
+std::span<const Command> installer_commands() { return kCollectorInstallerCommands; }
 
 }  // namespace chancery::cli

@@ -297,7 +297,7 @@ constexpr Example kKeyExamples[] = {
 constexpr Example kRotateExamples[] = {{"chancery collector repair rotate-key",
                                         "collectors take files of the new key, and no longer those of the old one"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kCollectorTrustCommands[] = {
     {.path = "collector move",
      .doing = "move collectors",
      .summary = "send collectors to another server, one proof at a time",
@@ -372,6 +372,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> collector_trust_commands() { return kCommands; }
+std::span<const Command> collector_trust_commands() { return kCollectorTrustCommands; }
 
 }  // namespace chancery::cli

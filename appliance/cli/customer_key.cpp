@@ -91,7 +91,7 @@ constexpr Example kRotateExamples[] = {
     {"chancery customer-key rotate --end-overlap", "all installers are exchanged"}};
 constexpr Example kStatusExamples[] = {{"chancery customer-key status", "who has which key"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kCustomerKeyCommands[] = {
     {.path = "customer-key rotate",
      .doing = "rotate the Customer Key",
      .summary = "make a new Customer Key, with overlap",
@@ -117,6 +117,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> customer_key_commands() { return kCommands; }
+std::span<const Command> customer_key_commands() { return kCustomerKeyCommands; }
 
 }  // namespace chancery::cli

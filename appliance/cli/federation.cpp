@@ -205,7 +205,7 @@ constexpr Example kRenewExamples[] = {
     {"chancery federation renew --dry-run", "what would change; on a secondary, is the primary there?"}};
 constexpr Example kListExamples[] = {{"chancery federation list", "members, and when they were last seen"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kFederationCommands[] = {
     {.path = "federation token",
      .doing = "make a join token",
      .summary = "print a token that lets one appliance join",
@@ -275,6 +275,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> federation_commands() { return kCommands; }
+std::span<const Command> federation_commands() { return kFederationCommands; }
 
 }  // namespace chancery::cli

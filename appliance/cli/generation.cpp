@@ -163,7 +163,7 @@ constexpr Option kPurgeOptions[] = {{.name = "--key",
 constexpr Example kPurgeExamples[] = {{"chancery generation purge --key 5f3c…",
                                        "after it was replaced: the key is found in no generation and no backup set"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kGenerationCommands[] = {
     {.path = "generation list",
      .doing = "list generations",
      .summary = "the snapshots, and which is in force",
@@ -220,6 +220,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> generation_commands() { return kCommands; }
+std::span<const Command> generation_commands() { return kGenerationCommands; }
 
 }  // namespace chancery::cli

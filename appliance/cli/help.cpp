@@ -167,7 +167,7 @@ constexpr Example kCompletionExamples[] = {
     {"chancery completion bash > /etc/bash_completion.d/chancery", "in every new one"},
     {"chancery completion fish > ~/.config/fish/completions/chancery.fish", "the same for fish"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kHelpCommands[] = {
     {.path = "completion",
      .doing = "print the completion script",
      .summary = "completion for bash, zsh or fish",
@@ -188,7 +188,7 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> help_commands() { return kCommands; }
+std::span<const Command> help_commands() { return kHelpCommands; }
 
 std::string help_text(std::string_view words, std::size_t width) {
   width = std::clamp<std::size_t>(width, 60, 100);

@@ -186,7 +186,7 @@ constexpr Example kInitExamples[] = {
     {"chancery init --from primary.backup --passphrase-file pass",
      "the appliance as it was when that was taken, on a machine that has none; nothing is overwritten"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kInitCommands[] = {
     {.path = "init",
      .doing = "initialise the appliance",
      .summary = "make this machine an appliance",
@@ -203,6 +203,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> init_commands() { return kCommands; }
+std::span<const Command> init_commands() { return kInitCommands; }
 
 }  // namespace chancery::cli

@@ -200,7 +200,7 @@ constexpr Example kConvertExamples[] = {
     {"chancery keystore convert --keystore old.jks --type PKCS12 --output new.p12 --storepass-file pass",
      "certificates and keys, sealed as today's Java does"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kKeystoreCommands[] = {
     {.path = "keystore list",
      .doing = "list the keystore",
      .summary = "what is in a Java keystore",
@@ -277,6 +277,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> keystore_commands() { return kCommands; }
+std::span<const Command> keystore_commands() { return kKeystoreCommands; }
 
 }  // namespace chancery::cli

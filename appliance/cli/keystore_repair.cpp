@@ -52,7 +52,7 @@ constexpr Option kOptions[] = {
 constexpr Example kExamples[] = {
     {"chancery keystore repair", "after an update of Java or of the operating system wiped what was imported"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kKeystoreRepairCommands[] = {
     {.path = "keystore repair",
      .doing = "repair keystores",
      .summary = "put back what was imported and an update wiped",
@@ -68,6 +68,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> keystore_repair_commands() { return kCommands; }
+std::span<const Command> keystore_repair_commands() { return kKeystoreRepairCommands; }
 
 }  // namespace chancery::cli

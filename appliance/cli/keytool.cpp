@@ -75,11 +75,10 @@ int run_without_options(Session&) {
 
 constexpr Example kExamples[] = {
     {"chancery keytool -list -v -keystore server.p12", "what keytool shows"},
-    {"chancery keytool -importcert -alias corp -file root.crt -keystore trust.jks",
-     "adds a certificate"},
+    {"chancery keytool -importcert -alias corp -file root.crt -keystore trust.jks", "adds a certificate"},
     {"ln -s \"$(command -v chancery)\" ~/bin/keytool", "scripts that call keytool find this one"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kKeytoolCommands[] = {
     {.path = "keytool",
      .doing = "run keytool",
      .summary = "work on Java keystores with keytool's own options",
@@ -98,7 +97,7 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> keytool_commands() { return kCommands; }
+std::span<const Command> keytool_commands() { return kKeytoolCommands; }
 
 std::optional<int> run_keytool(int argc, char** argv) {
   const char* from_environment = std::getenv("CHANCERY_STATE");

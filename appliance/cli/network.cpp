@@ -39,7 +39,7 @@ constexpr Example kProbeExamples[] = {
      "name, TCP, TLS, chain, trust, names, expiry: where does it fail, and why?"},
     {"chancery probe 192.0.2.9:5432 --starttls postgres --name db.example.com", "a PostgreSQL server"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kNetworkCommands[] = {
     {.path = "probe",
      .doing = "probe the server",
      .summary = "diagnose a server step by step",
@@ -63,6 +63,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> network_commands() { return kCommands; }
+std::span<const Command> network_commands() { return kNetworkCommands; }
 
 }  // namespace chancery::cli

@@ -156,7 +156,7 @@ constexpr Example kEnrolExamples[] = {
      "OU=NIFI\" --directory /opt/nifi/tls",
      "keystore.jks, truststore.jks, nifi-cert.pem and config.json for this host"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kNifiCommands[] = {
     {.path = "federation nifi serve",
      .doing = "serve the NiFi CA",
      .summary = "a CA for clients of the NiFi toolkit",
@@ -192,6 +192,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> nifi_commands() { return kCommands; }
+std::span<const Command> nifi_commands() { return kNifiCommands; }
 
 }  // namespace chancery::cli

@@ -246,7 +246,7 @@ constexpr Example kConsumerListExamples[] = {
     {"chancery consumer list", "outside services that follow the certificates"}};
 constexpr Example kConsumerDeleteExamples[] = {{"chancery consumer delete nginx", "it is not reloaded any more"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kPolicyCommands[] = {
     {.path = "profile set",
      .doing = "set the profile",
      .summary = "make or change a security profile",
@@ -350,6 +350,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> policy_commands() { return kCommands; }
+std::span<const Command> policy_commands() { return kPolicyCommands; }
 
 }  // namespace chancery::cli

@@ -152,7 +152,7 @@ constexpr Example kExamples[] = {
     {"chancery rehearse --remove-trust 5f3c0a9b…", "who depends on this root"},
     {"chancery rehearse --profile default --set minimum-protocol=TLSv1.3", "who speaks nothing so new"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kRehearsalCommands[] = {
     {.path = "rehearse",
      .doing = "rehearse the change",
      .summary = "who would break if this were in force",
@@ -211,6 +211,6 @@ std::vector<Text> rehearsal_lines(const Json& rehearsal, std::size_t width) {
   return lines;
 }
 
-std::span<const Command> rehearsal_commands() { return kCommands; }
+std::span<const Command> rehearsal_commands() { return kRehearsalCommands; }
 
 }  // namespace chancery::cli

@@ -168,7 +168,7 @@ constexpr Example kExamples[] = {
     {"chancery federation rollout --resume", "after a crash or a lost connection: goes on where it was"},
     {"chancery federation rollout --plan wildcard/ --events --json 2> events.jsonl", "for scripts"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kRolloutCommands[] = {
     {.path = "federation rollout",
      .doing = "roll out",
      .summary = "replace certificates across members, in waves",
@@ -188,6 +188,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> rollout_commands() { return kCommands; }
+std::span<const Command> rollout_commands() { return kRolloutCommands; }
 
 }  // namespace chancery::cli

@@ -128,7 +128,7 @@ constexpr Example kRetireExamples[] = {
 constexpr Example kStatusExamples[] = {
     {"chancery federation rotate status --show-blockers", "how far it is, and who is waited for"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kRotationCommands[] = {
     {.path = "federation rotate prepare",
      .doing = "prepare the next root",
      .summary = "make the next root, and let everybody trust it besides the present one",
@@ -173,6 +173,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> rotation_commands() { return kCommands; }
+std::span<const Command> rotation_commands() { return kRotationCommands; }
 
 }  // namespace chancery::cli

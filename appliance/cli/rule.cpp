@@ -204,7 +204,7 @@ constexpr Example kPreviewExamples[] = {
     {"chancery rule preview", "which collector goes where by the rules in force"},
     {"chancery rule preview shops --engine engine2.example.com", "and where, if that rule were changed so"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kRuleCommands[] = {
     {.path = "rule set",
      .doing = "set the rule",
      .summary = "make or change an assignment rule",
@@ -254,6 +254,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> rule_commands() { return kCommands; }
+std::span<const Command> rule_commands() { return kRuleCommands; }
 
 }  // namespace chancery::cli

@@ -158,7 +158,7 @@ constexpr Example kStatusExamples[] = {{"chancery status", "what runs, which gen
 constexpr Example kDoctorExamples[] = {{"chancery doctor", "everything that is or will be a problem, with the way out"},
                                        {"chancery doctor --quiet", "one line and an exit code, for monitoring"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kStatusCommands[] = {
     {.path = "status",
      .doing = "show the status",
      .summary = "what runs, what is in force, what is in doubt",
@@ -181,6 +181,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> status_commands() { return kCommands; }
+std::span<const Command> status_commands() { return kStatusCommands; }
 
 }  // namespace chancery::cli

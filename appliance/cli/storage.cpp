@@ -115,7 +115,7 @@ constexpr Example kMigrateExamples[] = {
 constexpr Example kDowngradeExamples[] = {
     {"chancery storage downgrade --dry-run", "which version the register would have"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kStorageCommands[] = {
     {.path = "storage status",
      .doing = "show the storage",
      .summary = "where the register lies and who issues",
@@ -150,6 +150,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> storage_commands() { return kCommands; }
+std::span<const Command> storage_commands() { return kStorageCommands; }
 
 }  // namespace chancery::cli

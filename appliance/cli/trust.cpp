@@ -186,7 +186,7 @@ constexpr Positional kFingerprint[] = {
 constexpr Example kRemoveExamples[] = {
     {"chancery trust remove 5f3c0a9be4d17722", "the one that `trust list` shows so"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kTrustCommands[] = {
     {.path = "trust list",
      .doing = "list the trusted certificates",
      .summary = "whom engine, portal, a Java installation or the operating system trust",
@@ -238,6 +238,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> trust_commands() { return kCommands; }
+std::span<const Command> trust_commands() { return kTrustCommands; }
 
 }  // namespace chancery::cli
