@@ -157,3 +157,23 @@ function(chancery_fuzz_test name)
                   LINKS ${TEST_LINKS} DEFINES CHANCERY_FUZZ_TARGET=${target})
   endforeach()
 endfunction()
+
+# The pages of a program (web/ beside its CMakeLists.txt, with appliance/pages/web) as a source file that holds them:
+# chancery_web_app(VARIABLE SPACE namespace) puts its name into VARIABLE.
+find_program(NODE node REQUIRED)
+function(chancery_web_app variable)
+  cmake_parse_arguments(APP "" "SPACE" "" ${ARGN})
+  set(shared ${CMAKE_SOURCE_DIR}/appliance/pages/web)
+  set(web ${CMAKE_CURRENT_SOURCE_DIR}/web)
+  set(pages ${CMAKE_CURRENT_BINARY_DIR}/pages)
+  set(modules ${CMAKE_SOURCE_DIR}/build/web)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${shared}/src/* ${web}/src/*)
+  add_custom_command(
+    OUTPUT ${pages}/assets.cpp
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${pages}
+    COMMAND ${NODE} ${shared}/build.mjs --web ${web} --space ${APP_SPACE} --modules ${modules}/node_modules --out ${pages}
+    DEPENDS ${shared}/build.mjs ${shared}/prune.mjs ${shared}/tsconfig.json ${shared}/icon.svg ${web}/index.html ${sources} ${modules}/installed.stamp
+    COMMENT "Building the pages of ${APP_SPACE}"
+    VERBATIM)
+  set(${variable} ${pages}/assets.cpp PARENT_SCOPE)
+endfunction()

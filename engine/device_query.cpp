@@ -57,8 +57,11 @@ std::string trust_in(const std::string& text) {
   return text;
 }
 
-bool contains(const std::vector<std::string>& all, const std::string& one) {
-  return std::ranges::find(all, one) != all.end();
+bool knows(const Device& device, const std::string& root) {
+  const auto contains = [&root](const std::vector<std::string>& all) {
+    return std::ranges::find(all, root) != all.end();
+  };
+  return contains(device.facts.trust_roots) || contains(device.anchoring.held);
 }
 
 }  // namespace
@@ -70,8 +73,8 @@ bool DeviceQuery::fits(const Device& device) const {
   if (!version.empty() && device.facts.version != version) return false;
   if (!trust.empty() && device.facts.trust_mode != trust) return false;
   if (!tag.empty() && std::ranges::none_of(device.facts.tags, fits_tag)) return false;
-  if (!root.empty() && !contains(device.facts.trust_roots, root) && !contains(device.anchoring.held, root))
-    return false;
+  if (!root.empty() && !knows(device, root)) return false;
+  if (!lacks_root.empty() && knows(device, lacks_root)) return false;
   if (connected && device.connected != *connected) return false;
   return !seen_since || device.last_seen >= *seen_since;
 }
@@ -92,6 +95,8 @@ DeviceQuery device_query(const std::map<std::string, std::string>& parameters) {
       query.tag = value;
     } else if (parameter == "root") {
       query.root = digest_in(parameter, value);
+    } else if (parameter == "lacks_root") {
+      query.lacks_root = digest_in(parameter, value);
     } else if (parameter == "connected") {
       query.connected = flag_in(parameter, value);
     } else if (parameter == "seen_since") {

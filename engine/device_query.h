@@ -15,12 +15,13 @@
 namespace chancery::engine {
 
 struct DeviceQuery {
-  std::string name;     // the host's, * and ? known, no case
-  std::string os;       // part of its operating system's name, no case
-  std::string version;  // the collector's, whole
-  std::string trust;    // "pinned", "operating-system", "none"
-  std::string tag;      // * and ? known, no case
-  std::string root;     // SHA-256 of a root that it trusts or holds
+  std::string name;        // the host's, * and ? known, no case
+  std::string os;          // part of its operating system's name, no case
+  std::string version;     // the collector's, whole
+  std::string trust;       // "pinned", "operating-system", "none"
+  std::string tag;         // * and ? known, no case
+  std::string root;        // SHA-256 of a root that it trusts or holds
+  std::string lacks_root;  // and of one that it does not
   std::optional<bool> connected;
   std::optional<Instant> seen_since;
   std::string after;  // the id of the last one on the page before

@@ -34,24 +34,7 @@ constexpr const char* own_part = R"json({
         ]
       }
     },
-    "/api/v1/devices/{id}": {
-      "get": {
-        "operationId": "device",
-        "summary": "One device",
-        "parameters": [
-          {"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/Digest"}}
-        ],
-        "responses": {
-          "200": {
-            "description": "It",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Device"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "404": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
-      }
-    },
+    "/api/v1/certificates": {"get": {"summary": "The certificates of this appliance, as its manager tells them"}},
     "/api/v1/summary": {"get": {"summary": "How many devices of which kind"}}
   },
   "components": {
@@ -72,6 +55,10 @@ constexpr const char* own_part = R"json({
             "$ref": "#/components/schemas/Digest"
           }
         }
+      },
+      "Identity": {
+        "required+": ["intermediates"],
+        "properties": {"intermediates": {"type": "array", "items": {"$ref": "#/components/schemas/Certificate"}}}
       },
       "Page": {
         "properties": {

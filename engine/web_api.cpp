@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/membership/membership.h"
+#include "appliance/serving/own_certificates.h"
 #include "appliance/settings/appliance.h"
 #include "engine/device_query.h"
 #include "engine/openapi.h"
@@ -154,6 +155,7 @@ void add_web_api(serving::Program& program, Devices& devices, Administrator& adm
                    .cause = "this engine knows no device of this id",
                    .hint = "GET /api/v1/devices lists those that it knows"});
   });
+  add_shown("/api/v1/certificates", [&program](const http::Call&) { return serving::own_certificates(program); });
   add_shown("/api/v1/summary", [&devices](const http::Call&) { return summary_of(devices); });
 }
 

@@ -121,6 +121,30 @@ std::string Assignment::known() const {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string Assignment::to_json() const {
+  json all = json::array();
+  for (const assignment::Rule& rule : *rules()) {
+    all.push_back({{"name", rule.name},
+                   {"order", rule.order},
+                   {"host", rule.hosts},
+                   {"address", rule.addresses},
+                   {"system", rule.systems},
+                   {"tag", rule.tags},
+                   {"engines", rule.engines},
+                   {"fall-through", rule.fall_through}});
+  }
+  json collectors = json::array();
+  for (const auto& [id, each] : applicants_.all()) {
+    collectors.push_back({{"id", id},
+                          {"host", each.facts.host},
+                          {"engine", each.engine},
+                          {"rule", each.rule},
+                          {"seen", to_rfc3339(each.seen)}});
+  }
+  return json({{"rules", std::move(all)}, {"collectors", std::move(collectors)}})
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 void Assignment::adopt(tls::Connection connection, const std::string& endpoint) {
   channel_->adopt(std::move(connection), endpoint);
 }

@@ -36,6 +36,8 @@ class Assignment {
   Assignment(serving::Program& program, AssignmentOptions options, const Engines& engines);
   ~Assignment();
   void adopt(tls::Connection connection, const std::string& endpoint);
+  // For the portal's pages: {"rules":[…],"collectors":[{"id","host","engine","rule","seen"}]}.
+  std::string to_json() const;
 
  private:
   using Rules = std::vector<assignment::Rule>;

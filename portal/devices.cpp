@@ -84,6 +84,14 @@ std::size_t limit_in(const Query& query) {
   throw bad_query("limit", "must be a number from 1 to 1000");
 }
 
+Failure unknown_device(const std::string& id, const std::string& silent) {
+  return Failure({.code = "unknown-device",
+                  .subject = id.substr(0, id_size),
+                  .cause = "no engine that answers knows a device of this id",
+                  .hint = silent.empty() ? "GET /api/v1/devices lists those that are known"
+                                         : "it may be at one that cannot be asked now: " + silent});
+}
+
 class Fleet {
  public:
   explicit Fleet(const Engines& engines) : engines_(engines) {}
@@ -116,6 +124,29 @@ class Fleet {
             {"next", std::move(next)},
             {"total", total},
             {"unreachable", std::move(unreachable)}};
+  }
+
+  // At the engine that it is connected to; else at the one that saw it last.
+  json device(const std::string& id) const {
+    const bool is_id = id.size() == id_size && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!is_id) throw unknown_device(id, "");
+    json found;
+    json unreachable = json::array();
+    for (const EngineView& view : engines_.list()) {
+      auto part = ask(view, "/api/v1/devices/" + encoded(id), unreachable);
+      if (!part) continue;
+      const bool is_newer = found.is_null() || part->at("last_seen") > found.at("last_seen");
+      if (!part->at("connected").get<bool>() && !is_newer) continue;
+      found = std::move(*part);
+      found["engine"] = view.name;
+      if (found.at("connected").get<bool>()) break;
+    }
+    if (!found.is_null()) return found;
+    std::string silent;
+    for (const json& each : unreachable) {
+      silent += (silent.empty() ? "" : ", ") + each.at("engine").get<std::string>();
+    }
+    throw unknown_device(id, silent);
   }
 
   json summary() const {
@@ -182,6 +213,8 @@ class Fleet {
       if (reply.status == 400 && document.is_object()) {
         throw bad_query_of(document);
       }
+      // It answers, and knows no such device.
+      if (reply.status == 404 && path.starts_with("/api/v1/devices/")) return std::nullopt;
       problem = "it answers with status " + std::to_string(reply.status);
     } catch (const Failure& failure) {
       if (failure.code() == "bad-query") throw;
@@ -248,6 +281,10 @@ void add_devices(serving::Program& program, const Engines& engines,
   routes.add("GET", "/api/v1/devices", [fleet, refusal](const http::Call& call) {
     if (auto refused = refusal(call)) return *refused;
     return http::Answer::json(dump(fleet->page(call.query)));
+  });
+  routes.add("GET", "/api/v1/devices/*", [fleet, refusal](const http::Call& call) {
+    if (auto refused = refusal(call)) return *refused;
+    return http::Answer::json(dump(fleet->device(call.path.substr(std::string_view("/api/v1/devices/").size()))));
   });
   routes.add("GET", "/api/v1/summary", [fleet, refusal](const http::Call& call) {
     if (auto refused = refusal(call)) return *refused;

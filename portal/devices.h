@@ -2,6 +2,7 @@
 // looks, so that nothing is kept twice and nothing is stale.
 //
 //   GET /api/v1/devices    the engines' own filters (openapi.json), and engine=NAME; pages go through the engines by name
+//   GET /api/v1/devices/ID one of them
 //   GET /api/v1/summary    all engines' counts, added up and each
 //   GET /devices           a page of the same for people
 //

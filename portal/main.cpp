@@ -9,8 +9,10 @@
 #include "appliance/settings/program_settings.h"
 #include "appliance/wire/collector_messages.h"
 #include "portal/assignment.h"
+#include "portal/certificates.h"
 #include "portal/devices.h"
 #include "portal/engines.h"
+#include "portal/pages.h"
 #include "portal/rehearsal.h"
 #include "portal/sign_in.h"
 #include "portal/warnings.h"
@@ -26,7 +28,8 @@ std::string state_cell(const portal::EngineView& view) {
   return "<span class=\"good\">answers, verified as " + pages::escape(view.internal_name) + "</span>";
 }
 
-http::Answer engines_page(const Appliance& appliance, const portal::Engines& engines) {
+// For browsers without script.
+std::string engines_table(const Appliance& appliance, const portal::Engines& engines) {
   std::vector<std::vector<std::string>> rows;
   for (const portal::EngineView& view : engines.list()) {
     rows.push_back({pages::escape(view.name), pages::escape(view.host) + ":" + std::to_string(view.port),
@@ -37,7 +40,8 @@ http::Answer engines_page(const Appliance& appliance, const portal::Engines& eng
       rows.empty() ? "<p>No engine has reported yet. Make a token here (<code>chancery federation token --role engine "
                      "--name NAME</code>), join the engine with it, and it appears within seconds.</p>"
                    : pages::table({"Engine", "Address", "State", "Collectors connected", "Last heartbeat (UTC)"}, rows);
-  return pages::page("Engines", appliance.name, body);
+  return "<h1>Engines</h1><p>" + pages::escape(appliance.name) + "</p>" + body +
+         "<p><a href=\"/devices\">Devices</a></p>";
 }
 
 // The certificates that the portal knows: its own, and what engines served when they were last asked.
@@ -89,10 +93,14 @@ struct Portal {
       return http::Answer::json(engines.to_json());
     });
     portal::add_devices(program, engines, [this](const http::Call& call) { return door.refusal(call); });
-    routes.add("GET", "/", [this, &program](const http::Call& call) {
+    routes.add("GET", "/api/v1/rules", [this](const http::Call& call) {
       if (auto refusal = door.refusal(call)) return *refusal;
-      return engines_page(program.appliance(), engines);
+      return http::Answer::json(assignment->to_json());
     });
+    portal::add_certificates(program, engines, [this](const http::Call& call) { return door.refusal(call); });
+    portal::add_pages(
+        program, [this](const http::Call& call) { return door.refusal(call); },
+        [this, &program] { return engines_table(program.appliance(), engines); });
   }
 
   SignInLog sign_ins;

@@ -42,6 +42,26 @@ constexpr const char* own_part = R"json({
         "responses": {"404": {"$ref": "#/components/responses/Problem"}}
       }
     },
+    "/api/v1/certificates": {
+      "get": {
+        "summary": "The certificates of the whole federation, and the authorities that they are under",
+        "description": "Of an engine that cannot be asked what it told last."
+      }
+    },
+    "/api/v1/rules": {
+      "get": {
+        "operationId": "rules",
+        "summary": "The rules that assign collectors to engines, and who has asked",
+        "responses": {
+          "200": {
+            "description": "In the order in which they are asked",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rules"}}}
+          },
+          "401": {"$ref": "#/components/responses/Problem"},
+          "429": {"$ref": "#/components/responses/Problem"}
+        }
+      }
+    },
     "/api/v1/summary": {"get": {"summary": "How many devices of which kind, all engines together and each"}},
     "/api/v1/engines": {
       "get": {
@@ -62,6 +82,75 @@ constexpr const char* own_part = R"json({
     "securitySchemes": {"person": {"type": "http", "scheme": "basic"}},
     "schemas": {
       "Status": {"required+": ["version", "generation"], "properties": {"program": {"const": "portal"}}},
+      "Identity": {
+        "required+": ["member", "told"],
+        "properties": {
+          "member": {"description": "the appliance whose it is", "type": "string"},
+          "told": {"description": "when its appliance told of it", "type": "string", "format": "date-time"}
+        }
+      },
+      "Certificates": {
+        "required+": ["authorities", "unreachable"],
+        "properties": {
+          "authorities": {
+            "description": "the federation's roots, and every intermediate that is sent along",
+            "type": "array",
+            "items": {
+              "type": "object",
+              "additionalProperties": false,
+              "required": ["certificate", "members"],
+              "properties": {
+                "certificate": {"$ref": "#/components/schemas/Certificate"},
+                "members": {
+                  "description": "who sends it along",
+                  "type": "array",
+                  "items": {"type": "string"}
+                }
+              }
+            }
+          },
+          "unreachable": {"$ref": "#/components/schemas/Unreachable"}
+        }
+      },
+      "Rules": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["rules", "collectors"],
+        "properties": {
+          "rules": {"type": "array", "items": {"$ref": "#/components/schemas/Rule"}},
+          "collectors": {
+            "description": "who has asked the portal where it belongs",
+            "type": "array",
+            "items": {
+              "type": "object",
+              "additionalProperties": false,
+              "required": ["id", "host", "engine", "rule", "seen"],
+              "properties": {
+                "id": {"$ref": "#/components/schemas/Digest"},
+                "host": {"type": "string"},
+                "engine": {"description": "where it was sent; empty: nowhere", "type": "string"},
+                "rule": {"description": "empty where no rule decided", "type": "string"},
+                "seen": {"type": "string", "format": "date-time"}
+              }
+            }
+          }
+        }
+      },
+      "Rule": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name", "order", "host", "address", "system", "tag", "engines", "fall-through"],
+        "properties": {
+          "name": {"type": "string"},
+          "order": {"type": "integer", "minimum": 0},
+          "host": {"type": "array", "items": {"type": "string"}},
+          "address": {"type": "array", "items": {"type": "string"}},
+          "system": {"type": "array", "items": {"type": "string"}},
+          "tag": {"type": "array", "items": {"type": "string"}},
+          "engines": {"type": "array", "items": {"type": "string"}},
+          "fall-through": {"type": "boolean"}
+        }
+      },
       "Device": {
         "required+": ["engine"],
         "properties": {

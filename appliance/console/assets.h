@@ -1,19 +1,12 @@
-// The web app as it is built from web/ (web/build.mjs): each file whole and as gzip, inside the program.
+// The console's web app as it is built from web/ into the program: public, for there is nothing of the appliance in it.
 #pragma once
 
 #include <span>
-#include <string_view>
+
+#include "appliance/pages/asset_routes.h"
 
 namespace chancery::console {
 
-struct Asset {
-  std::string_view path;  // "/", "/app-3F2K.js"
-  std::string_view content_type;
-  std::string_view etag;  // with its quotes
-  std::string_view whole;
-  std::string_view gzip;
-  bool is_lasting;  // its name changes with its content
-};
-[[nodiscard]] std::span<const Asset> assets();
+[[nodiscard]] std::span<const pages::Asset> assets();
 
 }  // namespace chancery::console

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "appliance/console/asset_routes.h"
+#include "appliance/console/assets.h"
 #include "appliance/console/openapi.h"
 #include "appliance/console/session_routes.h"
 #include "appliance/console/verb_routes.h"
@@ -53,7 +53,7 @@ struct Console {
     });
     // The root is public: a person compares its SHA-256 by another way before trusting it (P30).
     routes.add("GET", "/root.pem", [&program](const http::Call&) { return root_of(program); });
-    console::add_assets(routes);
+    for (const pages::Asset& asset : console::assets()) pages::add_asset(routes, asset);
     routes.add("GET", "/api/v1/openapi.json",
                [document = console::openapi_document()](const http::Call&) { return http::Answer::json(document); });
     own.add_to(routes);

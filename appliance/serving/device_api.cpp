@@ -96,6 +96,13 @@ constexpr const char* shared_part = R"json({
             "schema": {"$ref": "#/components/schemas/Digest"},
             "example": "0000000000000000000000000000000000000000000000000000000000000000"
           },
+          {
+            "name": "lacks_root",
+            "in": "query",
+            "description": "a root that it neither trusts nor holds",
+            "schema": {"$ref": "#/components/schemas/Digest"},
+            "example": "0000000000000000000000000000000000000000000000000000000000000000"
+          },
           {"name": "connected", "in": "query", "schema": {"type": "boolean"}, "example": true},
           {
             "name": "seen_since",
@@ -111,6 +118,37 @@ constexpr const char* shared_part = R"json({
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
           },
           "400": {"$ref": "#/components/responses/Problem"},
+          "401": {"$ref": "#/components/responses/Problem"},
+          "429": {"$ref": "#/components/responses/Problem"}
+        }
+      }
+    },
+    "/api/v1/devices/{id}": {
+      "get": {
+        "operationId": "device",
+        "summary": "One device",
+        "parameters": [
+          {"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/Digest"}}
+        ],
+        "responses": {
+          "200": {
+            "description": "It",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Device"}}}
+          },
+          "401": {"$ref": "#/components/responses/Problem"},
+          "404": {"$ref": "#/components/responses/Problem"},
+          "429": {"$ref": "#/components/responses/Problem"}
+        }
+      }
+    },
+    "/api/v1/certificates": {
+      "get": {
+        "operationId": "certificates",
+        "responses": {
+          "200": {
+            "description": "All of them",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Certificates"}}}
+          },
           "401": {"$ref": "#/components/responses/Problem"},
           "429": {"$ref": "#/components/responses/Problem"}
         }
@@ -221,6 +259,55 @@ constexpr const char* shared_part = R"json({
           "next": {"description": "the cursor of the next page; null on the last"},
           "total": {"type": "integer", "minimum": 0}
         }
+      },
+      "Certificate": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "subject",
+          "issuer",
+          "serial",
+          "sans",
+          "not_before",
+          "not_after",
+          "sha256",
+          "key",
+          "ca",
+          "self_issued"
+        ],
+        "properties": {
+          "subject": {"type": "string"},
+          "issuer": {"type": "string"},
+          "serial": {"type": "string"},
+          "sans": {"type": "array", "items": {"type": "string"}},
+          "not_before": {"type": "string", "format": "date-time"},
+          "not_after": {"type": "string", "format": "date-time"},
+          "sha256": {"$ref": "#/components/schemas/Digest"},
+          "key": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["type", "bits"],
+            "properties": {"type": {"type": "string"}, "bits": {"type": "integer", "minimum": 0}}
+          },
+          "ca": {"type": "boolean"},
+          "self_issued": {"type": "boolean"}
+        }
+      },
+      "Identity": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["identity", "source", "certificate"],
+        "properties": {
+          "identity": {"description": "what it is used for: console, portal, engine, member, …", "type": "string"},
+          "source": {"description": "empty where no manager says it", "enum": ["default", "custom", ""]},
+          "certificate": {"$ref": "#/components/schemas/Certificate"}
+        }
+      },
+      "Certificates": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["certificates"],
+        "properties": {"certificates": {"type": "array", "items": {"$ref": "#/components/schemas/Identity"}}}
       },
       "Counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
       "Summary": {

@@ -1,4 +1,5 @@
 // Every page, light and dark, on a wide and on a narrow screen: a picture, and no violation that axe finds.
+import { everywhere } from "./everywhere.mjs";
 import { given, expect, Person, step, end } from "./walk.mjs";
 
 const pages = [
@@ -6,30 +7,8 @@ const pages = [
   ["/certificates/replace", "Replace certificates", "replace"], ["/certificates/portal/request", "Signing request for Portal", "request"],
   ["/trust?store=portal", "Trust", "trust"], ["/backups", "Backups", "backups"], ["/policy", "Policy", "policy"],
   ["/federation", "Members", "members"], ["/rotation", "Root rotation", "rotation"], ["/root", "Trust the root", "root"], ["/collectors", "Collectors", "collectors"],
-  ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
+  ["/rules", "Assignment rules", "rules"], ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
 ];
-const themes = ["light", "dark"];
-const widths = [1440, 400];
-
-async function everywhere(person, name) {
-  const found = [];
-  for (const width of widths) {
-    await person.page.setViewportSize({ width, height: 900 });
-    for (const theme of themes) {
-      await person.page.emulateMedia({ colorScheme: theme });
-      const isFirst = width === widths[0] && theme === "light";
-      const rules = isFirst || (width === widths[1] && theme === "dark") ? undefined : ["color-contrast"];
-      for (const violation of await person.violations(rules)) found.push(`${name}, ${theme}, ${width} px: ${violation}`);
-      const overflow = await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      if (overflow > 0) found.push(`${name}, ${width} px: ${overflow} px too wide`);
-      if (given.allPictures || isFirst || (width === widths[1] && theme === "dark")) await person.picture(`${name}-${width}-${theme}`);
-    }
-  }
-  await person.page.setViewportSize({ width: 1440, height: 900 });
-  await person.page.emulateMedia({ colorScheme: "light" });
-  expect(found.length === 0, found.join("\n"));
-}
-
 let person;
 await step("sign-in", async () => {
   person = await Person.at(given.primary);

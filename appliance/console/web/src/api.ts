@@ -1,10 +1,8 @@
 // The API of the console (../../verb_table.h), as functions. Errors are Problems (RFC 9457).
-export interface Finding { code: string; severity: "error" | "warning" | "info"; subject: string; message: string; hint: string }
-export interface Certificate {
-  subject: string; issuer: string; serial: string; sans: string[]; not_before: string; not_after: string; sha256: string;
-  key: { type: string; bits: number }; ca: boolean; self_issued: boolean; alias?: string; source?: string;
-}
-export interface Report { verdict: "accept" | "warn" | "refuse"; findings: Finding[]; chain: Certificate[] }
+import { problemOf, Problem, type Certificate, type Report } from "./answers";
+export { Problem };
+export type { Certificate, Finding, Report } from "./answers";
+
 export interface Served { endpoint: string; host: string; port: number; sha256: string; ok: boolean }
 export interface Identity {
   identity: string; source: "default" | "custom"; certificate: Certificate; intermediates: Certificate[]; served: Served[];
@@ -27,13 +25,6 @@ export interface Rehearsal {
 export interface SessionInfo {
   person: string; csrf: string; idle_minutes: number; second_factor: boolean; version: string;
   appliance: { name: string; role: "primary" | "secondary" | "single"; names: string[] };
-}
-
-export class Problem extends Error {
-  constructor(public status: number, public code: string, public title: string, public detail: string, public data: Record<string, unknown> = {}) {
-    super(title);
-  }
-  get report(): Report | undefined { return this.data.report as Report | undefined; }
 }
 
 let csrf = "";
@@ -67,17 +58,10 @@ async function send(method: string, path: string, body?: object): Promise<Respon
   }
 }
 
-async function problemOf(answer: Response): Promise<Problem> {
-  let data: Record<string, unknown> = {};
-  try { data = await answer.json(); } catch { /* not one of ours: the status has to do */ }
-  const text = (name: string, otherwise: string) => (typeof data[name] === "string" && data[name] ? String(data[name]) : otherwise);
-  return new Problem(answer.status, text("code", "unknown"), text("title", `The console answered ${answer.status}`), text("detail", ""), data);
-}
-
 export async function call<T>(method: string, path: string, body?: object): Promise<T> {
   const answer = await send(method, path, body);
   if (answer.ok) return (await answer.json()) as T;
-  const problem = await problemOf(answer);
+  const problem = await problemOf(answer, "The console");
   if (answer.status === 401 && !(method === "POST" && path === "/session")) onSignedOut();
   throw problem;
 }
@@ -85,7 +69,7 @@ export async function call<T>(method: string, path: string, body?: object): Prom
 export async function download(path: string, body: FormData): Promise<Blob> {
   const answer = await send("POST", path, body);
   if (answer.ok) return answer.blob();
-  throw await problemOf(answer);
+  throw await problemOf(answer, "The console");
 }
 
 export const get = <T,>(path: string) => call<T>("GET", path);

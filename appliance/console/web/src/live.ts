@@ -1,5 +1,6 @@
 // What changes while the page is open: Server-Sent Events, and hooks that follow them.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { Loaded } from "./answers";
 import { get, Problem } from "./api";
 
 export interface Progress { number: number; time: string; kind: "begun" | "step" | "ended" | "recorded"; verb?: string; who?: string; step?: string; outcome?: string; code?: string; generation?: number }
@@ -73,9 +74,7 @@ export function useProgress(listener: (event: Progress) => void) {
   }, []);
 }
 
-export interface Loaded<T> { data: T | undefined; problem: Problem | undefined; reload: () => void }
-
-// What an address answers, asked anew when something changed. The old answer stays until the new one is there.
+// Asked anew when something changed.
 export function useData<T>(path: string | null): Loaded<T> {
   const { version } = useLive();
   const [answer, setAnswer] = useState<{ path: string; data: T } | undefined>();

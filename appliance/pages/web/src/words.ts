@@ -29,7 +29,7 @@ export function ago(time: string): string {
   if (seconds < 60) return "just now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} days ago`;
+  return `${plural(Math.floor(seconds / 86_400), "day")} ago`;
 }
 
 export const plural = (count: number, one: string, many = one + "s") => `${count} ${count === 1 ? one : many}`;

@@ -1,22 +1,26 @@
-// Builds the console's pages: type check, bundle, compress, and a C++ source that holds them (assets.h).
+// Builds the pages of one program: type check, bundle, compress, and a C++ source that holds them (../asset_routes.h).
 //
-//   node build.mjs --modules NODE_MODULES --out DIR
+//   node build.mjs --web FOLDER --space NAMESPACE --modules NODE_MODULES --out DIR
 //
-// DIR gets assets.cpp, the files it includes, and weight.json. More than `limit` bytes of gzip in all is an error: these
-// pages are for appliances behind slow lines.
+// FOLDER has the program's own index.html and src/, which is laid over the src/ beside this file: what all programs' pages
+// have in common. DIR gets assets.cpp, the files it includes, and weight.json. NAMESPACE::assets() hands them out. More
+// than `limit` bytes of gzip in all is an error: these pages are for appliances behind slow lines.
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { prune } from "./prune.mjs";
 
 const limit = 80_000;
 const here = dirname(fileURLToPath(import.meta.url));
-const option = (name) => resolve(process.argv[process.argv.indexOf(`--${name}`) + 1]);
-const modules = option("modules");
-const out = option("out");
+const option = (name) => process.argv[process.argv.indexOf(`--${name}`) + 1];
+const web = resolve(option("web"));
+const modules = resolve(option("modules"));
+const out = resolve(option("out"));
+const space = option("space");
 const esbuild = createRequire(join(modules, "esbuild", "package.json"))("esbuild");
 
 // The sources are copied beside the modules: neither compiler has to look elsewhere for them, and nothing is written
@@ -25,11 +29,20 @@ const work = join(out, "work");
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 cpSync(join(here, "src"), join(work, "src"), { recursive: true });
+cpSync(join(web, "src"), join(work, "src"), { recursive: true });
 cpSync(join(here, "tsconfig.json"), join(work, "tsconfig.json"));
 cpSync(join(here, "package.json"), join(work, "package.json"));
 if (!existsSync(join(work, "node_modules"))) symlinkSync(modules, join(work, "node_modules"));
 
 execFileSync(process.execPath, [join(modules, "typescript", "bin", "tsc"), "--noEmit", "-p", work], { stdio: "inherit" });
+
+const sources = readdirSync(join(work, "src"), { recursive: true }).filter((name) => name.endsWith(".tsx")).map((name) => readFileSync(join(work, "src", name), "utf8")).join("\n");
+const pruning = {
+  name: "prune",
+  setup(build) {
+    build.onLoad({ filter: /pico[^/]*\.css$/ }, ({ path }) => ({ contents: prune(readFileSync(path, "utf8"), sources), loader: "css" }));
+  },
+};
 
 const built = await esbuild.build({
   absWorkingDir: work,
@@ -47,11 +60,12 @@ const built = await esbuild.build({
   outdir: "/",
   write: false,
   metafile: true,
+  plugins: [pruning],
 });
 
 const files = built.outputFiles.map((file) => ({ path: "/" + basename(file.path), bytes: Buffer.from(file.contents), lasting: true }));
 const named = (start, end) => files.find((file) => file.path.startsWith("/" + start) && file.path.endsWith(end)).path;
-const page = readFileSync(join(here, "index.html"), "utf8")
+const page = readFileSync(join(web, "index.html"), "utf8")
   .replace("{style}", named("style-", ".css"))
   .replace("{script}", named("main-", ".js"));
 files.unshift({ path: "/", bytes: Buffer.from(page), type: "text/html; charset=utf-8" });
@@ -80,21 +94,21 @@ files.forEach((file, at) => {
 });
 writeFileSync(
   join(out, "assets.cpp"),
-  `// Made by web/build.mjs.
-#include "appliance/console/assets.h"
+  `// Made by appliance/pages/web/build.mjs.
+#include "appliance/pages/asset_routes.h"
 
 ${labels.join("\n")}
 
-namespace chancery::console {
+namespace ${space} {
 
-std::span<const Asset> assets() {
-  static const Asset all[] = {
+std::span<const chancery::pages::Asset> assets() {
+  static const chancery::pages::Asset all[] = {
 ${rows.join("\n")}
   };
   return all;
 }
 
-}  // namespace chancery::console
+}  // namespace ${space}
 `,
 );
 weight.total = { gzip: total };

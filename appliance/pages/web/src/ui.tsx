@@ -1,8 +1,7 @@
 // The small parts that every page is made of.
 import { cloneElement, type ComponentChildren, type VNode } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import type { Certificate, Finding, Problem } from "./api";
-import type { Loaded } from "./live";
+import type { Certificate, Finding, Loaded, Problem } from "./answers";
 import { ago, colons, commonName, daysUntil, forPages, inDays, localDate, localTime, toneOfDays, utc, type Tone } from "./words";
 
 const marks: Record<Tone, string> = { good: "✓", warn: "!", bad: "✗", plain: "•" };

@@ -1,0 +1,60 @@
+// What changes while a page is open: the portal itself asks its engines every 5 seconds, and so do the pages ask it, as long
+// as somebody looks at them.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { Loaded, Problem } from "./answers";
+import { get } from "./api";
+
+const interval = 5000;
+type Listener = () => void;
+const listeners = new Set<Listener>();
+let state = { connected: true, version: 0 };
+
+function set(change: Partial<typeof state>) {
+  state = { ...state, ...change };
+  for (const listener of listeners) listener();
+}
+const look = () => { if (document.visibilityState === "visible") set({ version: state.version + 1 }); };
+
+export function startLive(): () => void {
+  const timer = window.setInterval(look, interval);
+  document.addEventListener("visibilitychange", look);
+  window.addEventListener("online", look);
+  return () => {
+    window.clearInterval(timer);
+    document.removeEventListener("visibilitychange", look);
+    window.removeEventListener("online", look);
+  };
+}
+
+export function useLive() {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const listener = () => redraw((n) => n + 1);
+    listeners.add(listener);
+    return () => { listeners.delete(listener); };
+  }, []);
+  return state;
+}
+
+// Asked anew every few seconds, and not again before the last question is answered.
+export function useData<T>(path: string | null): Loaded<T> {
+  const { version } = useLive();
+  const [answer, setAnswer] = useState<{ path: string; data: T }>();
+  const [failure, setFailure] = useState<{ path: string; problem: Problem }>();
+  const [asked, setAsked] = useState(0);
+  const underway = useRef<string>();
+  const wanted = useRef<string | null>();
+  wanted.current = path;
+  useEffect(() => {
+    if (path === null || underway.current === path) return;
+    underway.current = path;
+    const over = () => { if (underway.current === path) underway.current = undefined; };
+    get<T>(path).then(
+      (data) => { over(); if (!state.connected) set({ connected: true }); if (wanted.current === path) { setAnswer({ path, data }); setFailure(undefined); } },
+      (problem: Problem) => { over(); if (problem.status === 0 && state.connected) set({ connected: false }); if (wanted.current === path) setFailure({ path, problem }); },
+    );
+  }, [path, version, asked]);
+  useEffect(() => () => { wanted.current = undefined; }, []);
+  const reload = useCallback(() => setAsked((n) => n + 1), []);
+  return { data: answer?.path === path ? answer?.data : undefined, problem: failure?.path === path ? failure?.problem : undefined, reload };
+}
