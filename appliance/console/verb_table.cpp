@@ -127,6 +127,7 @@ constexpr std::array table{
     VerbRoute{"POST", "/federation/rollouts/{id}/stop", "rollout-stop", "federation", "id:text dry_run:bool",
               "Stops a rollout"},
     // Collectors
+    VerbRoute{"GET", "/collectors", "collector-list", "read", "", "Collectors that the portal knows, and who is blocked"},
     VerbRoute{"POST", "/collectors/installer", "collector-installer", "federation",
               "trust:text files:files portal:text engines:list tags:list dry_run:bool",
               "The files that make a collector one of this federation, as a zip", Reply::download, true,

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "appliance/manager/collector_list.h"
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/progress.h"
 #include "appliance/manager/verbs.h"
@@ -89,6 +90,7 @@ constexpr std::array verbs{
     Entry{"federation-rotate-retire", Access::changes, federation_rotate_retire,
           "forget emergency no_rehearsal accept_breakage deadline_seconds root_key root_passphrase root_pin dry_run"},
     Entry{"federation-rotate-status", Access::reads, federation_rotate_status, "show_blockers"},
+    Entry{"collector-list", Access::reads, collector_list, ""},
     Entry{"collector-block", Access::changes, collector_block, "id blocked dry_run"},
     Entry{"collector-move", Access::changes, collector_move, "host port name files only dry_run"},
     Entry{"collector-repair-make", Access::changes, collector_repair_make,

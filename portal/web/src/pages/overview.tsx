@@ -18,9 +18,10 @@ function Alerts() {
       <ul class="findings">
         {alerts.map((each) => (
           <li key={each.key} class={alertTone(each)}>
-            <Mark tone={alertTone(each)}><strong>{sentence(each.message)}</strong></Mark>
-            <div class="soft">{each.subject} · since <Time at={each.since} /></div>
-            {each.hint && <div>{sentence(each.hint)}</div>}
+            <Mark tone={alertTone(each)}><strong>{each.subject}</strong></Mark>
+            <div>{sentence(each.message)}</div>
+            <div class="soft">Since <Time at={each.since} /></div>
+            {each.hint && <div>{sentence(each.hint).split("`").map((part, at) => (at % 2 ? <code>{part}</code> : part))}</div>}
           </li>
         ))}
       </ul>

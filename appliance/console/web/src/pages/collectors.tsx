@@ -4,6 +4,7 @@ import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
 import { Await, Field, Findings, Note, Page, ProblemNote, Section, Time } from "../ui";
 import { plural } from "../words";
+import { KnownCollectors } from "./known_collectors";
 
 interface Keys {
   number: number; id: string; since: string | null; former: { id: string; admits: boolean; admits_until: string }[];
@@ -66,7 +67,8 @@ export function CollectorsPage({ session }: { session: SessionInfo }) {
     }
   };
   return (
-    <Page title="Collectors" lead="What an endpoint needs to become one of this federation, in one file.">
+    <Page title="Collectors" lead="The endpoints of this federation, and what one needs to join them.">
+      <KnownCollectors />
       <div class="columns">
         <Section title="Make an installer">
           <form onSubmit={(event) => { void submit(event); }}>

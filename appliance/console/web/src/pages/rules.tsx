@@ -58,7 +58,11 @@ function Editor({ rule, engines, close, ask }: { rule: Rule | undefined; engines
     const settings = { order: Number(text("order")), "fall-through": text("fall-through") === "true", engines: list("engines"), ...Object.fromEntries(conditions.map(([key]) => [key, list(key)])) };
     ask({
       title: rule ? `Change the rule ${name}` : `Make the rule ${name}`, button: "Put in force", text: <PreviewOf name={name} asked={{ settings }} />,
-      work: (dry) => call<Outcome>("PUT", `/rules/${encodeURIComponent(name)}`, { settings, dry_run: dry }),
+      work: async (dry) => {
+        const outcome = await call<Outcome>("PUT", `/rules/${encodeURIComponent(name)}`, { settings, dry_run: dry });
+        if (!dry) close();
+        return outcome;
+      },
     });
   };
   return (
