@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "appliance/health/report.h"
+
 namespace chancery::engine {
 
 namespace {
@@ -78,19 +80,23 @@ json anchors(const serving::Program& program, const HeartbeatNews& news) {
 std::string heartbeat_body(const serving::Program& program, const Devices& devices, const HeartbeatNews& news) {
   const Appliance& appliance = program.appliance();
   const auto serving = program.serving();
-  return json({{"name", appliance.name},
-               {"internal_name", appliance.internal_name},
-               {"version", CHANCERY_VERSION},
-               {"clock", seconds_of(system_now())},
-               {"port", port_for_portal(*serving)},
-               {"devices", devices.count()},
-               {"connected", devices.connected()},
-               {"generation", program.generation().number()},
-               {"served", served(*serving)},
-               {"anchors", anchors(program, news)},
-               {"anchors_pending", news.pending},
-               {"customer_keys", {{"id", news.customer_key}, {"holders", devices.key_holders()}}}})
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  json body({{"name", appliance.name},
+             {"internal_name", appliance.internal_name},
+             {"version", CHANCERY_VERSION},
+             {"clock", seconds_of(system_now())},
+             {"port", port_for_portal(*serving)},
+             {"devices", devices.count()},
+             {"connected", devices.connected()},
+             {"generation", program.generation().number()},
+             {"served", served(*serving)},
+             {"anchors", anchors(program, news)},
+             {"anchors_pending", news.pending},
+             {"customer_keys", {{"id", news.customer_key}, {"holders", devices.key_holders()}}}});
+  if (auto report = health::published(program.state())) {
+    report->members.reset();
+    body["health"] = health::to_json(*report);
+  }
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace chancery::engine

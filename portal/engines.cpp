@@ -124,6 +124,7 @@ struct Engines::State {
       entry.devices = report.devices;
       entry.connected = report.connected;
       entry.last_seen = now;
+      entry.health = report.health;
       for (const AnchorReport& each : report.anchors) {
         if (each.kind == "collector") collectors.insert(each.who);
       }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/health/report.h"
 #include "appliance/serving/serving_program.h"
 #include "appliance/settings/program_settings.h"
 #include "appliance/tls/client_context.h"
@@ -37,6 +38,8 @@ struct EngineView {
   std::optional<Certificate> certificate;  // what it served when it was last asked
   std::int64_t devices = 0;
   std::int64_t connected = 0;
+  // What its manager let it tell with the newest heartbeat; null where it did not, or did long ago.
+  std::shared_ptr<const health::Report> health;
 };
 
 class Engines {

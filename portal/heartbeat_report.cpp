@@ -18,6 +18,7 @@ constexpr std::size_t most_roots = 16;
 constexpr std::size_t text_limit = 256;
 constexpr std::size_t version_limit = 64;
 constexpr std::size_t digest_size = 64;
+constexpr std::chrono::minutes health_lasts{5};
 constexpr std::int64_t latest_second = 253'402'300'799;  // the year 9999
 
 Failure invalid(const std::string& cause) {
@@ -116,6 +117,18 @@ std::string read_customer_keys(const json& said) {
   return kept.dump();
 }
 
+// By the member's own clock, so that one that is wrong does not matter.
+std::shared_ptr<const health::Report> read_health(const json& said, Instant clock) {
+  try {
+    auto report = health::parse(said);
+    if (std::chrono::abs(clock - report.at) > health_lasts) return nullptr;
+    report.members.reset();
+    return std::make_shared<const health::Report>(std::move(report));
+  } catch (const Failure&) {
+    return nullptr;
+  }
+}
+
 void expect_names(const HeartbeatReport& report, const Certificate& member) {
   const auto bears = [&member](const std::string& name) { return answers_to(member.names(), name); };
   if (bears(report.name) && bears(report.internal_name)) return;
@@ -145,6 +158,7 @@ HeartbeatReport parse_heartbeat(const std::string& body, const Certificate& memb
     if (said.contains("anchors_pending")) report.anchors_pending = number(said, "anchors_pending");
     if (said.contains("customer_keys")) report.customer_keys = read_customer_keys(said.at("customer_keys"));
     report.served = read_served(said);
+    if (said.contains("health") && report.clock) report.health = read_health(said.at("health"), *report.clock);
     expect_names(report, member);
     if (said.contains("anchors")) {
       for (const json& entry : list(said, "anchors", most_anchors)) {

@@ -6,10 +6,12 @@
 // Failure("heartbeat-invalid") for what is not such a report, "name-mismatch", "forbidden" for what it may not say.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "appliance/health/report.h"
 #include "keystore/x509/certificate.h"
 #include "keystore/x509/instant.h"
 
@@ -46,6 +48,8 @@ struct HeartbeatReport {
   std::vector<AnchorReport> anchors;
   std::int64_t anchors_pending = 0;
   std::string customer_keys;  // JSON, as it is kept: {"id","holders":{id:count}}; "" where it did not tell
+  // Null where it did not tell, told of a look long ago, or in words of another version: that is no reason to refuse it.
+  std::shared_ptr<const health::Report> health;
 };
 
 inline constexpr std::size_t heartbeat_limit = 2 * 1024 * 1024;

@@ -8,14 +8,15 @@
 #include "appliance/serving/report_sign_ins.h"
 #include "appliance/settings/program_settings.h"
 #include "appliance/wire/collector_messages.h"
+#include "portal/alerts/alerts.h"
 #include "portal/assignment.h"
 #include "portal/certificates.h"
 #include "portal/devices.h"
 #include "portal/engines.h"
+#include "portal/lookout.h"
 #include "portal/pages.h"
 #include "portal/rehearsal.h"
 #include "portal/sign_in.h"
-#include "portal/warnings.h"
 
 namespace {
 
@@ -44,18 +45,6 @@ std::string engines_table(const Appliance& appliance, const portal::Engines& eng
          "<p><a href=\"/devices\">Devices</a></p>";
 }
 
-// The certificates that the portal knows: its own, and what engines served when they were last asked.
-std::vector<portal::Watched> watched(const serving::Program& program, const portal::Engines& engines) {
-  std::vector<portal::Watched> all;
-  for (const auto& [name, served] : program.serving()->endpoints) {
-    if (!served.chain.empty()) all.push_back({"portal (endpoint " + name + ")", served.chain.front()});
-  }
-  for (const portal::EngineView& view : engines.list()) {
-    if (view.certificate) all.push_back({"engine " + view.name, *view.certificate});
-  }
-  return all;
-}
-
 struct Portal {
   explicit Portal(serving::Program& program) : Portal(program, PortalSettings::load(program.state().path())) {}
 
@@ -63,8 +52,9 @@ struct Portal {
       : sign_ins("portal", program.appliance().state, system_now),
         door(program, settings, &sign_ins),
         engines(program, settings),
-        warnings(
-            program, settings, [this, &program] { return watched(program, engines); }, system_now) {
+        lookout(program, engines, settings.alerts, system_now),
+        alerts(
+            program, settings, [this] { return lookout.look(); }, system_now) {
     program.on_generation([this](const backup::Generation& generation) { return customer_key.prepare(generation); });
     assignment = std::make_unique<portal::Assignment>(
         program,
@@ -92,6 +82,10 @@ struct Portal {
       if (auto refusal = door.refusal(call)) return *refusal;
       return http::Answer::json(engines.to_json());
     });
+    routes.add("GET", "/api/v1/alerts", [this](const http::Call& call) {
+      if (auto refusal = door.refusal(call)) return *refusal;
+      return http::Answer::json(alerts.to_json());
+    });
     portal::add_devices(program, engines, [this](const http::Call& call) { return door.refusal(call); });
     routes.add("GET", "/api/v1/rules", [this](const http::Call& call) {
       if (auto refusal = door.refusal(call)) return *refusal;
@@ -107,7 +101,8 @@ struct Portal {
   portal::SignIn door;
   CustomerKey customer_key;
   portal::Engines engines;
-  portal::Warnings warnings;
+  portal::Lookout lookout;
+  portal::alerts::Alerts alerts;
   std::unique_ptr<portal::Assignment> assignment;
 };
 

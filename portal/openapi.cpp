@@ -63,6 +63,20 @@ constexpr const char* own_part = R"json({
       }
     },
     "/api/v1/summary": {"get": {"summary": "How many devices of which kind, all engines together and each"}},
+    "/api/v1/alerts": {
+      "get": {
+        "operationId": "alerts",
+        "summary": "What is wrong in the federation at present, and who was told of it",
+        "responses": {
+          "200": {
+            "description": "The oldest first",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alerts"}}}
+          },
+          "401": {"$ref": "#/components/responses/Problem"},
+          "429": {"$ref": "#/components/responses/Problem"}
+        }
+      }
+    },
     "/api/v1/engines": {
       "get": {
         "operationId": "engines",
@@ -173,6 +187,72 @@ constexpr const char* own_part = R"json({
         "properties": {
           "engines": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/EngineSummary"}},
           "unreachable": {"$ref": "#/components/schemas/Unreachable"}
+        }
+      },
+      "Alerts": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["alerts", "channels", "quiet"],
+        "properties": {
+          "alerts": {"type": "array", "items": {"$ref": "#/components/schemas/Alert"}},
+          "channels": {
+            "description": "the ways by which people are told",
+            "type": "array",
+            "items": {
+              "type": "object",
+              "additionalProperties": false,
+              "required": ["channel", "to"],
+              "properties": {
+                "channel": {"enum": ["mail", "webhook"]},
+                "to": {"type": "string"},
+                "error": {
+                  "description": "why the last delivery failed",
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": ["code", "message", "hint"],
+                  "properties": {
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                    "hint": {"type": "string"}
+                  }
+                }
+              }
+            }
+          },
+          "quiet": {"description": "it is a quiet hour: what is not urgent waits", "type": "boolean"}
+        }
+      },
+      "Alert": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["key", "kind", "subject", "since", "urgent", "severity", "title", "message", "hint", "told"],
+        "properties": {
+          "key": {"description": "the same while it lasts", "type": "string"},
+          "kind": {"enum": ["certificate-ends", "drift", "endpoint-failed", "member-missing"]},
+          "subject": {"type": "string"},
+          "since": {"type": "string", "format": "date-time"},
+          "urgent": {"type": "boolean"},
+          "severity": {"enum": ["warning", "critical"]},
+          "title": {"type": "string"},
+          "message": {"type": "string"},
+          "hint": {"description": "the way out", "type": "string"},
+          "step_days": {
+            "description": "of a certificate: the days before its end that were reached last; 0 when it has ended",
+            "type": "integer",
+            "minimum": 0
+          },
+          "told": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "additionalProperties": false,
+              "required": ["channel", "at"],
+              "properties": {
+                "channel": {"enum": ["mail", "webhook"]},
+                "at": {"type": "string", "format": "date-time"}
+              }
+            }
+          }
         }
       },
       "Cursor": {"type": "string", "pattern": "^([0-9a-f]{2})+[.]([0-9a-f]{64})?$"},

@@ -127,7 +127,8 @@ constexpr std::array table{
     VerbRoute{"POST", "/federation/rollouts/{id}/stop", "rollout-stop", "federation", "id:text dry_run:bool",
               "Stops a rollout"},
     // Collectors
-    VerbRoute{"GET", "/collectors", "collector-list", "read", "", "Collectors that the portal knows, and who is blocked"},
+    VerbRoute{"GET", "/collectors", "collector-list", "read", "",
+              "Collectors that the portal knows, and who is blocked"},
     VerbRoute{"POST", "/collectors/installer", "collector-installer", "federation",
               "trust:text files:files portal:text engines:list tags:list dry_run:bool",
               "The files that make a collector one of this federation, as a zip", Reply::download, true,
@@ -153,6 +154,9 @@ constexpr std::array table{
     VerbRoute{"DELETE", "/rules/{name}", "rule-delete", "policy", "name:text dry_run:bool", "Deletes a rule"},
     VerbRoute{"POST", "/rules/{name}/preview", "rule-preview", "read", "name:text settings:object delete:bool",
               "Where collectors would go by a rule"},
+    // Alerts
+    VerbRoute{"GET", "/alerts", "alert-list", "read", "", "What stands in the federation, and who was told of it"},
+    VerbRoute{"POST", "/alerts/test", "alert-test", "policy", "channel:text", "Sends a test over mail and webhook"},
     // Authority
     VerbRoute{"GET", "/authority/root", "authority-root", "read", "", "The federation's root and its SHA-256"},
     VerbRoute{"GET", "/authority/certificates", "authority-list", "read", "", "What was signed by hand"},

@@ -102,6 +102,8 @@ constexpr std::array verbs{
     Entry{"rule-list", Access::reads, rule_list, ""},
     Entry{"rule-delete", Access::changes, rule_delete, "name dry_run"},
     Entry{"rule-preview", Access::reads, rule_preview, "name settings delete"},
+    Entry{"alert-list", Access::reads, alert_list, ""},
+    Entry{"alert-test", Access::reads, alert_test, "channel"},
     Entry{"customer-key-status", Access::reads, customer_key_status, ""},
     Entry{"customer-key-rotate", Access::changes, customer_key_rotate, "overlap_seconds end_overlap dry_run"},
     Entry{"collector-installer", Access::exports, collector_installer,

@@ -93,6 +93,9 @@ nlohmann::json rule_show(Bench&, Call&);
 nlohmann::json rule_list(Bench&, Call&);
 nlohmann::json rule_delete(Bench&, Call&);
 nlohmann::json rule_preview(Bench&, Call&);
+// alerts.cpp
+nlohmann::json alert_list(Bench&, Call&);
+nlohmann::json alert_test(Bench&, Call&);
 // customer_key.cpp
 nlohmann::json customer_key_status(Bench&, Call&);
 nlohmann::json customer_key_rotate(Bench&, Call&);

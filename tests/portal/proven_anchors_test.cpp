@@ -65,6 +65,26 @@ class ProvenAnchorsTest : public testing::Test {
   using Rows = std::vector<std::string>;
 };
 
+TEST_F(ProvenAnchorsTest, HealthIsTakenWhereItIsFreshAndNoReasonToRefuseWhereItIsNot) {
+  EXPECT_EQ(nullptr, parse(body).health);  // an earlier version's
+  const json told{
+      {"at", "2027-01-15T08:00:00Z"},  // of 1,800,000,000
+      {"findings", {{{"check", "drift"}, {"message", "m"}, {"hint", "h"}, {"since", "2027-01-15T07:00:00Z"}}}},
+      {"certificates", json::array()},
+      {"members", {"e9.test"}}};
+  body["health"] = told;
+  ASSERT_NE(nullptr, parse(body).health);
+  EXPECT_EQ("drift", parse(body).health->findings.at(0).check);
+  EXPECT_FALSE(parse(body).health->members);
+  body["health"]["at"] = "2027-01-15T07:54:59Z";
+  EXPECT_EQ(nullptr, parse(body).health);
+  for (const json& wrong : {json("x"), json::object(), json::array({told})}) {
+    body["health"] = wrong;
+    EXPECT_EQ("", refusal(body));
+    EXPECT_EQ(nullptr, parse(body).health);
+  }
+}
+
 TEST_F(ProvenAnchorsTest, AHeartbeatIsReadAndWrittenDown) {
   const HeartbeatReport report = parse(body);
   EXPECT_EQ(report.generation, 7);

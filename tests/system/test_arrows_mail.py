@@ -217,7 +217,7 @@ class PortalToMail(SystemTest):
 
     def test_without_settings_and_with_wrong_ones(self):
         self.single.start("portal")
-        self.assertIn("mail.server", self.refused("no-mail-server").out)
+        self.assertIn("mail.server", self.refused("no-channel").out)
         self.single.stop("portal")
         self.refused("not-running")
         for settings, word in ((['mail.server = "localhost:25"'], "mail address"),

@@ -244,7 +244,7 @@ class Users(SystemTest):
             for folder, folders, files in os.walk(primary.state):
                 for name in folders + files:
                     path = os.path.relpath(os.path.join(folder, name), primary.state)
-                    if not path.endswith(("-wal", "-shm", ".sock", "lock", "audit-head.json")):
+                    if not path.endswith(("-wal", "-shm", ".sock", "lock", "audit-head.json", "health.json")):
                         at = os.lstat(os.path.join(primary.state, path))
                         found[path] = (pwd.getpwuid(at.st_uid).pw_name, grp.getgrgid(at.st_gid).gr_name, oct(at.st_mode))
             return found
