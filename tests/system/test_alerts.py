@@ -14,7 +14,7 @@ import time
 import unittest
 
 from console_client import Console
-from harness import SystemTest, await_condition, file_fingerprints
+from harness import SystemTest, await_condition, file_fingerprints, free_port_base
 from test_arrows_mail import MailServer
 
 SECRET = "webhook secret"
@@ -25,15 +25,18 @@ class Receiver(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, test, certificate, key, status=200):
-        super().__init__(("127.0.0.1", 0), Receiver.Post)
+    def __init__(self, test, certificate, key, status=200, port=0):
+        super().__init__(("127.0.0.1", port), Receiver.Post)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.posts, self.status, self.location, self.port = [], status, None, self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
-        test.addCleanup(self.server_close)
-        test.addCleanup(self.shutdown)
+        test.addCleanup(self.end)
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request, client_address):
         """A portal that does not trust us hangs up."""
@@ -329,23 +332,36 @@ class Federation(AlertTest):
         await_condition(lambda: len(hook.of("member-missing")) == 4, "it is not missed any more")
         self.assertEqual({}, {key: alert for key, alert in self.open_alerts(primary).items() if "secondary.test" in key})
 
-    def test_an_endpoint_that_does_not_serve_what_is_installed(self):
-        primary, secondary = self.federation()
+    def test_a_service_that_does_not_serve_what_is_installed(self):
+        """A web server with the appliance's certificate, which the manager probes: it ends, it comes back with another one."""
+        single = self.appliance("single", name="single.test")
         hook = self.receiver()
-        self.trust(primary)
-        self.set(primary, f'alerts.webhook = "https://localhost:{hook.port}/"')
-        # The console is halted: its port answers no handshake, and the probe of the manager there says so.
-        secondary.processes["console"].send_signal(19)
-        self.addCleanup(lambda: secondary.processes["console"].send_signal(18))
-        self.look(secondary)
-        await_condition(lambda: hook.of("endpoint-failed"), "the endpoint is told", 90)
-        event, subject = hook.of("endpoint-failed")[0]
-        self.assertEqual("raised", event)
-        self.assertIn("secondary.test (", subject)
+        self.trust(single)
+        port = free_port_base(1)
+        def server(certificate, key):
+            return Receiver(self, certificate, key, port=port)
+
+        installed = [single.file("identities/portal/" + name) for name in ("fullchain.pem", "key.pem")]
+        service = server(*installed)
+        done = single.cli("consumer", "set", "web", "--reload", "true", "--probe", f"127.0.0.1:{port}", "--identity", "portal")
+        self.assertEqual(0, done.code, done)
+        self.set(single, f'alerts.webhook = "https://localhost:{hook.port}/"')
+        single.start("manager", manager=False)
+        self.look(single)
+        service.end()
+        self.look(single)
+        await_condition(lambda: hook.of("endpoint-failed"), "what ended is told", 60)
+        self.assertEqual([("raised", "single.test (consumer web)")], hook.of("endpoint-failed"))
         self.assertTrue(hook.alerts()[-1]["urgent"])
-        secondary.processes["console"].send_signal(18)
-        self.look(secondary)
-        await_condition(lambda: ("resolved", subject) in hook.of("endpoint-failed"), "its end is told", 90)
+        service = server(*installed)
+        self.look(single)
+        await_condition(lambda: len(hook.of("endpoint-failed")) == 2, "its return is told")
+        self.assertEqual("resolved", hook.of("endpoint-failed")[1][0])
+        service.end()
+        server(*self.certificate("single.test"))
+        self.look(single)
+        await_condition(lambda: len(hook.of("endpoint-failed")) == 3, "another certificate is told", 60)
+        self.assertIn("presents another certificate", hook.alerts()[-1]["message"])
 
 
 if __name__ == "__main__":
