@@ -12,7 +12,7 @@ import urllib.request
 
 import jsonschema
 
-from harness import SystemTest, await_condition
+from harness import SystemTest, await_condition, file_fingerprints
 
 
 class Fleet(SystemTest):
@@ -127,7 +127,8 @@ class Fleet(SystemTest):
         for query, fits in (({"tag": "shop*"}, {shop}), ({"tag": "shop"}, set()), ({"engine": "two.test"}, {shop}), ({"os": "DEBIAN"}, set(ids)), ({"os": "plan 9"}, set()),
                             ({"trust": "pinned"}, set(ids)), ({"trust": "none"}, set()), ({"connected": "true"}, set(ids)), ({"connected": "false"}, set()),
                             ({"seen_since": "2020-01-01T00:00:00Z"}, set(ids)), ({"seen_since": "2120-01-01T00:00:00Z"}, set()), ({"name": "*"}, set(ids)), ({"name": "?"}, set()),
-                            ({"root": page["devices"][0]["trust_roots"][0]}, set(ids)), ({"version": page["devices"][0]["version"]}, set(ids)), ({"version": "0"}, set())):
+                            ({"root": page["devices"][0]["trust_roots"][0]}, set(ids)), ({"lacks_root": page["devices"][0]["trust_roots"][0]}, set()),
+                            ({"lacks_root": "0" * 64}, set(ids)), ({"version": page["devices"][0]["version"]}, set(ids)), ({"version": "0"}, set())):
             self.assertEqual(fits, {d["id"] for d in self.devices(**query)["devices"]}, query)
         # Page by page, across engines; a page that is exactly full has one more that is empty at most.
         for limit in (1, 2):
@@ -145,6 +146,12 @@ class Fleet(SystemTest):
         status, kind, text = self.ask(self.primary, self.primary.portal, "/devices")
         self.assertEqual((200, "text/html", True), (status, kind, shop[:16] in text))
 
+        status, _, device = self.ask(self.primary, self.primary.portal, f"/api/v1/devices/{shop}")
+        self.assertEqual((200, shop, "two.test", ["berlin", "shop-7"]), (status, device["id"], device["engine"], device["tags"]))
+        status, _, sent = self.ask(self.primary, self.primary.portal, "/api/v1/rules")
+        self.assertEqual((200, [], ids), (status, sent["rules"], {c["id"]: c["engine"] for c in sent["collectors"]}))
+        certificates = self.look_at_certificates()
+
         for appliance, port in ((self.primary, self.primary.portal), (self.engines["one.test"], self.engines["one.test"].engine_api)):
             self.hold_against_its_description(appliance, port)
         # An engine that is away takes nobody else's devices along.
@@ -152,6 +159,25 @@ class Fleet(SystemTest):
         part = self.devices()
         self.assertEqual(["two.test"], [u["engine"] for u in part["unreachable"]])
         self.assertEqual({"one.test"}, {d["engine"] for d in part["devices"]})
+        status, _, problem = self.ask(self.primary, self.primary.portal, f"/api/v1/devices/{shop}")
+        self.assertEqual((404, "unknown-device", True), (status, problem["code"], "two.test" in problem["detail"]))
+        # Of its certificates what it told last is there, and it is named.
+        self.assertEqual(certificates, await_condition(lambda: self.look_at_certificates(away=["two.test"]), "the portal notices"))
+
+    def look_at_certificates(self, away=()):
+        """All certificates that the appliances themselves say they have, or None while the portal does not miss those that are away."""
+        status, _, document = self.ask(self.primary, self.primary.portal, "/api/v1/certificates")
+        self.assertEqual(200, status, document)
+        if [u["engine"] for u in document["unreachable"]] != list(away):
+            return None
+        shown = {(c["member"], c["identity"]): c["certificate"] for c in document["certificates"]}
+        own = {(a.name, i["identity"]): i["certificate"] for a in (self.primary, *self.engines.values()) for i in a.json("cert", "list")["identities"]}
+        self.assertEqual(own, shown)
+        # Whoever sends an intermediate along has a certificate under that name; each root is there without anybody sending it.
+        sent = {(a["certificate"]["subject"], member) for a in document["authorities"] for member in a["members"]}
+        self.assertEqual({(c["issuer"], member) for (member, _), c in own.items()}, sent)
+        self.assertEqual(file_fingerprints(self.primary.root()), [a["certificate"]["sha256"] for a in document["authorities"] if not a["members"]])
+        return shown
 
     def hold_against_its_description(self, appliance, port):
         status, _, description = self.ask(appliance, port, "/api/v1/openapi.json", signed_in=False)
