@@ -70,7 +70,8 @@ void enter(storage::Store& store, const Entry& entry) {
        finding.hint, entry.ended ? storage::Value(seconds_of(*entry.ended)) : storage::Value()});
 }
 
-// One condition may be found in several scopes: its places are named together, its words are those of the first.
+// One condition may be found in several scopes: its places are named together. What is worst counts, so that no member
+// makes another one's certificate look better than it is.
 std::map<std::string, Entry> by_key(const Findings& findings) {
   constexpr std::size_t longest_subject = 300;
   std::map<std::string, Entry> found;
@@ -81,6 +82,12 @@ std::map<std::string, Entry> by_key(const Findings& findings) {
       Entry& known = entry->second;
       known.scopes.insert(scope);
       known.finding.since = std::min(known.finding.since, finding.since);
+      if (finding.step < known.finding.step) {
+        known.finding.step = finding.step;
+        known.finding.urgent = finding.urgent;
+        known.finding.words = finding.words;
+        known.finding.hint = finding.hint;
+      }
       std::string& subject = known.finding.subject;
       const bool is_named = (", " + subject + ",").find(", " + finding.subject + ",") != std::string::npos;
       if (!is_named && subject.size() + finding.subject.size() < longest_subject) subject += ", " + finding.subject;

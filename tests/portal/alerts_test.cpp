@@ -224,6 +224,17 @@ TEST_F(AlertsTest, AScopeThatCannotBeLookedAtKeepsItsConditions) {
   EXPECT_THAT(mail.take(), ElementsAre("resolved certificate-ends"));
 }
 
+TEST_F(AlertsTest, NoMemberMakesTheCertificateOfAnotherLookBetterThanItIs) {
+  Findings findings = certificate(now + day);
+  findings["installed aaa.test"].push_back(*certificate_finding(ending(leaf, now + 29 * day, "aaa.test"), steps, now));
+  look(findings);
+  EXPECT_THAT(mail.take(), ElementsAre("raised certificate-ends 1"));
+  const Finding told = book->open().at(0).finding;
+  EXPECT_TRUE(told.urgent);
+  EXPECT_THAT(told.words, HasSubstr("ends in 1 day,"));
+  EXPECT_THAT(told.subject, HasSubstr("one.test"));
+}
+
 TEST_F(AlertsTest, QuietHoursHoldBackWhatIsNotUrgentAndItComesAsOneMessage) {
   open({.quiet = QuietHours{.from = 22 * 60, .to = 6 * 60 + 30}});
   now = from_rfc3339("2026-06-15T21:59:59Z");
