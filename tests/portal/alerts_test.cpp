@@ -359,19 +359,19 @@ TEST_F(AlertsTest, TheWordsOfMailAndWebhook) {
   EXPECT_THAT(letter.body, HasSubstr("one.test (engine): certificate ends in 9 days, at 2026-06-24T12:00:00Z\n"));
   EXPECT_THAT(letter.body, HasSubstr("two.test: RESOLVED at 2026-06-15T12:00:00Z\n"));
   const auto document = nlohmann::json::parse(document_of(delivery, "portal.test", "1234", now));
-  EXPECT_EQ("chancery-alerts-1", document["format"]);
-  EXPECT_EQ("1234", document["id"]);
-  EXPECT_EQ(false, document["test"]);
-  const auto& first = document["alerts"][0];
-  EXPECT_EQ("raised", first["event"]);
-  EXPECT_EQ("certificate-ends", first["kind"]);
-  EXPECT_EQ("certificate-ends " + leaf, first["key"]);
-  EXPECT_EQ(14, first["step_days"]);
-  EXPECT_EQ(false, first["urgent"]);
-  EXPECT_THAT(first["message"].get<std::string>(), HasSubstr("; sha256  " + leaf));
-  EXPECT_EQ("resolved", document["alerts"][1]["event"]);
-  EXPECT_EQ("2026-06-15T12:00:00Z", document["alerts"][1]["ended"]);
-  EXPECT_FALSE(document["alerts"][1].contains("step_days"));
+  EXPECT_EQ("chancery-alerts-1", document.at("format"));
+  EXPECT_EQ("1234", document.at("id"));
+  EXPECT_EQ(false, document.at("test"));
+  const auto& first = document.at("alerts").at(0);
+  EXPECT_EQ("raised", first.at("event"));
+  EXPECT_EQ("certificate-ends", first.at("kind"));
+  EXPECT_EQ("certificate-ends " + leaf, first.at("key"));
+  EXPECT_EQ(14, first.at("step_days"));
+  EXPECT_EQ(false, first.at("urgent"));
+  EXPECT_THAT(first.at("message").get<std::string>(), HasSubstr("; sha256  " + leaf));
+  EXPECT_EQ("resolved", document.at("alerts").at(1).at("event"));
+  EXPECT_EQ("2026-06-15T12:00:00Z", document.at("alerts").at(1).at("ended"));
+  EXPECT_FALSE(document.at("alerts").at(1).contains("step_days"));
 }
 
 TEST(HealthTest, WhatAMemberTellsIsBoundedAndMadeSafeToPrint) {
