@@ -6,7 +6,7 @@ import { Await, Badge, Cell, DaysLeft, Empty, Field, Fingerprint, Names, Page, S
 import { commonName, daysUntil, toneOfDays, type Tone } from "../words";
 
 const shownAtOnce = 100;
-const monthsShown = 12;
+const monthsShown = 14;  // what the federation issues by itself ends in the 14th at the latest
 const monthTitle = new Intl.DateTimeFormat(undefined, { month: "short" });
 const monthName = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
 
