@@ -30,8 +30,9 @@ class Primary {
     serve();
   }
   ~Primary() {
-    listener_.reset();
+    // Its workers hand connections back to the listener.
     web_->stop(std::chrono::seconds(1));
+    listener_.reset();
   }
 
   authority::Authority& authority() { return *authority_; }
