@@ -18,7 +18,6 @@ constexpr std::size_t most_roots = 16;
 constexpr std::size_t text_limit = 256;
 constexpr std::size_t version_limit = 64;
 constexpr std::size_t digest_size = 64;
-constexpr std::chrono::minutes health_lasts{5};
 constexpr std::int64_t latest_second = 253'402'300'799;  // the year 9999
 
 Failure invalid(const std::string& cause) {
@@ -121,7 +120,7 @@ std::string read_customer_keys(const json& said) {
 std::shared_ptr<const health::Report> read_health(const json& said, Instant clock) {
   try {
     auto report = health::parse(said);
-    if (std::chrono::abs(clock - report.at) > health_lasts) return nullptr;
+    if (std::chrono::abs(clock - report.at) > health::lasts) return nullptr;
     report.members.reset();
     return std::make_shared<const health::Report>(std::move(report));
   } catch (const Failure&) {

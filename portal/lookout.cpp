@@ -5,8 +5,6 @@
 namespace chancery::portal {
 namespace {
 
-constexpr std::chrono::minutes health_lasts{5};
-
 alerts::CertificateEnd end_of(std::string where, const Certificate& certificate) {
   return {.where = std::move(where),
           .subject = certificate.subject(),
@@ -40,6 +38,10 @@ alerts::Sight Lookout::look() {
     }
     for (const std::string& scope : scopes_of(view.name)) sight.findings[scope];
   }
+  // One certificate is served here and installed there: where it was seen first stays.
+  std::ranges::stable_sort(sight.certificates, {}, &alerts::CertificateEnd::sha256);
+  const auto again = std::ranges::unique(sight.certificates, {}, &alerts::CertificateEnd::sha256);
+  sight.certificates.erase(again.begin(), again.end());
   return sight;
 }
 
@@ -48,8 +50,7 @@ void Lookout::look_at_certificate(alerts::Sight& sight, const std::string& scope
   std::vector<alerts::Finding>& findings = sight.findings[scope];
   if (auto finding = alerts::certificate_finding(end, settings_.warn_days, now))
     findings.push_back(std::move(*finding));
-  const auto known = std::ranges::find(sight.certificates, end.sha256, &alerts::CertificateEnd::sha256);
-  if (known == sight.certificates.end()) sight.certificates.push_back(std::move(end));
+  sight.certificates.push_back(std::move(end));
 }
 
 void Lookout::look_at_health(alerts::Sight& sight, const std::string& name, const health::Report& report,
@@ -75,7 +76,7 @@ void Lookout::look_at_own(alerts::Sight& sight, const std::optional<health::Repo
     look_at_certificate(sight, "served " + name, end_of(name + " (endpoint " + endpoint + ")", served.chain.front()),
                         now);
   }
-  if (own && std::chrono::abs(now - own->at) <= health_lasts) look_at_health(sight, name, *own, now);
+  if (own && std::chrono::abs(now - own->at) <= health::lasts) look_at_health(sight, name, *own, now);
 }
 
 void Lookout::look_at_engine(alerts::Sight& sight, const EngineView& view, Instant now) {

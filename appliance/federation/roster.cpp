@@ -161,6 +161,12 @@ std::vector<Member> all_members(const storage::Store& store) {
   return members;
 }
 
+std::vector<std::string> member_names(const storage::Store& store) {
+  std::vector<std::string> names;
+  for (const Row& row : store.rows("SELECT name FROM members ORDER BY joined, name")) names.push_back(row.text(0));
+  return names;
+}
+
 void renew_member(storage::Store& store, const Member& member, const std::map<std::string, Certificate>& leaves) {
   Member renewed = member;
   std::map<std::string, Certificate> fresh = leaves;

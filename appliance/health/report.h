@@ -34,6 +34,9 @@ struct Installed {
   Instant not_after{};
 };
 
+// How old a report may be and still be believed.
+inline constexpr std::chrono::minutes lasts{5};
+
 struct Report {
   Instant at{};  // of the look
   std::vector<Finding> findings;

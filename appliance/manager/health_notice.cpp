@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "appliance/change/programs.h"
+#include "appliance/federation/roster.h"
 #include "appliance/health/report.h"
 #include "appliance/manager/authority_desk.h"
 
@@ -36,11 +37,8 @@ std::vector<health::Installed> installed(Bench& bench) {
 
 std::optional<std::vector<std::string>> members(Bench& bench) {
   if (bench.appliance.role == Role::secondary) return std::nullopt;
-  AuthorityDesk desk(bench);
-  std::vector<std::string> names;
-  for (const federation::Member& member : desk.admission.members()) {
-    if (member.name != bench.appliance.name) names.push_back(member.name);
-  }
+  std::vector<std::string> names = federation::member_names(AuthorityDesk(bench).authority.store());
+  std::erase(names, bench.appliance.name);
   return names;
 }
 
