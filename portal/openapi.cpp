@@ -52,14 +52,7 @@ constexpr const char* own_part = R"json({
       "get": {
         "operationId": "rules",
         "summary": "The rules that assign collectors to engines, and who has asked",
-        "responses": {
-          "200": {
-            "description": "In the order in which they are asked",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rules"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Rules", "as": "In the order in which they are asked"}
       }
     },
     "/api/v1/summary": {"get": {"summary": "How many devices of which kind, all engines together and each"}},
@@ -67,28 +60,14 @@ constexpr const char* own_part = R"json({
       "get": {
         "operationId": "alerts",
         "summary": "What is wrong in the federation at present, and who was told of it",
-        "responses": {
-          "200": {
-            "description": "The oldest first",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alerts"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Alerts", "as": "The oldest first"}
       }
     },
     "/api/v1/engines": {
       "get": {
         "operationId": "engines",
         "summary": "Engines that have reported, and how they answer",
-        "responses": {
-          "200": {
-            "description": "By name",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Engines"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Engines", "as": "By name"}
       }
     }
   },

@@ -112,15 +112,8 @@ constexpr const char* shared_part = R"json({
             "example": "2026-01-01T00:00:00Z"
           }
         ],
-        "responses": {
-          "200": {
-            "description": "One page",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
-          },
-          "400": {"$ref": "#/components/responses/Problem"},
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Page", "as": "One page"},
+        "responses": {"400": {"$ref": "#/components/responses/Problem"}}
       }
     },
     "/api/v1/devices/{id}": {
@@ -130,41 +123,20 @@ constexpr const char* shared_part = R"json({
         "parameters": [
           {"name": "id", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/Digest"}}
         ],
-        "responses": {
-          "200": {
-            "description": "It",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Device"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "404": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Device", "as": "It"},
+        "responses": {"404": {"$ref": "#/components/responses/Problem"}}
       }
     },
     "/api/v1/certificates": {
       "get": {
         "operationId": "certificates",
-        "responses": {
-          "200": {
-            "description": "All of them",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Certificates"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Certificates", "as": "All of them"}
       }
     },
     "/api/v1/summary": {
       "get": {
         "operationId": "summary",
-        "responses": {
-          "200": {
-            "description": "Counts",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Summary"}}}
-          },
-          "401": {"$ref": "#/components/responses/Problem"},
-          "429": {"$ref": "#/components/responses/Problem"}
-        }
+        "shows": {"schema": "Summary", "as": "Counts"}
       }
     }
   },
@@ -331,6 +303,20 @@ constexpr const char* shared_part = R"json({
   }
 })json";
 
+// "shows" of an operation becomes its answers: that document, or a problem for who is not signed in or asks too often.
+void spell_out(Json& operation) {
+  if (!operation.contains("shows")) return;
+  const Json shown = operation["shows"];
+  operation.erase("shows");
+  const std::string schema = "#/components/schemas/" + shown.at("schema").get<std::string>();
+  const Json problem{{"$ref", "#/components/responses/Problem"}};
+  Json& answers = operation["responses"];
+  answers["200"] = {{"description", shown.at("as")},
+                    {"content", {{"application/json", {{"schema", {{"$ref", schema}}}}}}}};
+  answers["401"] = problem;
+  answers["429"] = problem;
+}
+
 void merge(Json& into, const Json& part) {
   for (const auto& [name, value] : part.items()) {
     if (name.ends_with('+')) {
@@ -350,6 +336,9 @@ std::string device_api_description(std::string_view own_part) {
   Json document = Json::parse(shared_part);
   document["info"]["version"] = CHANCERY_VERSION;
   merge(document, Json::parse(own_part));
+  for (Json& path : document["paths"]) {
+    for (Json& operation : path) spell_out(operation);
+  }
   return document.dump(2);
 }
 
