@@ -1,4 +1,5 @@
 // The portal's API (portal/openapi.cpp), as types, and the one question there is: GET. Errors are Problems (RFC 9457).
+import type { Rule } from "./rule_table";
 import { Problem, problemOf, type Certificate } from "./answers";
 
 export interface Engine {
@@ -18,7 +19,6 @@ export interface DevicePage { devices: Device[]; next: string | null; total: num
 type Counts = Record<string, number>;
 export interface Kinds { total: number; connected: number; systems: Counts; versions: Counts; trust: Counts; roots: Counts; tags: Counts }
 export interface Summary extends Kinds { engines: Record<string, Kinds>; unreachable: Silent[] }
-export interface Rule { name: string; order: number; host: string[]; address: string[]; system: string[]; tag: string[]; engines: string[]; "fall-through": boolean }
 export interface Sent { id: string; host: string; engine: string; rule: string; seen: string }
 export interface Rules { rules: Rule[]; collectors: Sent[] }
 

@@ -3,17 +3,12 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Loaded, Problem } from "./answers";
 import { get } from "./api";
+import { store } from "./store";
 
 const interval = 5000;
-type Listener = () => void;
-const listeners = new Set<Listener>();
-let state = { connected: true, version: 0 };
-
-function set(change: Partial<typeof state>) {
-  state = { ...state, ...change };
-  for (const listener of listeners) listener();
-}
-const look = () => { if (document.visibilityState === "visible") set({ version: state.version + 1 }); };
+const live = store({ connected: true, version: 0 });
+export const useLive = live.use;
+const look = () => { if (document.visibilityState === "visible") live.set({ version: live.now().version + 1 }); };
 
 export function startLive(): () => void {
   const timer = window.setInterval(look, interval);
@@ -24,16 +19,6 @@ export function startLive(): () => void {
     document.removeEventListener("visibilitychange", look);
     window.removeEventListener("online", look);
   };
-}
-
-export function useLive() {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => { listeners.delete(listener); };
-  }, []);
-  return state;
 }
 
 // Asked anew every few seconds, and not again before the last question is answered.
@@ -50,8 +35,8 @@ export function useData<T>(path: string | null): Loaded<T> {
     underway.current = path;
     const over = () => { if (underway.current === path) underway.current = undefined; };
     get<T>(path).then(
-      (data) => { over(); if (!state.connected) set({ connected: true }); if (wanted.current === path) { setAnswer({ path, data }); setFailure(undefined); } },
-      (problem: Problem) => { over(); if (problem.status === 0 && state.connected) set({ connected: false }); if (wanted.current === path) setFailure({ path, problem }); },
+      (data) => { over(); if (!live.now().connected) live.set({ connected: true }); if (wanted.current === path) { setAnswer({ path, data }); setFailure(undefined); } },
+      (problem: Problem) => { over(); if (problem.status === 0 && live.now().connected) live.set({ connected: false }); if (wanted.current === path) setFailure({ path, problem }); },
     );
   }, [path, version, asked]);
   useEffect(() => () => { wanted.current = undefined; }, []);

@@ -2,23 +2,18 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Loaded } from "./answers";
 import { get, Problem } from "./api";
+import { store } from "./store";
 
 export interface Progress { number: number; time: string; kind: "begun" | "step" | "ended" | "recorded"; verb?: string; who?: string; step?: string; outcome?: string; code?: string; generation?: number }
 export interface LiveState { connected: boolean; manager: boolean; version: number }
 
-type Listener = () => void;
-const listeners = new Set<Listener>();
 const progressListeners = new Set<(event: Progress) => void>();
-let state: LiveState = { connected: false, manager: true, version: 0 };
+const live = store<LiveState>({ connected: false, manager: true, version: 0 });
+export const useLive = live.use;
 let source: EventSource | null = null;
 let retry = 0;
 
-function set(change: Partial<LiveState>) {
-  state = { ...state, ...change };
-  for (const listener of listeners) listener();
-}
-
-export function refreshAll() { set({ version: state.version + 1 }); }
+export function refreshAll() { live.set({ version: live.now().version + 1 }); }
 
 export function startLive() {
   stopLive();
@@ -26,12 +21,12 @@ export function startLive() {
   source = new EventSource("/api/v1/events");
   source.addEventListener("hello", (event) => {
     const { manager } = JSON.parse((event as MessageEvent<string>).data) as { manager: boolean };
-    set({ connected: true, manager, version: state.version + (wasAway ? 1 : 0) });
+    live.set({ connected: true, manager, version: live.now().version + (wasAway ? 1 : 0) });
     wasAway = true;  // the next one comes after an interruption: what is shown may be old then
   });
   source.addEventListener("manager", (event) => {
     const { running } = JSON.parse((event as MessageEvent<string>).data) as { running: boolean };
-    set({ manager: running, version: state.version + 1 });
+    live.set({ manager: running, version: live.now().version + 1 });
   });
   source.addEventListener("progress", (event) => {
     const progress = JSON.parse((event as MessageEvent<string>).data) as Progress;
@@ -39,7 +34,7 @@ export function startLive() {
     if (progress.kind === "ended" || progress.kind === "recorded") refreshAll();
   });
   source.onerror = () => {
-    set({ connected: false });
+    live.set({ connected: false });
     if (source?.readyState !== EventSource.CLOSED) return;
     // Refused (signed out, or too many pages): a signed-out page learns it from the next question it asks.
     window.clearTimeout(retry);
@@ -52,16 +47,6 @@ export function stopLive() {
   window.clearTimeout(retry);
   source?.close();
   source = null;
-}
-
-export function useLive(): LiveState {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => { listeners.delete(listener); };
-  }, []);
-  return state;
 }
 
 export function useProgress(listener: (event: Progress) => void) {

@@ -1,11 +1,10 @@
-import type { Rule, Rules, Sent } from "../api";
+import type { Rules, Sent } from "../api";
 import { useData } from "../live";
-import { Await, Badge, Cell, Empty, Page, Section, Table, Time } from "../ui";
+import { RuleTable } from "../rule_table";
+import { Await, Cell, Empty, Page, Section, Table, Time } from "../ui";
 import { plural } from "../words";
 
 const shownAtMost = 200;
-const conditions: [keyof Rule & ("host" | "address" | "system" | "tag"), string][] = [["host", "host"], ["address", "address"], ["system", "system"], ["tag", "tag"]];
-export const whoOf = (rule: Rule) => conditions.filter(([key]) => rule[key].length > 0).map(([key, title]) => `${title} ${rule[key].join(" or ")}`).join(", and ") || "everybody";
 
 // "" is who no rule fits.
 function Collectors({ collectors, rule }: { collectors: Sent[]; rule: string | null }) {
@@ -39,19 +38,7 @@ export function AssignmentPage({ shown }: { shown: string | null }) {
           return (
             <>
               <Section title="Rules" lead="Edited and tried in this appliance's console, under “Assignment rules”">
-                {data.rules.length === 0 ? <Empty title="No rules"><p>Whoever asks is sent to the first engine, by name, that the portal reaches.</p></Empty> : (
-                  <Table caption="Rules, in the order in which they are asked" heads={["Rule", "Who", "Sent to", "Else", "Collectors"]}>
-                    {data.rules.map((rule) => (
-                      <tr key={rule.name}>
-                        <Cell label="Rule" head>{rule.name} <Badge>{rule.order}</Badge></Cell>
-                        <Cell label="Who">{whoOf(rule)}</Cell>
-                        <Cell label="Sent to">{rule.engines.join(", else ")}</Cell>
-                        <Cell label="Else">{rule["fall-through"] ? "the next rule" : "it waits"}</Cell>
-                        <Cell label="Collectors"><a href={`#/assignment?rule=${encodeURIComponent(rule.name)}`}>{plural(count(data, rule.name), "collector")}</a></Cell>
-                      </tr>
-                    ))}
-                  </Table>
-                )}
+                <RuleTable rules={data.rules} last="Collectors" of={(rule) => <a href={`#/assignment?rule=${encodeURIComponent(rule.name)}`}>{plural(count(data, rule.name), "collector")}</a>} />
                 {data.rules.length > 0 && others > 0 && <p><a href="#/assignment?rule=">{plural(others, "collector")}</a> <span class="soft">by no rule: the first engine that is reached.</span></p>}
               </Section>
               <Section title={shown === null ? "Collectors" : shown ? `Collectors sent by ${shown}` : "Collectors that no rule fits"} lead="As of when each asked last"

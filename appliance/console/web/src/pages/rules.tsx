@@ -2,10 +2,10 @@ import { useEffect, useState } from "preact/hooks";
 import { call, type Outcome, type Problem } from "../api";
 import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
-import { Await, Badge, Cell, Empty, Field, Loading, Mark, Note, Page, ProblemNote, Section, Table } from "../ui";
+import { type Rule, RuleTable } from "../rule_table";
+import { Await, Badge, Cell, Field, Loading, Mark, Note, Page, ProblemNote, Section, Table } from "../ui";
 import { plural } from "../words";
 
-interface Rule { name: string; order: number; host: string[]; address: string[]; system: string[]; tag: string[]; engines: string[]; "fall-through": boolean }
 interface Choice { engine: string; rule: string; problem: string }
 interface Previewed { id: string; host: string; tags: string[]; now: Choice; then: Choice; changes: boolean }
 interface Preview { changes: number; collectors: Previewed[] }
@@ -14,7 +14,6 @@ type Conditions = "host" | "address" | "system" | "tag";
 const conditions: [Conditions, string, string][] = [
   ["tag", "Tag", "shop, berlin-*"], ["host", "Host name", "till-*, pos-??"], ["address", "Address", "10.1.0.0/16"], ["system", "System", "*Debian*"],
 ];
-const whoOf = (rule: Rule) => conditions.filter(([key]) => rule[key].length > 0).map(([key]) => `${key} ${rule[key].join(" or ")}`).join(", and ") || "everybody";
 const shownAtMost = 100;
 const place = (choice: Choice) => choice.engine || `waits: ${choice.problem}`;
 
@@ -96,22 +95,12 @@ export function RulesPage() {
       <Await of={list}>
         {(data) => (
           <Section title="Rules" lead="A change counts when a collector asks the next time">
-            {data.rules.length === 0 ? <Empty title="No rules"><p>Whoever asks is sent to the first engine, by name, that the portal reaches.</p></Empty> : (
-              <Table caption="Rules, in the order in which they are asked" heads={["Rule", "Who", "Sent to", "Else", ""]}>
-                {data.rules.map((rule) => (
-                  <tr key={rule.name}>
-                    <Cell label="Rule" head>{rule.name} <Badge>{rule.order}</Badge></Cell>
-                    <Cell label="Who">{whoOf(rule)}</Cell>
-                    <Cell label="Sent to">{rule.engines.join(", else ")}</Cell>
-                    <Cell label="Else">{rule["fall-through"] ? "the next rule" : "it waits"}</Cell>
-                    <Cell label=""><div class="row-actions">
-                      <button type="button" class="link" aria-label={`Edit ${rule.name}`} onClick={() => setEdited(rule.name)}>Edit</button>
-                      <button type="button" class="link" aria-label={`Delete ${rule.name}`} onClick={() => setRequest(remove(rule.name))}>Delete</button>
-                    </div></Cell>
-                  </tr>
-                ))}
-              </Table>
-            )}
+            <RuleTable rules={data.rules} last="" of={(rule) => (
+              <div class="row-actions">
+                <button type="button" class="link" aria-label={`Edit ${rule.name}`} onClick={() => setEdited(rule.name)}>Edit</button>
+                <button type="button" class="link" aria-label={`Delete ${rule.name}`} onClick={() => setRequest(remove(rule.name))}>Delete</button>
+              </div>
+            )} />
             {edited !== undefined && <Editor key={edited} rule={data.rules.find((each) => each.name === edited)} engines={engines} close={() => setEdited(undefined)} ask={setRequest} />}
           </Section>
         )}
