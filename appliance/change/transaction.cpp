@@ -149,8 +149,7 @@ class Run {
     expect_proven(proofs);
     for (const SeenProof& seen : proofs) outcome_.proofs.push_back(seen.proof);
     if (const std::string seen = watched(); !seen.empty()) {
-      outcome_.proofs.push_back(
-          {.endpoint = seen, .identity = plan_.identities.front(), .sha256 = "", .ok = true});
+      outcome_.proofs.push_back({.endpoint = seen, .identity = plan_.identities.front(), .sha256 = "", .ok = true});
     }
     reach(Step::probed);
   }

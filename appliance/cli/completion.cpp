@@ -67,7 +67,8 @@ std::string bash_script() {
   for (const Command* command : all_commands()) {
     std::string line = "    " + shell_word(command->path) + ") options=" + shell_word(option_names(command));
     for (const Positional& positional : command->positionals) {
-      if (const std::string choices = words_of(positional.kind); !choices.empty()) line += " words=" + shell_word(choices);
+      if (const std::string choices = words_of(positional.kind); !choices.empty())
+        line += " words=" + shell_word(choices);
       if (takes_files(positional.kind)) line += " files=1";
     }
     commands += line + " ;;\n";
@@ -147,8 +148,8 @@ std::string fish_script() {
            shell_word(joined(words_after(beginning))) + "\n";
   }
   const auto add_option = [&](const std::string& condition, const Option& option) {
-    out +=
-        "complete -c chancery" + condition + " -l " + std::string(option.name.substr(2)) + " -d " + shell_word(option.help);
+    out += "complete -c chancery" + condition + " -l " + std::string(option.name.substr(2)) + " -d " +
+           shell_word(option.help);
     if (!option.value.empty()) out += takes_files(option.kind) ? " -r -F" : " -x";
     if (const std::string choices = words_of(option.kind); !choices.empty()) out += " -a " + shell_word(choices);
     out += "\n";

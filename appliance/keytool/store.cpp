@@ -216,11 +216,11 @@ void save_store(Work& work, const std::optional<SecretBytes>& new_password) {
   if (work.given.verbose) work.say("[Storing " + store.path + "]");
   const SecretBytes* password = new_password ? &*new_password : store.password_pointer();
   work.surroundings.saver.save({.path = store.path,
-                   .before = view_of(store.before),
-                   .store = store.keystore,
-                   .password = store.passwordless ? nullptr : password,
-                   .former = store.password_pointer(),
-                   .what = std::string("keytool ") + name_of(*work.given.command)});
+                                .before = view_of(store.before),
+                                .store = store.keystore,
+                                .password = store.passwordless ? nullptr : password,
+                                .former = store.password_pointer(),
+                                .what = std::string("keytool ") + name_of(*work.given.command)});
 }
 
 void note_proprietary_type(Work& work) {

@@ -43,13 +43,15 @@ change::Workplace Bench::workplace() {
           .sets = sets,
           .programs = *programs,
           .consumers = *consumers,
-          .on_step = [this](change::Step step) {
-            if (deed && step == change::Step::staged) deed->was_staged = true;
-            Progress::of_process().reached(step);
-          },
-          .watch = [this](const std::vector<std::string>& identities) {
-            return watch_collectors(appliance, watch, identities);
-          }};
+          .on_step =
+              [this](change::Step step) {
+                if (deed && step == change::Step::staged) deed->was_staged = true;
+                Progress::of_process().reached(step);
+              },
+          .watch =
+              [this](const std::vector<std::string>& identities) {
+                return watch_collectors(appliance, watch, identities);
+              }};
 }
 
 const backup::Generation& Bench::current() {

@@ -33,7 +33,7 @@ class Call {
   [[nodiscard]] bool flag(const std::string& name, bool otherwise = false) const;
   [[nodiscard]] std::optional<std::int64_t> number(const std::string& name) const;
   [[nodiscard]] const nlohmann::json* object(const std::string& name) const;  // nullptr when absent
-  [[nodiscard]] nlohmann::json array(const std::string& name) const;  // absent: empty; elements of any type
+  [[nodiscard]] nlohmann::json array(const std::string& name) const;          // absent: empty; elements of any type
   // Files under arguments.files.<kind>; a single object or an array.
   [[nodiscard]] std::vector<preflight::SourceFile> files(const std::string& kind) const;
   // Files in the array arguments.<name>; absent: none.

@@ -79,8 +79,8 @@ void examine_rotation(Examination& examination, Bench& bench) {
   if (!bulletin || bulletin->phase == authority::Phase::steady) {
     return examination.ok("rotation", "the federation has one root");
   }
-  const std::string phase = std::string("a rotation is ") + authority::to_text(bulletin->phase) + " since " +
-                            to_rfc3339(bulletin->since);
+  const std::string phase =
+      std::string("a rotation is ") + authority::to_text(bulletin->phase) + " since " + to_rfc3339(bulletin->since);
   if (bench.now() - bulletin->since < long_time) return examination.ok("rotation", phase);
   examination.warning("rotation", phase,
                       "bring it to its end on the primary: chancery federation rotate status --show-blockers");

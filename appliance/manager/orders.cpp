@@ -159,9 +159,10 @@ json member_order(Bench& bench, Call& call) {
   const federation::Opened opened = federation::open_sealed(
       view_of(sealed), {.certificate = member->leaf, .key = *member->key},
       {.roots = certificates_in(bench.current(), "trust/federation/roots.pem"),
-       .is_revoked = [&](const Certificate& certificate) {
-         return std::ranges::any_of(revoked, [&](const RevocationList& list) { return list.lists(certificate); });
-       }},
+       .is_revoked =
+           [&](const Certificate& certificate) {
+             return std::ranges::any_of(revoked, [&](const RevocationList& list) { return list.lists(certificate); });
+           }},
       bench.now());
   const federation::Orderer giver = federation::orderer(opened.signer, facts->federation);
   const Order order = federation::read_order(view_of(opened.content));

@@ -20,10 +20,10 @@
 namespace chancery::manager {
 
 struct Blocker {
-  std::string who;               // what --forget takes: a member's name, a collector's id, MEMBER:PATH of a trust store,
-                                 // the owner of what was signed by hand (authority/signed_by_hand.h)
-  std::string kind;              // "member", "collector", "trust-store", "signed-certificate"
-  std::string name;              // for people: a collector's, a certificate's; "" where `who` says it
+  std::string who;   // what --forget takes: a member's name, a collector's id, MEMBER:PATH of a trust store,
+                     // the owner of what was signed by hand (authority/signed_by_hand.h)
+  std::string kind;  // "member", "collector", "trust-store", "signed-certificate"
+  std::string name;  // for people: a collector's, a certificate's; "" where `who` says it
   std::optional<Instant> since;  // last heard of
   std::string why;
   std::string hint;

@@ -212,7 +212,8 @@ json trust_remove(Bench& bench, Call& call) {
   change::Plan plan = target.kind == Target::Kind::engine
                           ? change::plan_trust_remove(bench.current(), bench.appliance, fingerprint)
                           : remove_from_java(bench, target, fingerprint, call.secret("storepass"));
-  const std::optional<Rehearsed> rehearsed = rehearse_without(bench, target, fingerprint, plan, rehearsal_options(call));
+  const std::optional<Rehearsed> rehearsed =
+      rehearse_without(bench, target, fingerprint, plan, rehearsal_options(call));
   json reply = finish(bench, std::move(plan), call);
   put_rehearsal(reply, rehearsed);
   reply["store"] = target.name;

@@ -70,10 +70,11 @@ TEST_P(Founded, KeysAndFoldersAreClosed) {
 TEST_P(Founded, HasEverythingThatDocsStatePromises) {
   const Desk desk(GetParam());
   for (const char* path :
-       {"trust/engine/ca-bundle.crt", "trust/portal/cacerts", "trust/portal/cacerts.password", "trust/federation/roots.pem",
-        "trust/appliance/known.pem", "customer-key/customer.key", "federation/federation.json", "profiles/default.toml",
-        "profiles/join.toml", "endpoints/console.toml", "endpoints/join.toml", "identities/console/fullchain.pem",
-        "identities/console/combined.pem", "identities/console/keystore.p12", "identities/console/intermediate.crt"}) {
+       {"trust/engine/ca-bundle.crt", "trust/portal/cacerts", "trust/portal/cacerts.password",
+        "trust/federation/roots.pem", "trust/appliance/known.pem", "customer-key/customer.key",
+        "federation/federation.json", "profiles/default.toml", "profiles/join.toml", "endpoints/console.toml",
+        "endpoints/join.toml", "identities/console/fullchain.pem", "identities/console/combined.pem",
+        "identities/console/keystore.p12", "identities/console/intermediate.crt"}) {
     EXPECT_TRUE(fs::exists(desk.current(path))) << path;
   }
   EXPECT_EQ(fs::file_size(desk.current("customer-key/customer.key")), 32U);

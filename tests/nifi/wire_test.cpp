@@ -13,7 +13,6 @@
 namespace chancery::nifi {
 namespace {
 
-
 constexpr char kPublicKey[] =
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs+nR9FaxBHNW/ncwUdCGuml3bthU3LbwiMEkaSzEY2KQCPpXK5zUFQCc"
     "3c3Z+D8ldd7B8bwt/u2o4VAgeW/yTAbQlOuDvxNt9Ga661k6H7+NR2KmFBmpJvSiGFUz7rWp83BIQpcOH4L+g+IHgqDB/0Ur6CY7"

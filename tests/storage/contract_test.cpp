@@ -8,7 +8,6 @@
 namespace chancery::storage {
 namespace {
 
-
 const Schema first_version{.what = "test",
                            .migrations = {"CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT, b BLOB) STRICT;"}};
 const Schema second_version{.what = "test",

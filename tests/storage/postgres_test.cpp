@@ -10,7 +10,6 @@
 namespace chancery::storage {
 namespace {
 
-
 const Schema schema{.what = "test", .migrations = {"CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT) STRICT;"}};
 
 class PostgresTest : public ::testing::Test {
