@@ -15,7 +15,6 @@ namespace {
 
 constexpr int smallest_rsa = 2048;
 constexpr auto soon = std::chrono::days(30);
-constexpr std::size_t longest_serial = 20;  // octets, RFC 5280, 4.1.2.2
 
 const char* role_of(Place place) {
   switch (place) {
@@ -118,31 +117,27 @@ void judge_signature(const Member& member, Place place, Report& report) {
   // Nobody checks the self-signature of a root; it is trusted because it is in the trust store.
   if (place == Place::root) return;
   static constexpr std::array<std::string_view, 6> weak = {"SHA1", "MD5", "MD4", "MD2", "RIPEMD160", "MD5-SHA1"};
+  // No TLS 1.3 signature scheme and no public CA has them: browsers cannot check them.
+  static constexpr std::array<std::string_view, 3> rare = {"SHA224", "SHA512-224", "SHA512-256"};
   const std::string& digest = member.certificate.signature_digest();
-  if (std::find(weak.begin(), weak.end(), digest) == weak.end()) return;
+  const bool is_weak = std::find(weak.begin(), weak.end(), digest) != weak.end();
+  if (!is_weak && std::find(rare.begin(), rare.end(), digest) == rare.end()) return;
   report.add("signature-weak", member.label(),
              std::string(role_of(place)) + " " + short_name(member.certificate) + " is signed with " + digest + " (" +
-                 member.certificate.signature_algorithm() + "), which can be forged",
-             "ask the CA to issue it again with SHA-256 or better");
+                 member.certificate.signature_algorithm() + "), which " +
+                 (is_weak ? "can be forged" : "browsers do not know"),
+             "ask the CA to issue it again with SHA-256, SHA-384 or SHA-512");
 }
 
+// RFC 5280, 4.1.2.2 asks clients to be lenient with zero; what they refuse is a fault of the encoding.
 void judge_serial(const Member& member, Place place, Report& report) {
   if (place == Place::root) return;
   const ASN1_INTEGER* serial = X509_get0_serialNumber(member.certificate.native());
-  std::string oddity;
-  const auto length = static_cast<std::size_t>(ASN1_STRING_length(serial));
   const unsigned char* bytes = ASN1_STRING_get0_data(serial);
-  if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER) {
-    oddity = "is negative";
-  } else if (std::all_of(bytes, bytes + length, [](unsigned char byte) { return byte == 0; })) {
-    oddity = "is zero";
-  } else if (length > longest_serial || (length == longest_serial && bytes[0] >= 0x80)) {
-    oddity = "has more than 20 octets";
-  }
-  if (oddity.empty()) return;
+  if (!std::all_of(bytes, bytes + ASN1_STRING_length(serial), [](unsigned char byte) { return byte == 0; })) return;
   report.add("odd-serial", member.label(),
-             "the serial number of " + short_name(member.certificate) + " " + oddity +
-                 " (RFC 5280 wants 1 to 20 octets, positive); some clients refuse that",
+             "the serial number of " + short_name(member.certificate) +
+                 " is zero (RFC 5280 wants a positive one); some clients refuse that",
              "ask the CA to issue it again with a random serial number of 16 octets");
 }
 
@@ -190,7 +185,12 @@ std::vector<std::string> malformations(const Certificate& certificate) {
 
 void judge_form(const Member& member, Place place, Report& report) {
   const Certificate& certificate = member.certificate;
-  if (const auto broken = malformations(certificate); !broken.empty()) {
+  std::vector<std::string> broken = malformations(certificate);
+  if (place != Place::root) {
+    const std::vector<std::string> faults = encoding_faults(certificate);
+    broken.insert(broken.end(), faults.begin(), faults.end());
+  }
+  if (!broken.empty()) {
     report.add("malformed-certificate", member.label(),
                std::string(role_of(place)) + " " + short_name(certificate) + " breaks RFC 5280: " + joined(broken),
                "ask the CA to issue it again; careful clients refuse it as it is");

@@ -56,6 +56,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"not-a-ca", Severity::error, never},
     {"path-length", Severity::error, never},
     {"name-constraint", Severity::error, never},
+    {"policy-constraint", Severity::error, on_request},
     {"bad-signature", Severity::error, never},
     {"revoked", Severity::error, never},
     {"retired-anchor", Severity::error, never},

@@ -100,7 +100,7 @@ void judge_name_forms(const Member& leaf, Report& report) {
       const AlternativeName parsed = parse_name(value);
       const bool address = parsed.kind == AlternativeName::Kind::ip;
       const bool wide = value.starts_with("*.") && bare.find('.') == std::string::npos;
-      if (address || wide) unusable.push_back(printable(value));
+      if (address || wide || value.ends_with('.')) unusable.push_back(printable(value));
     } catch (const Failure&) {
       const bool stray_wildcard = bare.find('*') != std::string::npos;
       (stray_wildcard ? unusable : malformed).push_back("\"" + printable(value) + "\"");
@@ -115,7 +115,7 @@ void judge_name_forms(const Member& leaf, Report& report) {
         "unusable-san", leaf.label(),
         "no client accepts these SANs: " + joined(unusable) +
             " (a wildcard stands only for one whole leftmost label with two labels after it; an address must be an "
-            "IP entry)",
+            "IP entry; no name ends with a dot)",
         "ask the CA for a certificate with the names written out, and addresses as IP:…");
   }
 }

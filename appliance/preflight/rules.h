@@ -27,6 +27,12 @@ enum class Place { leaf, intermediate, root };
 // algorithm, serial, form, critical extensions. The self-signature of a root counts for nothing and is not judged.
 void judge_certificate(const Member& member, Place place, const Setting& setting, Report& report);
 
+// encoding_rules.cpp: forms of DER and of RFC 5280 that OpenSSL reads without a word and that others refuse (Go, Chrome,
+// Firefox, Python's cryptography), as they are to be read after "breaks RFC 5280: ". Not for roots, which clients take as
+// they are. What only the strictest mind is apart: strict_remarks.
+[[nodiscard]] std::vector<std::string> encoding_faults(const Certificate& certificate);
+[[nodiscard]] std::vector<std::string> strict_remarks(const Certificate& certificate);
+
 // identity_rules.cpp: what a leaf must be: names, usages, version, not a CA.
 void judge_leaf(const Member& leaf, const Setting& setting, Report& report);
 

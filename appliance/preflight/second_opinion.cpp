@@ -54,6 +54,9 @@ constexpr auto translations = std::to_array<Translation>({
     {X509_V_ERR_CA_MD_TOO_WEAK, "signature-weak", {"signature-weak"}},
     {X509_V_ERR_KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA, "key-usage", {"key-usage", "not-a-ca"}},
 
+    {X509_V_ERR_NO_EXPLICIT_POLICY, "policy-constraint", {"policy-constraint"}},
+    {X509_V_ERR_INVALID_POLICY_EXTENSION, "malformed-certificate", {"malformed-certificate"}},
+
     {X509_V_ERR_INVALID_EXTENSION, "malformed-certificate", {"malformed-certificate"}},
     {X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, "malformed-certificate", {"malformed-certificate"}},
     {X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, "malformed-certificate", {"malformed-certificate"}},
@@ -120,7 +123,8 @@ Remarks ask_openssl(const Chain& chain, const Setting& setting) {
     throw ossl::openssl_failure("out-of-memory", "", "free some memory");
   }
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN);
+  X509_VERIFY_PARAM_set_flags(parameters,
+                              X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK);
   X509_VERIFY_PARAM_set_time(parameters, static_cast<time_t>(setting.at.time_since_epoch().count()));
   X509_VERIFY_PARAM_set_purpose(parameters,
                                 setting.purpose == Purpose::server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT);
@@ -137,6 +141,9 @@ Remarks ask_openssl(const Chain& chain, const Setting& setting) {
 
 void add_second_opinion(const Chain& chain, const Setting& setting, Report& report) {
   std::map<std::size_t, std::vector<std::string>> strict;  // by member: one finding for all that strict clients mind
+  for (std::size_t i = 0; i < chain.members.size() - (chain.rooted ? 1 : 0); ++i) {
+    if (auto remarks = strict_remarks(chain.members[i].certificate); !remarks.empty()) strict[i] = std::move(remarks);
+  }
   for (const Remark& remark : ask_openssl(chain, setting)) {
     const auto* found = std::find_if(translations.begin(), translations.end(),
                                      [&](const Translation& translation) { return translation.error == remark.error; });

@@ -168,7 +168,6 @@ bool answers_to(const std::vector<AlternativeName>& names, std::string_view host
     if (name.kind != AlternativeName::Kind::dns || !is_ascii(name.value)) return false;
     std::string entry(name.value);
     std::transform(entry.begin(), entry.end(), entry.begin(), lower);
-    if (entry.ends_with('.')) entry.pop_back();
     if (!entry.starts_with("*.")) return entry == *wanted;
     const std::string_view parent = std::string_view(entry).substr(2);
     if (parent.find('.') == std::string_view::npos || host_fault(parent) != nullptr) return false;

@@ -98,6 +98,7 @@ TEST(AnswersToTest, ComparesHostsAsRfc9525Says) {
 
 TEST(AnswersToTest, OddEntriesAnswerToNothing) {
   EXPECT_FALSE(answers_to({dns("*.com")}, "example.com")) << "too wide a wildcard";
+  EXPECT_FALSE(answers_to({dns("a.example.")}, "a.example")) << "no name in a certificate ends with a dot (RFC 5280)";
   EXPECT_FALSE(answers_to({dns("*")}, "example"));
   EXPECT_FALSE(answers_to({dns("w*.example.com")}, "www.example.com"));
   EXPECT_FALSE(answers_to({dns("*.*.com")}, "a.b.com"));

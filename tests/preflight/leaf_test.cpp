@@ -274,9 +274,9 @@ TEST_F(Leaf, OddSerials) {
   const std::string good = Lab::server("DNS:a.example");
   expect(leaf_with({.name = "zero", .extensions = good, .serial = "0"}).answer().report, {.warnings = "odd-serial"});
   expect(leaf_with({.name = "negative", .extensions = good, .serial = "-5"}).answer().report,
-         {.warnings = "odd-serial"});
+         {.errors = "malformed-certificate"});
   expect(leaf_with({.name = "long", .extensions = good, .serial = "0x01" + std::string(40, 'f')}).answer().report,
-         {.warnings = "odd-serial"});
+         {.errors = "malformed-certificate"});
   expect(leaf_with({.name = "twenty", .extensions = good, .serial = "0x7f" + std::string(38, 'f')}).answer().report,
          {});
 }
