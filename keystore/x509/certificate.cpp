@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 
-#include <array>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -14,7 +13,9 @@
 #include "keystore/x509/key_description.h"
 #include "keystore/x509/pem.h"
 #include "keystore/x509/plain_certificate.h"
+#include "keystore/x509/plain_constraints.h"
 #include "keystore/x509/public_key.h"
+#include "keystore/x509/recent_authorities.h"
 #include "keystore/x509/signature_check.h"
 
 namespace chancery {
@@ -237,6 +238,18 @@ void Certificate::State::read_usages(const Extensions* extensions) {
   if (extended_key_usages.empty()) extended_key_usages.push_back("unreadable");
 }
 
+namespace {
+
+// Once, or OpenSSL refuses it.
+bool has_plain_constraints(const STACK_OF(X509_EXTENSION) * extensions) {
+  const int at = X509v3_get_ext_by_NID(extensions, NID_name_constraints, -1);
+  if (at < 0 || X509v3_get_ext_by_NID(extensions, NID_name_constraints, at) >= 0) return false;
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509v3_get_ext(extensions, at));
+  return is_plain_constraints({ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))});
+}
+
+}  // namespace
+
 void Certificate::State::read_extensions(const Extensions* extensions) {
   const int count = X509v3_get_ext_count(extensions);
   for (int index = 0; index < count; ++index) {
@@ -268,45 +281,10 @@ void Certificate::State::read_extensions(const Extensions* extensions) {
   const std::unique_ptr<AUTHORITY_KEYID, FreeAuthority> authority(
       extension<AUTHORITY_KEYID>(extensions, NID_authority_key_identifier, present));
   if (authority) authority_key_id = bytes_of_string(authority->keyid);
+  if (has_plain_constraints(extensions)) return;
   const std::unique_ptr<NAME_CONSTRAINTS, FreeConstraints> constraints(
       extension<NAME_CONSTRAINTS>(extensions, NID_name_constraints, present));
 }
-
-namespace {
-
-// The CA certificates decoded last. One stands in every chain that is read, and with name constraints for hundreds of
-// names it takes as long to decode as hundreds of leaves. At most 32 of at most 64 KiB each.
-template <typename State>
-class RecentAuthorities {
- public:
-  std::shared_ptr<const State> find(const Sha256& digest) const {
-    const std::lock_guard lock(mutex_);
-    for (const Kept& each : kept_) {
-      if (each.state && each.digest == digest) return each.state;
-    }
-    return nullptr;
-  }
-  void keep(const Sha256& digest, const std::shared_ptr<const State>& state) {
-    if (!state->is_ca || state->der.size() > largest_kept) return;
-    std::shared_ptr<const State> gone;  // freed outside the lock
-    const std::lock_guard lock(mutex_);
-    Kept& place = kept_[next_++ % kept_.size()];
-    gone = std::exchange(place.state, state);
-    place.digest = digest;
-  }
-
- private:
-  static constexpr std::size_t largest_kept = std::size_t{64} * 1024;
-  struct Kept {
-    Sha256 digest{};
-    std::shared_ptr<const State> state;
-  };
-  mutable std::mutex mutex_;
-  std::array<Kept, 32> kept_;
-  std::size_t next_ = 0;
-};
-
-}  // namespace
 
 Certificate Certificate::from_der(ByteView der) {
   static RecentAuthorities<State> recent;

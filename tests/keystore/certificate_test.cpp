@@ -233,6 +233,18 @@ TEST_F(CertificateTest, ListsExtensionsThatNobodyUnderstands) {
   EXPECT_TRUE(known.unknown_critical_extensions().empty());
 }
 
+TEST_F(CertificateTest, ListsNameConstraintsThatCannotBeRead) {
+  const std::string oid = "2.5.29.30", one = "nameConstraints=critical,permitted;DNS:a.example";
+  for (const char* wrong : {"0500", "3008a006300482036162", "3008a006310482026162", "3004a1003000"}) {
+    EXPECT_TRUE(is_unknown(make("/CN=x", "nameConstraints=critical,DER:" + std::string(wrong)), oid)) << wrong;
+    EXPECT_TRUE(is_unknown(make("/CN=x", "nameConstraints=DER:" + std::string(wrong)), oid)) << wrong;
+  }
+  EXPECT_FALSE(is_unknown(make("/CN=x", "nameConstraints=critical,DER:3008a0063004a4023000"), oid));  // of another form
+  EXPECT_FALSE(is_unknown(make("/CN=x", one), oid));
+  const Bytes twice = replaced(make_der("/CN=x", one + "\n2.5.29.31=DER:3000"), {0x55, 0x1d, 0x1f}, {0x55, 0x1d, 0x1e});
+  EXPECT_TRUE(is_unknown(Certificate::from_der(twice), oid));
+}
+
 TEST_F(CertificateTest, BrokenExtensionsAllowNothing) {
   const Certificate broken = make("/CN=x",
                                   "basicConstraints=DER:0402\nkeyUsage=DER:0500\nextendedKeyUsage=DER:0500\n"
