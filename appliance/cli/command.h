@@ -62,6 +62,7 @@ struct Command {
 [[nodiscard]] std::span<const Command> keystore_repair_commands();
 [[nodiscard]] std::span<const Command> storage_commands();
 [[nodiscard]] std::span<const Command> policy_commands();
+[[nodiscard]] std::span<const Command> settings_commands();
 [[nodiscard]] std::span<const Command> authority_commands();
 [[nodiscard]] std::span<const Command> alert_commands();
 [[nodiscard]] std::span<const Command> collector_commands();

@@ -48,15 +48,33 @@ std::span<const Option> global_options() { return kGlobalOptions; }
 
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> all;
-  for (const auto family : {init_commands,      status_commands,       cert_commands,
-                            rehearsal_commands, backup_commands,       generation_commands,
-                            trust_commands,     keystore_commands,     keystore_repair_commands,
-                            keytool_commands,   federation_commands,   rotation_commands,
-                            rollout_commands,   nifi_commands,         authority_commands,
-                            storage_commands,   policy_commands,       network_commands,
-                            alert_commands,     collector_commands,    collector_trust_commands,
-                            installer_commands, customer_key_commands, rule_commands,
-                            audit_commands,     help_commands}) {
+  for (const auto family : {init_commands,
+                            status_commands,
+                            cert_commands,
+                            rehearsal_commands,
+                            backup_commands,
+                            generation_commands,
+                            trust_commands,
+                            keystore_commands,
+                            keystore_repair_commands,
+                            keytool_commands,
+                            federation_commands,
+                            rotation_commands,
+                            rollout_commands,
+                            nifi_commands,
+                            authority_commands,
+                            storage_commands,
+                            policy_commands,
+                            settings_commands,
+                            network_commands,
+                            alert_commands,
+                            collector_commands,
+                            collector_trust_commands,
+                            installer_commands,
+                            customer_key_commands,
+                            rule_commands,
+                            audit_commands,
+                            help_commands}) {
     for (const Command& command : family()) all.push_back(&command);
   }
   return all;

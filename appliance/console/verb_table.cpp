@@ -96,6 +96,10 @@ constexpr std::array table{
               "Declares an outside service"},
     VerbRoute{"DELETE", "/consumers/{name}", "consumer-delete", "policy", "name:text dry_run:bool",
               "Forgets an outside service"},
+    VerbRoute{"GET", "/settings", "settings-show", "read", "program:text",
+              "Settings of the appliance's processes: values, meanings, where each comes from"},
+    VerbRoute{"PUT", "/settings/{program}", "settings-set", "policy", "program:text settings:object dry_run:bool",
+              "Changes settings of one process; an empty value takes one away"},
     // Federation
     VerbRoute{"GET", "/federation/members", "federation-list", "read", "", "All members and how they are"},
     VerbRoute{"DELETE", "/federation/members/{name}", "federation-remove", "federation", "name:text dry_run:bool",

@@ -118,6 +118,8 @@ constexpr std::array verbs{
     Entry{"storage-migrate", Access::changes, storage_migrate, "to password_file dry_run"},
     Entry{"storage-downgrade", Access::changes, storage_downgrade, "version dry_run"},
     Entry{"authority-root", Access::reads, authority_root, ""},
+    Entry{"settings-show", Access::reads, settings_show, "program"},
+    Entry{"settings-set", Access::changes, settings_set, "program settings dry_run"},
     Entry{"authority-sign", Access::changes, authority_sign,
           "file purpose sans root_key root_passphrase root_pin dry_run"},
     Entry{"authority-list", Access::reads, authority_list, ""},

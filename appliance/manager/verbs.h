@@ -109,6 +109,9 @@ nlohmann::json rollout_begin(Bench&, Call&);
 nlohmann::json rollout_step(Bench&, Call&);
 nlohmann::json rollout_stop(Bench&, Call&);
 nlohmann::json rollout_status(Bench&, Call&);
+// settings.cpp
+nlohmann::json settings_show(Bench&, Call&);
+nlohmann::json settings_set(Bench&, Call&);
 // storage.cpp
 nlohmann::json storage_status(Bench&, Call&);
 nlohmann::json storage_migrate(Bench&, Call&);

@@ -21,10 +21,21 @@
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
 #include "keystore/files/lock.h"
+#include "keystore/openssl/digest.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::serving {
 namespace {
+
+// What the program begins with, so that nobody takes for in force what was written since; "" where there is no file.
+std::string sha256_of_settings(const Folder& state, const std::string& name) {
+  constexpr std::size_t limit = 1024 * 1024;
+  try {
+    return sha256_hex(read_file(state.path() + "/settings/" + name + ".toml", limit));
+  } catch (const Failure&) {
+    return "";  // what is wrong with it is said by whoever reads the settings
+  }
+}
 
 constexpr char collector_protocol[] = "chancery-collector/1";
 constexpr char retired_path[] = "trust/federation/retired.pem";
@@ -71,6 +82,7 @@ struct HostedProgram::State {
         folder(open_guarded(appliance.state)),
         run(make_run_folder(folder, appliance, name)),
         lock(take_run_lock(run, name)),
+        settings_sha256(sha256_of_settings(folder, name)),
         changeover(folder, name),
         clients(name, appliance.state, system_now) {}
 
@@ -79,6 +91,7 @@ struct HostedProgram::State {
   const Folder folder;
   const Folder run;
   const FileLock lock;
+  const std::string settings_sha256;
   Changeover changeover;
   SignInLog clients;  // by certificate
   http::Routes routes;
@@ -221,6 +234,7 @@ nlohmann::json HostedProgram::State::status() const {
           {"version", CHANCERY_VERSION},
           {"generation", snapshot->generation},
           {"endpoints", std::move(endpoints)},
+          {"settings_sha256", settings_sha256},
           {"conditions", std::move(at_present)}};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "appliance/settings/catalogue.h"
 #include "appliance/settings/open_settings.h"
 #include "keystore/files/folder.h"
 
@@ -11,25 +12,7 @@ namespace {
 
 constexpr std::size_t settings_limit = 1024 * 1024;
 
-}  // namespace
-
-SettingFile open_settings(const std::string& state, const std::string& program, const Environment& env) {
-  const std::string path = state + "/settings/" + program + ".toml";
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(path, error);
-  // A file that cannot be looked at must not pass for one that says nothing.
-  if (!is_there && !error) return SettingFile::parse(path, {}, env);
-  return SettingFile::parse(path, read_file(path, settings_limit), env);
-}
-
-SettingFile::Keys program_keys(const std::string& program, const std::string& key, const std::string& reference) {
-  SettingFile::Keys names{program + "." + key, key};
-  if (!reference.empty()) names.push_back(reference);
-  return names;
-}
-
-PortalSettings PortalSettings::load(const std::string& state, const Environment& env) {
-  SettingFile file = open_settings(state, "portal", env);
+PortalSettings read_portal(SettingFile& file) {
   PortalSettings settings;
   settings.ignore_engine_certificate_problems =
       file.flag(program_keys("portal", "engine-ssl-ignore-certificate-problems",
@@ -53,8 +36,7 @@ PortalSettings PortalSettings::load(const std::string& state, const Environment&
   return settings;
 }
 
-EngineSettings EngineSettings::load(const std::string& state, const Environment& env) {
-  SettingFile file = open_settings(state, "engine", env);
+EngineSettings read_engine(SettingFile& file) {
   EngineSettings settings;
   settings.storage =
       read_storage_setting(file, program_keys("engine", "storage"), program_keys("engine", "storage-password-file"));
@@ -65,8 +47,7 @@ EngineSettings EngineSettings::load(const std::string& state, const Environment&
   return settings;
 }
 
-AuthoritySettings AuthoritySettings::load(const std::string& state, const Environment& env) {
-  SettingFile file = open_settings(state, "authority", env);
+AuthoritySettings read_authority(SettingFile& file) {
   AuthoritySettings settings;
   settings.storage = read_storage_setting(file, program_keys("authority", "storage"),
                                           program_keys("authority", "storage-password-file"));
@@ -74,13 +55,65 @@ AuthoritySettings AuthoritySettings::load(const std::string& state, const Enviro
   return settings;
 }
 
-ConsoleSettings ConsoleSettings::load(const std::string& state, const Environment& env) {
-  SettingFile file = open_settings(state, "console", env);
+ConsoleSettings read_console(SettingFile& file) {
   ConsoleSettings settings;
   settings.session_idle_minutes =
       static_cast<int>(file.number(program_keys("console", "session-idle"), 1, 1440).value_or(15));
   file.finish();
   return settings;
+}
+
+// The manager reads its own with each change (manager/collector_watch.h).
+void check_manager(SettingFile& file) {
+  static_cast<void>(file.number(program_keys("manager", "watch"), 0, 60));
+  static_cast<void>(file.number(program_keys("manager", "watch-share"), 0, 100));
+  file.finish();
+}
+
+}  // namespace
+
+SettingFile open_settings(const std::string& state, const std::string& program, const Environment& env) {
+  const std::string path = state + "/settings/" + program + ".toml";
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(path, error);
+  // A file that cannot be looked at must not pass for one that says nothing.
+  if (!is_there && !error) return SettingFile::parse(path, {}, env);
+  return SettingFile::parse(path, read_file(path, settings_limit), env);
+}
+
+SettingFile::Keys program_keys(const std::string& program, const std::string& key, const std::string& reference) {
+  SettingFile::Keys names{program + "." + key, key};
+  if (!reference.empty()) names.push_back(reference);
+  return names;
+}
+
+PortalSettings PortalSettings::load(const std::string& state, const Environment& env) {
+  SettingFile file = open_settings(state, "portal", env);
+  return read_portal(file);
+}
+
+EngineSettings EngineSettings::load(const std::string& state, const Environment& env) {
+  SettingFile file = open_settings(state, "engine", env);
+  return read_engine(file);
+}
+
+AuthoritySettings AuthoritySettings::load(const std::string& state, const Environment& env) {
+  SettingFile file = open_settings(state, "authority", env);
+  return read_authority(file);
+}
+
+ConsoleSettings ConsoleSettings::load(const std::string& state, const Environment& env) {
+  SettingFile file = open_settings(state, "console", env);
+  return read_console(file);
+}
+
+void check_settings(std::string_view program, const std::string& file_name, ByteView toml) {
+  SettingFile file = SettingFile::parse(file_name, toml);
+  if (program == "portal") static_cast<void>(read_portal(file));
+  if (program == "engine") static_cast<void>(read_engine(file));
+  if (program == "authority") static_cast<void>(read_authority(file));
+  if (program == "console") static_cast<void>(read_console(file));
+  if (program == "manager") check_manager(file);
 }
 
 }  // namespace chancery

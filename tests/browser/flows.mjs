@@ -172,6 +172,47 @@ await step("a new root is prepared and activated, and who has not proven it is s
   await person.picture("flow-rotation");
 });
 
+await step("settings are changed together, refused with a reason, and taken back, while somebody looks on", async () => {
+  await witness.open("/settings", "Settings");
+  await person.open("/settings", "Settings");
+  const row = (of, key) => of.page.getByRole("table", { name: "Settings of portal" }).locator("tr", { hasText: key }).first();
+  await row(person, "alerts.member-missing").getByText("15m").waitFor();
+  const before = await person.api("/settings?program=portal");
+  const dialog = person.page.getByRole("dialog");
+  // A mail server alone would keep the portal from starting.
+  await person.button("Change the settings of portal").click();
+  await person.page.getByLabel("mail.server", { exact: true }).fill("mail.test:587");
+  await person.button("Change…").click();
+  await dialog.getByText("is no mail address").waitFor();
+  await person.picture("flow-settings-refused");
+  expect(await dialog.getByRole("button", { name: "Write them" }).isDisabled(), "a button for what is refused");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  expect(JSON.stringify(await person.api("/settings?program=portal")) === JSON.stringify(before), "a refused change left something behind");
+  person.complaints.length = 0;
+  await person.page.getByLabel("mail.from", { exact: true }).fill("chancery@test.example");
+  await person.page.getByLabel("mail.to", { exact: true }).fill("a@test.example, b@test.example");
+  await person.page.getByLabel("alerts.webhook", { exact: true }).fill("https://hooks.test/marker-of-the-webhook");
+  await person.picture("flow-settings-form");
+  await person.button("Change…").click();
+  await dialog.getByText("mail.to").waitFor();
+  await dialog.getByText("https://hooks.test/…").waitFor();
+  await person.picture("flow-settings-planned");
+  expect(JSON.stringify(await person.api("/settings?program=portal")) === JSON.stringify(before), "a preview has written something");
+  await dialog.getByRole("button", { name: "Write them" }).click();
+  await dialog.getByText("Change the settings of portal: done").waitFor();
+  await row(witness, "mail.to").getByText("a@test.example,b@test.example").waitFor();
+  await row(witness, "mail.to").getByText(/settings\/portal\.toml:\d/).waitFor();
+  await witness.sees("chancery-portal still runs with other settings");
+  await witness.picture("flow-settings-seen");
+  for (const each of [person, witness]) expect(!(await each.page.content()).includes("marker-of-the-webhook"), "a page shows what may be a secret");
+  expect(!JSON.stringify([await person.api("/settings"), await person.api("/audit?limit=50")]).includes("marker-of-the-webhook"), "the API shows what may be a secret");
+  await dialog.getByRole("button", { name: "Undo" }).click();
+  await dialog.getByText("Undone: done").waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await row(witness, "mail.to").getByText("nothing").waitFor();
+  expect(JSON.stringify(await person.api("/settings?program=portal")) === JSON.stringify(before), "taken back is as before");
+});
+
 await step("the audit is whole, by the page", async () => {
   await person.open("/audit", "Audit");
   await person.button("Verify").click();

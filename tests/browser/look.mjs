@@ -7,7 +7,7 @@ const pages = [
   ["/certificates/replace", "Replace certificates", "replace"], ["/certificates/portal/request", "Signing request for Portal", "request"],
   ["/trust?store=portal", "Trust", "trust"], ["/backups", "Backups", "backups"], ["/policy", "Policy", "policy"],
   ["/federation", "Members", "members"], ["/rotation", "Root rotation", "rotation"], ["/root", "Trust the root", "root"], ["/collectors", "Collectors", "collectors"],
-  ["/rules", "Assignment rules", "rules"], ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
+  ["/rules", "Assignment rules", "rules"], ["/settings", "Settings", "settings"], ["/audit", "Audit", "audit"], ["/access", "Access", "access"], ["/nothing-here", "No such page", "not-found"],
 ];
 let person;
 await step("sign-in", async () => {

@@ -16,7 +16,7 @@ export interface Plan {
 export interface Outcome {
   outcome: "done" | "planned" | "unchanged" | "refused"; generation: number; backup_set?: string; report?: Report; plan?: Plan;
   proofs?: { endpoint: string; identity: string; sha256: string; ok: boolean }[]; milliseconds?: Record<string, number>;
-  warnings?: string[]; rehearsal?: Rehearsal; [more: string]: unknown;
+  changes?: { key: string; before: string; after: string }[]; warnings?: string[]; rehearsal?: Rehearsal; [more: string]: unknown;
 }
 export interface Rehearsal {
   asked: number; would_trust: number; would_break: { who: string; kind: string; reason: string; name?: string }[];

@@ -18,6 +18,7 @@ import { RequestPage } from "./pages/request";
 import { RootPage } from "./pages/root";
 import { RotationPage } from "./pages/rotation";
 import { RulesPage } from "./pages/rules";
+import { SettingsPage } from "./pages/settings";
 import { SignInPage } from "./pages/sign_in";
 import { TrustPage } from "./pages/trust";
 import { type Place, usePlace } from "./router";
@@ -36,6 +37,7 @@ const entries: Entry[] = [
   { path: "root", title: "Trust the root", group: "Federation", page: (_, session) => <RootPage session={session} /> },
   { path: "collectors", title: "Collectors", group: "Federation", page: (_, session) => <CollectorsPage session={session} />, onPrimary: true },
   { path: "rules", title: "Assignment rules", group: "Federation", page: () => <RulesPage />, onPrimary: true },
+  { path: "settings", title: "Settings", group: "System", page: () => <SettingsPage /> },
   { path: "audit", title: "Audit", group: "System", page: () => <AuditPage /> },
   { path: "access", title: "Access", group: "System", page: (_, session) => <AccessPage session={session} /> },
 ];

@@ -36,7 +36,7 @@ export function PlanView({ plan }: { plan: Plan }) {
       <ul>
         {identities.length > 0 && <li>New certificate for <strong>{identities.map((each) => titleOf(each.identity)).join(", ")}</strong></li>}
         {files.length > 0 && <li>{plural(files.length, "file")} {plan.base ? "in a new generation" : "written"}{components.length > 0 && `, ${plural(components.length, "component")} backed up first`}</li>}
-        {foreign.length > 0 && <li>{plural(foreign.length, "file")} outside the appliance's state</li>}
+        {foreign.length > 0 && <li>{foreign.map((file) => file.path).join(", ")}</li>}
         {endpoints.length > 0 && <li>Proven afterwards at {endpoints.map((each) => `${each.endpoint} (${each.host}:${each.port})`).join(", ")}</li>}
       </ul>
       {files.length > 0 && <details><summary>Every file</summary><ul class="files">{files.map((file) => <li key={file.path}><code>{file.path}</code> <span class="soft">{file.change}</span></li>)}</ul></details>}
@@ -119,6 +119,7 @@ export interface ChangeRequest {
   work: (dry: boolean) => Promise<Outcome>;
   done?: (outcome: Outcome) => ComponentChildren;
   undoable?: boolean;
+  back?: (outcome: Outcome) => () => Promise<Outcome>;  // where the generation before is not the way back
 }
 
 // Asks before it does: the plan of a dry run, then the real thing.
@@ -144,6 +145,7 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
         {planned && !isOver && !change.isRunning && (
           <>
             {planned.outcome === "unchanged" && <p>Nothing would change.</p>}
+            {planned.changes && <ul>{planned.changes.map((each) => <li key={each.key}><code>{each.key}</code>: {each.before || "nothing"} → <strong>{each.after || "nothing"}</strong></li>)}</ul>}
             {planned.plan && <PlanView plan={planned.plan} />}
             {planned.rehearsal && <RehearsalView rehearsal={planned.rehearsal} />}
             {planned.report && <Findings findings={planned.report.findings} />}
@@ -153,7 +155,7 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
         {change.problem && <ProblemNote problem={change.problem} />}
         {change.outcome && !undo.outcome && (request.done?.(change.outcome) ?? (
           <OutcomeView outcome={change.outcome} what={request.title}
-            undo={request.undoable !== false && base !== undefined && change.outcome.outcome === "done" ? () => { void undo.run(undoTo(base)); } : undefined} />))}
+            undo={request.undoable !== false && base !== undefined && change.outcome.outcome === "done" ? () => { void undo.run(request.back?.(change.outcome!) ?? undoTo(base)); } : undefined} />))}
         {undo.isRunning && <Loading what="Going back" />}
         {undo.problem && <ProblemNote problem={undo.problem} />}
         {undo.outcome && <OutcomeView outcome={undo.outcome} what="Undone" />}

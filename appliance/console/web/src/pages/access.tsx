@@ -11,12 +11,9 @@ const scopeTitles: Record<string, string> = { read: "Read everything shown here"
 function QrCode({ text }: { text: string }) {
   const [cells, setCells] = useState<boolean[][]>();
   if (!cells) {
-    void import("qrcode-generator").then(({ default: qrcode }) => {
-      const code = qrcode(0, "M");
-      code.addData(text);
-      code.make();
-      const count = code.getModuleCount();
-      setCells(Array.from({ length: count }, (_, row) => Array.from({ length: count }, (__, column) => code.isDark(row, column))));
+    void import("lean-qr/nano").then(({ correction, generate }) => {
+      const code = generate(text, { minCorrectionLevel: correction.M });
+      setCells(Array.from({ length: code.size }, (_, y) => Array.from({ length: code.size }, (__, x) => code.get(x, y))));
     });
     return <div class="qr" aria-busy="true" />;
   }
