@@ -1,27 +1,16 @@
 """An endpoint's trust, whatever happens to it: levels and lists (D2, D3, D6), the last trust that worked (C9), moves from one server to another (T4),
-repair files and what a local administrator does (T5), discovery (T7), an ordinary user, and a kill at every file call.
-
-One appliance serves two ways: A is the portal's port, which hands collectors to the engine, under the federation's root; B is the
-collectors' own port with a certificate of a corporate CA."""
-import hashlib
+an ordinary user."""
 import json
 import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import threading
 import unittest
 
-from harness import BIN, CollectorProcess, Pki, SystemTest, await_condition, free_port_base, must, run
-
-COLLECTOR = os.path.join(BIN, "chancery-collector")
-
-
-def digest(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+from harness import await_condition, free_port_base, must, run
+from endpoint_stage import COLLECTOR, CollectorTest, TlsServer
 
 
 class NoTls:
@@ -59,130 +48,6 @@ class NoTls:
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-
-
-class TlsServer:
-    """Another vendor's: shakes hands with its certificate, and closes."""
-
-    def __init__(self, certificate, key):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.set_alpn_protocols(["chancery-collector/1"])
-        self.context.load_cert_chain(certificate, key)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                link, _ = self.socket.accept()
-                with self.context.wrap_socket(link, server_side=True):
-                    pass
-            except OSError:
-                if self.socket.fileno() < 0:
-                    return
-
-
-class Rogue:
-    """Answers every question that is broadcast, before or after the right server, with a port of its own."""
-
-    def __init__(self, udp, port):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("0.0.0.0", udp))
-        self.port, self.asked = port, 0
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                question, peer = self.socket.recvfrom(1024)
-            except OSError:
-                return
-            found = re.match(rb"chancery-discovery/1 ask ([0-9a-f]{16})", question)
-            if found:
-                self.asked += 1
-                for nonce in (b"0" * 16, found.group(1), found.group(1) + b"x"):
-                    self.socket.sendto(b"chancery-discovery/1 here %s %d" % (nonce, self.port), peer)
-
-
-class CollectorTest(SystemTest):
-    def serve(self, **settings):
-        """The appliance: A under the federation's root, B under the corporate CA's."""
-        self.single = self.appliance("single")
-        for program, lines in settings.items():
-            with open(os.path.join(self.single.state, "settings", program + ".toml"), "a") as file:
-                file.write("\n".join(lines) + "\n")
-        self.single.start("portal", "engine", "manager")
-        self.corporate = self.pki(name="corporate", intermediates=1)
-        leaf = self.corporate.leaf(["b.test", "localhost"])
-        done = self.single.cli("cert", "replace", *self.corporate.files(leaf), "--identity", "engine-collector", "--no-rehearsal", "--accept", "name-mismatch")
-        self.assertEqual(0, done.code, done)
-        self.a, self.b = self.single.portal, self.single.collectors
-        self.logs = 0
-
-    def state(self, *lines, name="collector", root=True):
-        """What an installer leaves on an endpoint."""
-        state = os.path.join(self.folder, name)
-        os.makedirs(os.path.join(state, "settings"), mode=0o700)
-        os.chmod(state, 0o700)
-        shutil.copy(self.single.file("customer-key/customer.key"), os.path.join(state, "customer.key"))
-        shutil.copy(self.single.root(), os.path.join(state, "root.pem"))
-        key = self.single.cli("collector", "repair", "key")
-        self.assertEqual(0, key.code, key)
-        with open(os.path.join(state, "repair-key.json"), "w") as file:
-            file.write(key.out)
-        self.settings(state, *([f'collector.root-ca = "{state}/root.pem"'] if root else []), *lines)
-        return state
-
-    def settings(self, state, *lines):
-        with open(os.path.join(state, "settings", "collector.toml"), "w") as file:
-            file.write("\n".join([*lines, "collector.report-interval = 1"]) + "\n")
-
-    def run_collector(self, state, *arguments, launcher=(), **env):
-        log = f"{state}.{len(self.processes)}.log"
-        with open(log, "ab") as out:
-            process = subprocess.Popen([*launcher, COLLECTOR, "--state", state, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **env})
-        self.processes.append(process)
-        return CollectorProcess(state, process, log)
-
-    def stop(self, collector):
-        collector.process.terminate()
-        self.assertEqual(0, collector.process.wait(10), collector.log())
-
-    def on_endpoint(self, state, *words):
-        """chancery collector …, on the endpoint."""
-        done = run(os.path.join(BIN, "chancery"), "--state", state, "--json", "collector", *words)
-        return done.returncode, json.loads(done.stdout)
-
-    def done(self, state, *words):
-        code, reply = self.on_endpoint(state, *words)
-        self.assertEqual((0, "done"), (code, reply.get("outcome")), reply)
-        return reply
-
-    def refused(self, state, code, *words):
-        before = self.trust_of(state)
-        self.assertEqual((1, code), (lambda found: (found[0], found[1].get("error", {}).get("code")))(self.on_endpoint(state, *words)))
-        self.assertEqual(before, self.trust_of(state), "what was in force still is")
-
-    @staticmethod
-    def trust_of(state):
-        path = os.path.join(state, "trust.json")
-        if not os.path.exists(path):
-            return None
-        with open(path) as file:
-            return file.read()
-
-    def bound_to(self, state):
-        """The ports of what is bound, and where that came from."""
-        bound = json.loads(self.trust_of(state) or '{"bound":null}')["bound"]
-        return (bound["source"], [s["port"] for s in bound["servers"]]) if bound else None
-
-    def awaits(self, collector, text, what=None):
-        await_condition(lambda: text in collector.log(), f"{what or text}:\n" + collector.log())
-
-    def await_gone(self, collector, text, before):
-        await_condition(lambda: collector.log().count(text) > before, text)
 
 
 class Levels(CollectorTest):
@@ -351,7 +216,7 @@ class Moves(CollectorTest):
 
         # Bound: another start goes to B, and A is refused although its root file still lies there (T3); also when B is not there (threat 43).
         self.stop(collector)
-        self.assertEqual(0, self.single.cli("endpoint", "set", "engine-collector", "enabled=false").code)
+        self.assertEqual(0, self.single.cli("endpoint", "set", "engine-collector", "enabled=false", "--no-rehearsal").code)
         collector = self.run_collector(state)
         await_condition(lambda: collector.log().count(f"connecting to localhost:{self.b} ") >= 3, "it goes on trying B")
         self.assertEqual(0, self.single.cli("endpoint", "set", "engine-collector", "enabled=true").code)
@@ -437,185 +302,6 @@ class Moves(CollectorTest):
             is_sanitized = b"__asan_init" in (program := file.read()) or b"__tsan_init" in program
         if not is_sanitized:
             self.assertLess(int(memory["RssAnon"]), 8 * 1024, memory)
-
-
-class Repairs(CollectorTest):
-    def make(self, appliance, name, *more):
-        path = os.path.join(self.folder, name)
-        done = appliance.cli("collector", "repair", "make", "--output", path, *more)
-        self.assertEqual(0, done.code, done)
-        return path
-
-    def edited(self, path, edit):
-        with open(path) as file:
-            document = json.load(file)
-        edit(document)
-        with open(path + ".edited", "w") as file:
-            json.dump(document, file)
-        return path + ".edited"
-
-    def test_a_locked_out_collector_is_mended_without_a_network(self):
-        import base64
-
-        self.serve()
-        away = free_port_base(1)
-        state = self.state(f'collector.servers = ["localhost:{away}"]')
-        to_b = ["--to", f"localhost:{self.b}", "--ca", self.corporate.root]
-        older = self.make(self.single, "older.json", *to_b)
-        newer = self.make(self.single, "newer.json", *to_b)
-        foreign = self.make(self.appliance("single", name="foreign.test"), "foreign.json", *to_b)
-
-        def change(document):
-            order = json.loads(base64.b64decode(document["order"]))
-            order["number"] += 100
-            document["order"] = base64.b64encode(json.dumps(order).encode()).decode()
-
-        def cut(document):
-            document["order"] = document["order"][:-8]
-
-        # Never started, nothing runs, no server is there.
-        for file, code in ((self.edited(newer, change), "repair-signer"), (foreign, "repair-signer"), (self.edited(newer, cut), "repair-signer"),
-                           (self.make(self.single, "others.json", "--only", "0" * 64, *to_b), "repair-target"), (self.corporate.root, "repair-invalid")):
-            self.refused(state, code, "repair", "apply", file)
-        late = run("faketime", "+31 days", COLLECTOR, "--state", state, "--json", "repair", newer)
-        self.assertEqual("repair-expired", json.loads(late.stdout)["error"]["code"])
-        self.assertIsNone(self.trust_of(state))
-        # The right key, another federation.
-        with open(os.path.join(state, "repair-key.json")) as file:
-            shipped = json.load(file)
-        with open(os.path.join(state, "repair-key.json"), "w") as file:
-            json.dump({**shipped, "federation": "another"}, file)
-        self.refused(state, "repair-foreign", "repair", "apply", newer)
-        with open(os.path.join(state, "repair-key.json"), "w") as file:
-            json.dump(shipped, file)
-
-        self.assertEqual("planned", self.on_endpoint(state, "repair", "apply", newer, "--dry-run")[1]["outcome"])
-        self.assertIsNone(self.trust_of(state))
-        self.done(state, "repair", "apply", newer)
-        self.refused(state, "repair-old", "repair", "apply", newer)
-        self.refused(state, "repair-old", "repair", "apply", older)
-        collector = self.run_collector(state)
-        await_condition(lambda: self.bound_to(state) == ("repair", [self.b]), "mended:\n" + collector.log())
-        collector.await_connected()
-
-        # A successor of the key: files of it count, and then those of the one before do not.
-        before = self.make(self.single, "before.json", *to_b)
-        self.assertEqual("planned", self.single.json("collector", "repair", "rotate-key", "--dry-run")["outcome"])
-        self.assertEqual("done", self.single.json("collector", "repair", "rotate-key")["outcome"])
-        again = self.make(self.single, "again.json", *to_b)
-        self.done(state, "repair", "apply", again)
-        await_condition(lambda: json.loads(self.trust_of(state))["candidate"] is None, "tried and bound")
-        self.refused(state, "repair-signer", "repair", "apply", self.edited(again, lambda d: d.update(keys=[])))
-        self.refused(state, "repair-signer", "repair", "apply", before)
-
-        # Back to what it was shipped with; the numbers stay, and what is wrong with it can be mended again.
-        self.assertEqual("planned", self.on_endpoint(state, "reset", "--dry-run")[1]["outcome"])
-        self.done(state, "reset")
-        await_condition(lambda: self.bound_to(state) == ("shipped", [away]), "as it was shipped")
-        await_condition(lambda: f"connecting to localhost:{away}" in collector.log(), "it goes there:\n" + collector.log())
-        self.assertEqual(0o400, os.stat(os.path.join(state, "shipped.json")).st_mode & 0o777)
-        self.refused(state, "repair-old", "repair", "apply", again)
-        self.done(state, "repair", "apply", self.make(self.single, "last.json", *to_b))
-        await_condition(lambda: self.bound_to(state) == ("repair", [self.b]), "mended once more")
-
-        # A CA from local media, while it is connected: proven at the server that it goes to already.
-        self.refused(state, "not-a-certificate", "install-trust", os.path.join(state, "customer.key"))
-        self.done(state, "install-trust", self.corporate.path("intermediate1.crt"))
-        await_condition(lambda: self.bound_to(state) == ("install-trust", [self.b]), "bound to the given CA:\n" + collector.log())
-        self.assertEqual("unchanged", self.on_endpoint(state, "install-trust", self.corporate.path("intermediate1.crt"))[1]["outcome"])
-
-    def test_killed_at_every_file_call(self):
-        """Old or new, and the next start goes on: sampled here over the verbs and the binding by the collector itself."""
-        self.serve()
-        file = self.make(self.single, "mend.json", "--to", f"localhost:{self.b}", "--ca", self.corporate.root)
-        first = self.state(f'collector.servers = ["localhost:{self.a}"]')
-        collector = self.run_collector(first)
-        collector.await_connected()
-        self.stop(collector)
-        os.unlink(os.path.join(first, "run", "collector", "lock"))
-        verbs = {"repair": ["repair", file], "install-trust": ["install-trust", self.corporate.root], "reset": ["reset"]}
-        calls = ("openat", "write", "fsync", "rename,renameat,renameat2")
-        for name, words in verbs.items():
-            before = self.trust_of(first)
-            done = 0
-            counted = run("strace", "-f", "-qq", "-e", "trace=" + ",".join(calls), COLLECTOR, "--state", shutil.copytree(first, os.path.join(self.folder, name)), *words).stderr.decode()
-            self.assertIn("trust.json", counted)
-            for call in calls:
-                state = shutil.copytree(first, os.path.join(self.folder, f"{name}-{call[:5]}"))
-                total = len(re.findall(rf"^(?:\[pid +\d+\] )?(?:{call.replace(',', '|')})\(", counted, re.M))
-                # The last calls of each kind are those that change something.
-                for point in range(max(1, total - 1), total + 1):
-                    run("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={point}", COLLECTOR, "--state", state, *words)
-                    left = self.trust_of(state)
-                    self.assertTrue(left == before or json.loads(left)["format"], f"{name} killed at {call} #{point}")
-                    code, reply = self.on_endpoint(state, *(["repair", "apply", file] if name == "repair" else words), "--dry-run")
-                    self.assertTrue(code == 0 or (name == "repair" and reply["error"]["code"] == "repair-old"), reply)
-                    done += 1
-            self.assertGreaterEqual(done, 6)
-        # The first binding of a new endpoint: killed, it starts as if nothing had been, or as bound.
-        for call, point in (("fsync", 2), ("fsync", 3), ("fsync", 4), ("renameat,rename,renameat2", 2), ("renameat,rename,renameat2", 3)):
-            state = self.state(f'collector.servers = ["localhost:{self.a}"]', name=f"new-{call[:4]}-{point}")
-            killed = self.run_collector(state, launcher=("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={point}"))
-            await_condition(lambda: killed.process.poll() is not None or killed.status().get("connected"), "killed, or through")
-            if killed.process.poll() is None:
-                os.kill(killed.status()["pid"], 9)
-                killed.process.wait(10)
-            collector = self.run_collector(state)
-            await_condition(lambda: self.bound_to(state) == ("settings", [self.a]), "it goes on:\n" + collector.log())
-            self.stop(collector)
-
-
-class Discovery(CollectorTest):
-    def test_steps_in_order_rogues_and_addresses_without_names(self):
-        udp = free_port_base(1)
-        on = [f'engine.discovery = ["broadcast", "beacon"]', f"engine.discovery-port = {udp}", 'engine.discovery-address = "127.255.255.255"', "engine.beacon-interval = 1"]
-        at_portal = free_port_base(1)
-        self.serve(engine=on, portal=['portal.discovery = ["broadcast"]', f"portal.discovery-port = {at_portal}"])
-        stranger = Pki(os.path.join(self.folder, "stranger"), intermediates=0)
-        leaf = stranger.leaf(["127.0.0.1"])
-        liar = TlsServer(stranger.path(leaf + ".crt"), stranger.path(leaf + ".key"))
-        rogue = Rogue(udp, liar.port)
-        self.addCleanup(rogue.socket.close)
-        dead = free_port_base(1)
-        address = 'collector.discovery-address = "127.255.255.255"'
-        common = [f"collector.discovery-port = {udp}", address]
-
-        def one(name, steps, *more):
-            state = self.state(*common, f"collector.discovery = {json.dumps(steps)}", *more, name=name)
-            shutil.copy(self.corporate.root, os.path.join(state, "root.pem"))
-            return self.run_collector(state)
-
-        # Falling through is off: a server that is not there is the end of it, and nobody is asked.
-        stays = one("stays", ["static", "broadcast"], f'collector.servers = ["localhost:{dead}"]')
-        # On: asked, the liar answers as well, and is found out by its certificate; ours by its CA, whatever its name.
-        falls = one("falls", ["static", "broadcast"], f'collector.servers = ["localhost:{dead}"]', "collector.fall-through = true")
-        hears = one("hears", ["beacon"])
-        # The portal likewise, under the federation's root.
-        asks = self.run_collector(self.state(address, f"collector.discovery-port = {at_portal}", 'collector.discovery = ["broadcast"]', name="asks"))
-        strict = one("strict", ["broadcast"], "collector.verify-hostname = true")
-        for collector in (falls, hears):
-            collector.await_connected()
-            self.assertIn("found by address only: its CA is checked, its name not", collector.log())
-            status = collector.status()
-            self.assertEqual((True, False), (status["found"], status["verifies_name"]))
-        asks.await_connected()
-        self.assertRegex(asks.log(), rf"connected to 127.0.0.1:{self.a} ")
-        self.assertGreater(rogue.asked, 0)
-        self.assertNotRegex(falls.log(), rf"connected to 127.0.0.1:{liar.port} ")
-        self.awaits(strict, "its certificate is for")
-        self.assertFalse(strict.status()["connected"])
-        await_condition(lambda: stays.log().count(f"connecting to localhost:{dead}") >= 2, "it tries again")
-        self.assertNotIn("discovery", stays.log())
-
-    def test_servers_answer_nobody_by_default(self):
-        self.serve()
-        udp = os.path.join("/proc/net/udp")
-        with open(udp) as file:
-            ports = {int(line.split()[1].split(":")[1], 16) for line in file.readlines()[1:]}
-        inodes = {os.readlink(f"/proc/{self.single.processes[p].pid}/fd/{fd}") for p in ("portal", "engine") for fd in os.listdir(f"/proc/{self.single.processes[p].pid}/fd")}
-        with open(udp) as file:
-            mine = [line for line in file.readlines()[1:] if f"socket:[{line.split()[9]}]" in inodes]
-        self.assertEqual([], mine, ports)
 
 
 if __name__ == "__main__":
