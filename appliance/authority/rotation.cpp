@@ -1,8 +1,6 @@
 #include "appliance/authority/rotation.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
 
 #include "appliance/authority/ca_certificates.h"
 #include "appliance/authority/permitted_names.h"
@@ -18,16 +16,8 @@ constexpr const char* issuing_file = "issuing.key";
 constexpr const char* former_issuing_file = "former-issuing.key";
 // Keys of a pair that the register does not name as in force yet: "next-root", "next-issuing.key".
 constexpr const char* next = "next-";
-constexpr const char* fresh = "fresh-";         // an emergency's, which may come in the middle of a rotation
-constexpr const char* emergency = "emergency";  // what a root that came by one was issued for
+constexpr const char* fresh = "fresh-";  // an emergency's, which may come in the middle of a rotation
 constexpr std::size_t key_limit = 64 * 1024;
-
-struct PhaseName {
-  Phase phase;
-  const char* text;
-};
-constexpr std::array phases{PhaseName{Phase::steady, "steady"}, PhaseName{Phase::prepared, "prepared"},
-                            PhaseName{Phase::activated, "activated"}};
 
 Failure wrong_order(Phase phase, const std::string& cause, const std::string& hint) {
   return Failure({.code = "rotation-order",
@@ -43,7 +33,7 @@ void move_standing(storage::Store& store, const std::string& from, const std::st
 }
 
 void enter_step(storage::Store& store, Phase phase, Instant now) {
-  const std::int64_t number = static_cast<std::int64_t>(anchors_of(store).number) + 1;
+  const std::int64_t number = static_cast<std::int64_t>(step_of(store).number) + 1;
   store.run("DELETE FROM rotation");
   store.run("INSERT INTO rotation (only, number, phase, since) VALUES (1, ?, ?, ?)",
             {number, std::string(to_text(phase)), seconds_of(now)});
@@ -139,101 +129,6 @@ RootKeeping keeping_of(const Folder& folder, const Certificate& root, const Succ
 
 }  // namespace
 
-const char* to_text(Phase phase) {
-  for (const PhaseName& each : phases) {
-    if (each.phase == phase) return each.text;
-  }
-  return "steady";
-}
-
-std::optional<Phase> phase_named(const std::string& text) {
-  for (const PhaseName& each : phases) {
-    if (text == each.text) return each.phase;
-  }
-  return std::nullopt;
-}
-
-std::vector<Certificate> Anchors::roots() const {
-  std::vector<Certificate> all;
-  if (former_root) all.push_back(*former_root);
-  all.push_back(root);
-  if (next_root) all.push_back(*next_root);
-  return all;
-}
-
-std::optional<Certificate> Anchors::coming_root() const {
-  if (phase == Phase::prepared) return next_root;
-  return phase == Phase::activated ? std::optional(root) : std::nullopt;
-}
-
-std::optional<Certificate> Anchors::going_root() const {
-  if (phase == Phase::prepared) return root;
-  return phase == Phase::activated ? former_root : std::nullopt;
-}
-
-Anchors anchors_of(const storage::Store& store) {
-  std::map<std::string, Certificate> standing;
-  bool is_emergency = false;
-  for (const auto& row : store.rows("SELECT in_force.kind, der, issued_for FROM in_force JOIN certificates ON "
-                                    "certificates.id = in_force.certificate")) {
-    standing.emplace(row.text(0), Certificate::from_der(row.blob(1)));
-    if (row.text(0) == "root") is_emergency = row.text(2) == emergency;
-  }
-  const auto found = [&](const char* kind) {
-    const auto at = standing.find(kind);
-    return at == standing.end() ? std::nullopt : std::optional(at->second);
-  };
-  const auto root = found("root");
-  const auto issuing = found("issuing");
-  if (!root || !issuing) {
-    throw Failure({.code = "authority-damaged",
-                   .subject = "the authority's register",
-                   .cause = "has no root or issuing CA",
-                   .hint = "restore STATE/authority from a backup of the appliance"});
-  }
-  Anchors anchors{.root = *root,
-                  .issuing = *issuing,
-                  .next_root = found("next-root"),
-                  .next_issuing = found("next-issuing"),
-                  .former_root = found("former-root"),
-                  .former_issuing = found("former-issuing"),
-                  .cross = found("cross"),
-                  .is_emergency = is_emergency,
-                  .retired = {}};
-  const auto steps = store.rows("SELECT number, phase, since FROM rotation");
-  if (!steps.empty()) {
-    anchors.number = static_cast<std::uint64_t>(steps.front().integer(0));
-    anchors.phase = phase_named(steps.front().text(1)).value_or(Phase::steady);
-    anchors.since = instant_of(steps.front().integer(2));
-  }
-  for (const auto& row : store.rows("SELECT der FROM retired_anchors JOIN certificates ON certificates.id = "
-                                    "retired_anchors.certificate ORDER BY certificates.id")) {
-    anchors.retired.push_back(Certificate::from_der(row.blob(0)));
-  }
-  return anchors;
-}
-
-AnchorsEdition edition_of_anchors(const storage::Store& store) {
-  AnchorsEdition edition{.mark = {}, .until = Instant::max()};
-  const auto add = [&](const auto& value) { edition.mark += std::to_string(value) + ";"; };
-  for (const auto& row : store.rows("SELECT kind, certificate FROM in_force ORDER BY kind")) {
-    edition.mark += row.text(0) + ":";
-    add(row.integer(1));
-  }
-  for (const auto& row : store.rows("SELECT number, since FROM rotation")) {
-    add(row.integer(0));
-    add(row.integer(1));
-  }
-  add(store.rows("SELECT count(*) FROM retired_anchors").front().integer(0));
-  for (const auto& row : store.rows("SELECT issuer, number, renew_at FROM revocation_lists ORDER BY issuer")) {
-    edition.mark += row.text(0) + ":";
-    add(row.integer(1));
-    add(row.integer(2));
-    edition.until = std::min(edition.until, instant_of(row.integer(2)));
-  }
-  return edition;
-}
-
 struct Rotation::Pair {
   RootKey root_key;
   Certificate root;
@@ -282,14 +177,14 @@ void Rotation::expect_activatable(const RootAccess& access) const {
 }
 
 void Rotation::expect_retirable() const {
-  const Phase phase = anchors_of(authority_.store()).phase;
+  const Phase phase = step_of(authority_.store()).phase;
   if (phase != Phase::prepared) return;
   throw wrong_order(phase, "nothing is issued under the next root yet", "first: chancery federation rotate activate");
 }
 
 void Rotation::prepare(const Succession& succession) {
   storage::Store& store = authority_.store();
-  if (anchors_of(store).phase == Phase::prepared) return;
+  if (step_of(store).phase == Phase::prepared) return;
   expect_preparable(succession);
   tidy();
   const Instant now = authority_.now();
@@ -299,8 +194,8 @@ void Rotation::prepare(const Succession& succession) {
   const Pair pair = make_pair(next, succession, now);
   const Certificate cross = signed_cross(present_key.signer(), present, pair.root, now);
   store.write([&] {
-    if (anchors_of(store).phase != Phase::steady) {
-      throw wrong_order(anchors_of(store).phase, "somebody else has begun a rotation at this moment", "look again");
+    if (step_of(store).phase != Phase::steady) {
+      throw wrong_order(step_of(store).phase, "somebody else has begun a rotation at this moment", "look again");
     }
     put_in_force(store, pair.root, {.kind = "next-root", .issued_for = "rotation", .issued_at = now});
     put_in_force(store, pair.issuing, {.kind = "next-issuing", .issued_for = "rotation", .issued_at = now});
@@ -351,13 +246,13 @@ void Rotation::retire(const Also& also) {
   expect_retirable();
   const Instant now = authority_.now();
   store.write([&] {
-    if (anchors_of(store).phase != Phase::activated) return;
+    if (step_of(store).phase != Phase::activated) return;
     enter_retired(store, "former-root", now);
     enter_retired(store, "former-issuing", now);
     store.run("DELETE FROM in_force WHERE kind = ?", {"cross"});
     store.run("DELETE FROM revocation_lists WHERE issuer = ?", {"former-issuing"});
     enter_step(store, Phase::steady, now);
-    if (also) also(anchors_of(store).number);
+    if (also) also(step_of(store).number);
   });
   tidy();
 }
@@ -366,16 +261,16 @@ void Rotation::replace_at_once(const Succession& succession, const Also& also) {
   storage::Store& store = authority_.store();
   tidy();
   const Instant now = authority_.now();
-  const Phase phase = anchors_of(store).phase;
+  const Phase phase = step_of(store).phase;
   // A next root that was signed over to by a key that is stolen by now is as good as the key that it was made with; the
   // one made here has never been near it.
   const Pair pair = make_pair(fresh, succession, now);
   store.write([&] {
-    if (anchors_of(store).phase != phase) {
-      throw wrong_order(anchors_of(store).phase, "somebody else has changed it at this moment", "look again");
+    if (step_of(store).phase != phase) {
+      throw wrong_order(step_of(store).phase, "somebody else has changed it at this moment", "look again");
     }
-    put_in_force(store, pair.root, {.kind = "fresh-root", .issued_for = emergency, .issued_at = now});
-    put_in_force(store, pair.issuing, {.kind = "fresh-issuing", .issued_for = emergency, .issued_at = now});
+    put_in_force(store, pair.root, {.kind = "fresh-root", .issued_for = issued_for_emergency, .issued_at = now});
+    put_in_force(store, pair.issuing, {.kind = "fresh-issuing", .issued_for = issued_for_emergency, .issued_at = now});
     for (const char* kind : {"former-root", "former-issuing", "root", "issuing", "next-root", "next-issuing"}) {
       enter_retired(store, kind, now);
     }
@@ -385,7 +280,7 @@ void Rotation::replace_at_once(const Succession& succession, const Also& also) {
     store.run("DELETE FROM revocation_lists");
     store.run("DELETE FROM proofs");
     enter_step(store, Phase::steady, now);
-    if (also) also(anchors_of(store).number);
+    if (also) also(step_of(store).number);
   });
   tidy();
 }

@@ -24,45 +24,11 @@
 #include <string>
 #include <vector>
 
+#include "appliance/authority/anchors.h"
 #include "appliance/authority/authority.h"
 #include "appliance/authority/root_key.h"
 
 namespace chancery::authority {
-
-enum class Phase { steady, prepared, activated };
-[[nodiscard]] const char* to_text(Phase phase);
-[[nodiscard]] std::optional<Phase> phase_named(const std::string& text);
-
-// The federation's anchors as the register has them.
-struct Anchors {
-  std::uint64_t number = 0;  // of the last step; 0: there never was one
-  Phase phase = Phase::steady;
-  Instant since{};   // of that step
-  Certificate root;  // leaves are issued under it
-  Certificate issuing;
-  std::optional<Certificate> next_root;  // prepared
-  std::optional<Certificate> next_issuing;
-  std::optional<Certificate> former_root;  // activated
-  std::optional<Certificate> former_issuing;
-  std::optional<Certificate> cross;  // prepared and activated
-  bool is_emergency = false;         // the root in force came by replace_at_once
-  std::vector<Certificate> retired;  // roots and issuing CAs, in the order they were retired
-
-  // All that count, the newest last.
-  [[nodiscard]] std::vector<Certificate> roots() const;
-  // The one that everybody has to trust before the other may be retired; nullopt while steady.
-  [[nodiscard]] std::optional<Certificate> coming_root() const;
-  [[nodiscard]] std::optional<Certificate> going_root() const;
-};
-[[nodiscard]] Anchors anchors_of(const storage::Store& store);
-
-// A few numbers that differ whenever anchors_of() or the lists of revocations would: what was made of those before counts
-// as long as its mark is the same, and the clock not past `until`, when a list is to be made anew.
-struct AnchorsEdition {
-  std::string mark;
-  Instant until{};
-};
-[[nodiscard]] AnchorsEdition edition_of_anchors(const storage::Store& store);
 
 struct Succession {
   RootAccess access = {};                   // for the present root's key
