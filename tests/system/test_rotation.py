@@ -330,12 +330,14 @@ class Kills(Rotation):
                 subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}", *command],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
                 where = f"{step} {more} killed at {call} #{n}"
-                # What is in force is whole, whatever the step came to.
-                self.assertTrue(self.verifies(primary, "portal", text_of(primary.root())), where)
-                if not self.is_done(primary, number):
-                    again = run(*command)
-                    self.assertEqual(0, again.returncode, (where, again.stderr))
-                self.assertEqual(undisturbed, self.end_of(primary, phase, number), where)
+                with self.subTest(where):
+                    self.assertIn("killed by SIGKILL", text_of(log))
+                    # What is in force is whole, whatever the step came to.
+                    self.assertTrue(self.verifies(primary, "portal", text_of(primary.root())), where)
+                    if not self.is_done(primary, number):
+                        again = run(*command)
+                        self.assertEqual(0, again.returncode, (where, again.stderr))
+                    self.assertEqual(undisturbed, self.end_of(primary, phase, number), where)
                 tried += 1
         self.assertGreaterEqual(tried, (1 if self.STEP else 4) * self.POINTS)
         print(f"killed at {tried} points", file=sys.stderr)
