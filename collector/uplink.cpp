@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "collector/host_facts.h"
 #include "collector/proof.h"
 #include "collector/rehearsal.h"
@@ -16,6 +18,13 @@ using SteadyTime = Dialogue::SteadyTime;
 
 constexpr auto answer_patience = 10s;
 
+// Without discovery: what that would find is not known before.
+int others_than(const tls::Target& server, const Situation& situation) {
+  const auto is_other = [&](const tls::Target& each) { return each.host != server.host || each.port != server.port; };
+  const auto listed = std::ranges::count_if(situation.servers, is_other);
+  return static_cast<int>(std::min<std::ptrdiff_t>(listed + (situation.portal ? 1 : 0), 1000));
+}
+
 wire::Facts facts_of(const Uplink::Parts& parts, const Trust& trust, const tls::Target& server,
                      const tls::Connection& link) {
   wire::Facts facts = host_facts();
@@ -23,6 +32,7 @@ wire::Facts facts_of(const Uplink::Parts& parts, const Trust& trust, const tls::
   facts.trust_roots = trust.roots;
   facts.server_name = compared_name(trust.context, server);
   if (parts.situation.portal) facts.portal_name = parts.situation.portal->name;
+  facts.others = others_than(server, parts.situation);
   facts.tags = parts.settings.tags;
   facts.customer_key = parts.customer_keys.ids().front();
   if (const auto chain = link.peer_chain(); !chain.empty()) facts.presented = chain.front().fingerprint();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "appliance/tls/negotiation.h"
 #include "appliance/wire/collector_door.h"
 
 namespace chancery::engine {
@@ -186,7 +187,9 @@ std::size_t Ingest::tell(wire::Session& session) {
 
 void Ingest::take(wire::Session& session, const std::string& id, const wire::Message& message) {
   if (const auto* facts = std::get_if<wire::Facts>(&message)) {
-    devices_.report(id, *facts);
+    wire::Facts told = *facts;
+    told.offer = tls::to_text(tls::offer_of(session.connection()));
+    devices_.report(id, told);
   } else if (const auto* holds = std::get_if<wire::Holds>(&message)) {
     take_holds(session, id, *holds);
   } else if (const auto* proof = std::get_if<wire::Proof>(&message)) {

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "appliance/wire/collector_messages.h"
+#include "engine/rehearsal_demands.h"
 #include "engine/rehearsal_prediction.h"
 #include "keystore/bytes/secret.h"
 #include "keystore/bytes/text_encoding.h"
@@ -39,11 +40,14 @@ struct Round {
   Concerned concerned;
   std::size_t most = std::numeric_limits<std::size_t>::max();  // that are asked
   std::set<std::string> missing;                               // were connected before the change, and are not now
+  bool needs_no_answer = false;                                // the engine itself can tell (rehearsal_demands.h)
+  bool looks_for_plain = false;
 
   std::mutex mutex;
   std::condition_variable changed;
   std::unordered_set<std::uint64_t> sessions;       // that were asked
   std::unordered_map<std::string, Answer> answers;  // by collector
+  std::unordered_set<std::string> plain;            // collectors without TLS
   std::size_t answered = 0;
   std::size_t left_in_turn = 0;
   bool turn_is_over = false;
@@ -68,6 +72,8 @@ class Turn {
 
   void ask(wire::Session& session, const std::string& id) const {
     if (!round_->concerned.endpoints.empty() && !round_->concerned.endpoints.contains(session.endpoint())) return;
+    if (round_->needs_no_answer) return note(session, id);
+    const bool is_plain = round_->looks_for_plain && session.connection().is_plain();
     {
       const std::lock_guard lock(round_->mutex);
       if (round_->sessions.contains(session.number()) || round_->answers.size() >= round_->most) return;
@@ -78,11 +84,21 @@ class Turn {
       --round_->left_in_turn;
       round_->sessions.insert(session.number());
       round_->answers.try_emplace(id);
+      if (is_plain) round_->plain.insert(id);
     }
     session.send(round_->text);
   }
 
  private:
+  void note(const wire::Session& session, const std::string& id) const {
+    const bool is_plain = round_->looks_for_plain && session.connection().is_plain();
+    const std::lock_guard lock(round_->mutex);
+    if (is_plain) round_->plain.insert(id);
+    if (round_->answers.try_emplace(id, Answer{.is_there = true, .reason = wire::would_trust, .name = "", .detail = ""})
+            .second)
+      ++round_->answered;
+  }
+
   std::shared_ptr<Round> round_;
 };
 
@@ -113,6 +129,30 @@ rehearsal::Entry entry_of(const Device& device, const Answer& answer) {
           .detail = answer.detail};
 }
 
+rehearsal::Prediction predicted_by(const Demand& demand) {
+  switch (demand.kind) {
+    case Demand::Kind::refused:
+      return rehearsal::Prediction::would_break;
+    case Demand::Kind::unknown:
+      return rehearsal::Prediction::unknown;
+    default:
+      return rehearsal::Prediction::would_trust;
+  }
+}
+
+void follow(rehearsal::Silent& silent, const Demand& demand) {
+  silent.predicted = predicted_by(demand);
+  silent.entry.reason = demand.reason;
+  if (!demand.detail.empty()) silent.entry.detail = demand.detail;
+}
+
+// It is here, and what would become of it is not known for certain, or nothing that it is asked.
+rehearsal::Silent set_apart(const Device& device, const Demand& demand) {
+  rehearsal::Silent silent{.entry = entry_of(device, {}), .last_seen = device.last_seen.time_since_epoch().count()};
+  follow(silent, demand);
+  return silent;
+}
+
 }  // namespace
 
 struct CollectorRehearsal::State {
@@ -128,6 +168,8 @@ struct CollectorRehearsal::State {
     round->id = to_hex(view_of(random_secret(8)));
     round->text = wire::to_json(message_of(question, round->id, concerned.about_portal, devices.connected()));
     round->concerned = concerned;
+    round->needs_no_answer = Demands::are_all(question);
+    round->looks_for_plain = question.demands_tls;
     if (question.live) {
       round->most = connections_a_second * static_cast<std::size_t>(1 + spread_of(question, devices.connected()));
       round->missing = gone_since();
@@ -184,24 +226,40 @@ struct CollectorRehearsal::State {
   rehearsal::Report result(Round& round, const rehearsal::Question& question) const {
     rehearsal::Report report;
     Predictor predictor(question, clock());
+    Demands demands(question, round.concerned.about_portal);
     std::vector<Device> page;
     for (std::size_t offset = 0; offset == 0 || page.size() == devices_a_page; offset += devices_a_page) {
       page = devices.list(offset, devices_a_page);
-      for (const Device& device : page) judge(report, round, question, device, predictor);
+      for (const Device& device : page) judge(report, round, question, device, {predictor, demands});
     }
     return report;
   }
 
+  struct Judges {
+    Predictor& predictor;
+    Demands& demands;
+  };
+
   void judge(rehearsal::Report& report, Round& round, const rehearsal::Question& question, const Device& device,
-             Predictor& predictor) const {
+             const Judges& judges) const {
+    Predictor& predictor = judges.predictor;
     std::unique_lock lock(round.mutex);
     const auto found = round.answers.find(device.id);
     const bool was_asked = found != round.answers.end();
-    const Answer answer = was_asked ? found->second : Answer{};
+    Answer answer = was_asked ? found->second : Answer{};
+    const bool was_plain = round.plain.contains(device.id);
     lock.unlock();
+    // Collectors that are asked say so themselves.
+    if (round.needs_no_answer && round.concerned.about_portal && device.facts.portal_name.empty()) return;
     if (answer.is_there) {
       if (answer.reason == wire::unconcerned) return;
       ++report.asked;
+      const Demand demand = answer.reason == wire::would_trust ? judges.demands.of(device, was_plain) : Demand{};
+      if (demand.kind == Demand::Kind::unknown || demand.kind == Demand::Kind::elsewhere) {
+        report.silent.push_back(set_apart(device, demand));
+        return;
+      }
+      if (demand.kind == Demand::Kind::refused) answer = {true, demand.reason, answer.name, demand.detail};
       if (answer.reason == wire::would_trust) {
         ++report.would_trust;
       } else {
@@ -216,7 +274,9 @@ struct CollectorRehearsal::State {
     if (!was_asked && device.connected && !round.concerned.endpoints.empty()) return;
     if (devices.is_blocked(device.id)) return;
     ++report.asked;
-    report.silent.push_back(predictor.predict(device, round.concerned));
+    rehearsal::Silent silent = predictor.predict(device, round.concerned);
+    if (silent.predicted == rehearsal::Prediction::would_trust) follow(silent, judges.demands.of(device, was_plain));
+    report.silent.push_back(std::move(silent));
   }
 };
 

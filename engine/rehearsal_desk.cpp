@@ -76,6 +76,12 @@ std::vector<Certificate> without_crosses(const std::vector<Certificate>& chain, 
   return kept;
 }
 
+// Identity and endpoint that members use have one name.
+bool is_about(const Question& question, const std::string& name) {
+  const bool is_about_all = question.identities.empty() && question.endpoints.empty();
+  return is_about_all || contains(question.identities, name) || contains(question.endpoints, name);
+}
+
 class Desk {
  public:
   Desk(serving::Program& program, CollectorRehearsal& collectors, std::vector<rehearsal::TrustedPeer> servers)
@@ -122,8 +128,8 @@ class Desk {
   }
 
   Report about_engine(const Question& question) {
-    const bool concerns_portal = !question.live && !question.chain.empty() &&
-                                 (question.identities.empty() || contains(question.identities, engine_identity));
+    const bool is_told = !question.chain.empty() || question.lists;
+    const bool concerns_portal = !question.live && is_told && is_about(question, engine_identity);
     std::future<Report> portal;
     if (concerns_portal) portal = std::async(std::launch::async, [this, &question] { return ask_portal(question); });
     Report report = collectors_.ask(question, concerned_by(question));
@@ -152,10 +158,14 @@ class Desk {
     const auto now = side();
     Report report;
     // Engines speak to the portal's own port, not to the collectors'.
-    const bool concerns_us = question.identities.empty() || contains(question.identities, portal_identity);
-    if (concerns_us && now->membership && now->to_members) {
-      report = rehearsal::judge_chain(program_.appliance().name, *now->to_members, question.present, question.chain,
-                                      now->membership->portal_name);
+    if (is_about(question, portal_identity) && now->membership && now->to_members) {
+      const std::string& own = program_.appliance().name;
+      const std::string& portal = now->membership->portal_name;
+      report = rehearsal::judge_chain(own, *now->to_members, question.present, question.chain, portal);
+      if (report.would_break.empty()) {
+        Report demands = rehearsal::judge_demands(own, *now->to_members, question, portal);
+        if (demands.asked > 0) report = std::move(demands);
+      }
     }
     report.add(collectors_.ask(question, {.endpoints = {}, .presented_others = {}, .about_portal = true}));
     return report;

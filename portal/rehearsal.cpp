@@ -79,8 +79,11 @@ class Desk {
     if (!context) return {};
     for (const EngineView& view : engines_.list()) {
       if (view.name != member.name) continue;
-      return rehearsal::judge_chain(program_.appliance().name, *context, question.present, question.chain,
-                                    view.internal_name);
+      const std::string& own = program_.appliance().name;
+      Report report = rehearsal::judge_chain(own, *context, question.present, question.chain, view.internal_name);
+      if (!report.would_break.empty()) return report;
+      Report demands = rehearsal::judge_demands(own, *context, question, view.internal_name);
+      return demands.asked > 0 ? demands : report;
     }
     return {};  // it has not reported yet, so nothing asks it
   }

@@ -8,6 +8,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/report_view.h"
 #include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
@@ -162,6 +163,7 @@ int run_restore(Session& session) {
   ask.put_text("id", id)
       .put_texts("components", arguments.values("--component"))
       .put_flag("dry_run", arguments.has("--dry-run"));
+  put_rehearsal(ask, arguments);
   return show_outcome(session, session.ask(std::move(ask)), "backup set " + id + " is in force again");
 }
 
@@ -229,6 +231,11 @@ constexpr Option kRestoreOptions[] = {
      .help = "of a keystore that an appliance manages: what opens the set's",
      .kind = "file"},
     {.name = "--storepass-env", .value = "VARIABLE", .help = "the same from an environment variable"},
+    kNoRehearsal,
+    kAcceptBreakage,
+    kDeadline,
+    kWatch,
+    kWatchShare,
     kDryRun};
 constexpr Example kRestoreExamples[] = {
     {"chancery backup restore 20261121T101500Z-000012",
@@ -281,7 +288,8 @@ constexpr Command kBackupCommands[] = {
      .doing = "restore the backup set",
      .summary = "put a set in force again",
      .description = "Through the same transaction as every change, so it has a backup set of its own. Works when no "
-                    "program runs. Revoked certificates and retired roots are refused.",
+                    "program runs. Revoked certificates and retired roots are refused, and it stops where somebody who "
+                    "connects now could not any more.",
      .positionals = kId,
      .options = kRestoreOptions,
      .examples = kRestoreExamples,

@@ -5,6 +5,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/rehearsal_options.h"
 #include "appliance/cli/table.h"
 
 namespace chancery::cli {
@@ -81,6 +82,7 @@ int run_rollback(Session& session) {
   const std::string number = session.arguments().value("NUMBER");
   Ask ask("generation-rollback");
   ask.put("number", generation_number(number)).put_flag("dry_run", session.arguments().has("--dry-run"));
+  put_rehearsal(ask, session.arguments());
   return show_outcome(session, session.ask(std::move(ask)), "everything is as in generation " + number);
 }
 
@@ -140,6 +142,7 @@ int run_purge(Session& session) {
 
 constexpr Option kDryRun{.name = "--dry-run", .value = "", .help = "print the plan; change nothing"};
 constexpr Option kDryRunOnly[] = {kDryRun};
+constexpr Option kRollbackOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kListExamples[] = {{"chancery generation list", "which is in force, who made each, and why"}};
 constexpr Positional kDiffPositionals[] = {
     {.name = "A", .help = "from this one; without it, the parent of B", .required = false},
@@ -183,9 +186,9 @@ constexpr Command kGenerationCommands[] = {
     {.path = "generation rollback",
      .doing = "roll back",
      .summary = "everything as it was in an earlier one",
-     .description = "A change like any other: checked against the present, backed up, proven, or undone.",
+     .description = "A change like any other: checked against the present, rehearsed, backed up, proven, or undone.",
      .positionals = kNumber,
-     .options = kDryRunOnly,
+     .options = kRollbackOptions,
      .examples = kRollbackExamples,
      .run = run_rollback},
     {.path = "generation adopt",

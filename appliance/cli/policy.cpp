@@ -95,6 +95,7 @@ int run_delete(Session& session) {
   const std::string name = session.arguments().value("NAME");
   Ask ask(noun + "-delete");
   ask.put_text("name", name).put_flag("dry_run", session.arguments().has("--dry-run"));
+  put_rehearsal(ask, session.arguments());
   return show_outcome(session, session.ask(std::move(ask)), noun + " " + name + " is deleted");
 }
 
@@ -210,7 +211,13 @@ constexpr Option kEndpointOptions[] = {
     {.name = "--enabled", .value = "BOOL", .help = "open or closed", .kind = "true|false"},
     {.name = "--profile", .value = "NAME", .help = "its security profile"},
     {.name = "--identity", .value = "IDENTITY", .help = "the certificate that it presents", .kind = "identity"},
+    kNoRehearsal,
+    kAcceptBreakage,
+    kDeadline,
+    kWatch,
+    kWatchShare,
     kDryRun};
+constexpr Option kEndpointDeleteOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kEndpointSetExamples[] = {
     {"chancery endpoint set portal --port 8443", "moves it at once; a port that cannot be opened changes nothing"},
     {"chancery endpoint set engine-api enabled=false", "closes it"}};
@@ -250,7 +257,9 @@ constexpr Command kPolicyCommands[] = {
     {.path = "profile set",
      .doing = "set the profile",
      .summary = "make or change a security profile",
-     .description = "What is not mentioned stays as it is. Listeners take it with their next handshake.",
+     .description =
+         "What is not mentioned stays as it is. Listeners take it with their next handshake. Stops where somebody who "
+         "connects now could not any more: no version, suite or group in common, no client certificate, no TLS.",
      .positionals = kSetPositionals,
      .options = kProfileOptions,
      .examples = kProfileSetExamples,
@@ -283,7 +292,9 @@ constexpr Command kPolicyCommands[] = {
      .doing = "set the endpoint",
      .summary = "make or change an endpoint",
      .description =
-         "Where a program listens, with which certificate and profile. What is not mentioned stays as it is.",
+         "Where a program listens, with which certificate and profile. What is not mentioned stays as it is. Those who "
+         "are connected there are asked before, or judged by what they have offered: it stops where somebody would be "
+         "locked out.",
      .positionals = kSetPositionals,
      .options = kEndpointOptions,
      .examples = kEndpointSetExamples,
@@ -309,7 +320,7 @@ constexpr Command kPolicyCommands[] = {
      .summary = "remove an endpoint",
      .description = "One that was added; the appliance's own ones are closed with enabled=false.",
      .positionals = kName,
-     .options = kDryRunOnly,
+     .options = kEndpointDeleteOptions,
      .examples = kEndpointDeleteExamples,
      .run = run_delete},
     {.path = "consumer set",

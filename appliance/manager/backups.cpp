@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/rehearsal.h"
 #include "appliance/manager/stores.h"
 #include "appliance/manager/verbs.h"
 #include "keystore/x509/material.h"
@@ -112,7 +113,7 @@ json backup_restore(Bench& bench, Call& call) {
   change::Plan plan =
       change::plan_restore(bench.current(), bench.appliance, id, set.files(""), components, know(bench), bench.now());
   follow_foreign(bench, plan);
-  return finish(bench, std::move(plan), call);
+  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
 }
 
 json backup_export(Bench& bench, Call& call) {

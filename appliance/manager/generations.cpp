@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/rehearsal.h"
 #include "appliance/manager/verbs.h"
 
 namespace chancery::manager {
@@ -70,7 +71,8 @@ json generation_rollback(Bench& bench, Call& call) {
   const GenerationNumber number = number_argument(call, "number", 0);
   const Bench::Writer writer = bench.begin_change(call.who() + ", generation rollback " + std::to_string(number));
   const Generation target = bench.generations.open(number);
-  return finish(bench, change::plan_rollback(bench.current(), bench.appliance, target, know(bench), bench.now()), call);
+  change::Plan plan = change::plan_rollback(bench.current(), bench.appliance, target, know(bench), bench.now());
+  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
 }
 
 json generation_adopt(Bench& bench, Call& call) {

@@ -273,13 +273,9 @@ json set(Bench& bench, Call& call, const Kind& kind) {
   change::Plan plan =
       change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), toml, std::move(beside));
   if (std::string_view(kind.noun) == "profile") warn_of(parse_profile(name, view_of(toml)), plan.report);
-  std::optional<Rehearsed> rehearsed;
-  if (std::string_view(kind.noun) == "profile") {
-    rehearsed = rehearse_profile(bench, parse_profile(name, view_of(toml)), plan, rehearsal_options(call));
-    set_watch(bench, call, rehearsed);
-  }
-  json reply = finish(bench, std::move(plan), call);
-  put_rehearsal(reply, rehearsed);
+  const bool has_clients = std::string_view(kind.noun) != "consumer";
+  json reply = has_clients ? finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call))
+                           : finish(bench, std::move(plan), call);
   if (reply["outcome"] == "done") reply["settings"] = shown(bench, kind, name);
   return reply;
 }
@@ -291,10 +287,10 @@ json remove(Bench& bench, Call& call, const Kind& kind) {
   if (kind.check_removal != nullptr) kind.check_removal(name);
   backup::Edits beside;
   if (std::string_view(kind.noun) == "profile") beside = edits_of(bench, name, {});
-  return finish(
-      bench,
-      change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), std::nullopt, std::move(beside)),
-      call);
+  change::Plan plan =
+      change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), std::nullopt, std::move(beside));
+  if (std::string_view(kind.noun) != "endpoint") return finish(bench, std::move(plan), call);
+  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
 }
 
 json show(Bench& bench, Call& call, const Kind& kind) {

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <future>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "appliance/control/message.h"
 #include "appliance/manager/knowledge.h"
+#include "appliance/manager/rehearsal_parts.h"
 #include "appliance/manager/rehearsal_stores.h"
 #include "keystore/files/lock.h"
-#include "keystore/x509/material.h"
 
 namespace chancery::manager {
 namespace {
@@ -40,23 +39,6 @@ Report ask(const Bench& bench, const std::string& program, const Question& quest
   }
 }
 
-struct Inquiry {
-  std::string program;
-  Question question;
-};
-
-// Programs in parallel.
-Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
-  std::vector<std::future<Report>> asked;
-  for (const Inquiry& inquiry : inquiries) {
-    asked.push_back(
-        std::async(std::launch::async, [&bench, &inquiry] { return ask(bench, inquiry.program, inquiry.question); }));
-  }
-  Rehearsed rehearsed;
-  for (auto& each : asked) rehearsed.report.add(each.get());
-  return rehearsed;
-}
-
 std::vector<Certificate> chain_in_force(Bench& bench, const std::string& identity) {
   const std::string folder = "identities/" + identity + "/";
   std::vector<Certificate> chain = certificates_in(bench.current(), folder + "certificate.pem");
@@ -71,6 +53,26 @@ bool has_program(const Bench& bench, const std::string& program) {
   return std::ranges::find(programs, program) != programs.end();
 }
 
+std::vector<std::string> those_of(const std::vector<std::string>& identities, std::string_view program) {
+  std::vector<std::string> found;
+  std::ranges::copy_if(identities, std::back_inserter(found),
+                       [&](const std::string& identity) { return identity.starts_with(program); });
+  return found;
+}
+
+}  // namespace
+
+Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
+  std::vector<std::future<Report>> asked;
+  for (const Inquiry& inquiry : inquiries) {
+    asked.push_back(
+        std::async(std::launch::async, [&bench, &inquiry] { return ask(bench, inquiry.program, inquiry.question); }));
+  }
+  Rehearsed rehearsed;
+  for (auto& each : asked) rehearsed.report.add(each.get());
+  return rehearsed;
+}
+
 // Roots are for predictions, and only programs predict.
 bool runs_any(const Bench& bench) {
   return std::ranges::any_of(std::array{"engine", "portal"}, [&](const char* program) {
@@ -78,7 +80,6 @@ bool runs_any(const Bench& bench) {
   });
 }
 
-// The roots that `chain` ends at, among all that this appliance knows.
 std::vector<Certificate> roots_of(const CertificatePool& anchors, const std::vector<Certificate>& chain) {
   std::vector<Certificate> found;
   for (const Certificate& each : chain) {
@@ -89,61 +90,6 @@ std::vector<Certificate> roots_of(const CertificatePool& anchors, const std::vec
   }
   return found;
 }
-
-std::vector<Certificate> certificates_after(Bench& bench, const change::Plan& plan, const std::string& path) {
-  const auto edit = plan.edits.find(path);
-  if (edit == plan.edits.end()) return certificates_in(bench.current(), path);
-  if (!edit->second) return {};
-  return read_material(view_of(edit->second->bytes), {.source = path}).certificates;
-}
-
-std::string key_of(const std::vector<Certificate>& chain) {
-  std::string key;
-  for (const Certificate& each : chain) key += each.fingerprint();
-  return key;
-}
-
-std::vector<Candidate> candidates_of(Bench& bench, const change::Plan& plan) {
-  std::map<std::string, Candidate> by_chain;
-  for (const std::string& identity : plan.identities) {
-    const std::string folder = "identities/" + identity + "/";
-    std::vector<Certificate> chain = certificates_after(bench, plan, folder + "certificate.pem");
-    for (Certificate& above : certificates_after(bench, plan, folder + "intermediate.crt")) {
-      chain.push_back(std::move(above));
-    }
-    if (chain.empty() || chain == chain_in_force(bench, identity)) continue;
-    Candidate& candidate = by_chain[key_of(chain)];
-    candidate.identities.push_back(identity);
-    candidate.chain = std::move(chain);
-  }
-  std::vector<Candidate> candidates;
-  for (auto& [key, candidate] : by_chain) candidates.push_back(std::move(candidate));
-  if (candidates.empty() || !runs_any(bench)) return candidates;
-  CertificatePool given;
-  for (const Certificate& each : plan.report.chain) given.add(each);
-  for (const Certificate& each : certificates_after(bench, plan, "trust/appliance/known.pem")) given.add(each);
-  const std::shared_ptr<const CertificatePool> anchors = know(bench).anchors;
-  for (Candidate& candidate : candidates) {
-    candidate.roots = roots_of(*anchors, candidate.chain);
-    for (const Certificate& root : roots_of(given, candidate.chain)) {
-      const bool is_new = std::ranges::find(candidate.roots, root) == candidate.roots.end();
-      if (is_new && root.is_self_issued()) candidate.roots.push_back(root);
-    }
-    for (const Certificate& root : roots_of(*anchors, chain_in_force(bench, candidate.identities.front()))) {
-      if (std::ranges::find(candidate.roots, root) == candidate.roots.end()) candidate.roots.push_back(root);
-    }
-  }
-  return candidates;
-}
-
-std::vector<std::string> those_of(const std::vector<std::string>& identities, std::string_view program) {
-  std::vector<std::string> found;
-  std::ranges::copy_if(identities, std::back_inserter(found),
-                       [&](const std::string& identity) { return identity.starts_with(program); });
-  return found;
-}
-
-}  // namespace
 
 RehearsalOptions rehearsal_options(const Call& call) {
   RehearsalOptions options{.skip = call.flag("no_rehearsal")};
@@ -175,21 +121,6 @@ Rehearsed rehearse(Bench& bench, const std::vector<Candidate>& candidates, std::
   return rehearsed;
 }
 
-Rehearsed rehearse_policy(Bench& bench, const std::vector<std::string>& endpoints, const std::string& minimum_protocol,
-                          bool client_certificate, std::chrono::milliseconds deadline) {
-  std::vector<Inquiry> inquiries;
-  for (const auto& [about, program] : {std::pair(About::engine, "engine"), std::pair(About::portal, "portal")}) {
-    Question question{.about = about,
-                      .endpoints = those_of(endpoints, program),
-                      .minimum_protocol = minimum_protocol,
-                      .client_certificate = client_certificate,
-                      .deadline = deadline};
-    if (!question.endpoints.empty()) inquiries.push_back({program, std::move(question)});
-  }
-  Rehearsed rehearsed = ask_all(bench, inquiries);
-  return rehearsed;
-}
-
 Rehearsed rehearse_removal(Bench& bench, const std::vector<std::string>& programs,
                            const std::vector<std::string>& fingerprints, std::chrono::milliseconds deadline) {
   std::vector<Inquiry> inquiries;
@@ -207,10 +138,8 @@ Rehearsed rehearse_retirement(Bench& bench, const std::vector<std::string>& root
 
 std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options) {
   if (options.skip || plan.is_empty() || plan.report.verdict() == preflight::Verdict::refuse) return std::nullopt;
-  const std::vector<Candidate> candidates = candidates_of(bench, plan);
-  if (candidates.empty()) return std::nullopt;
-  Rehearsed rehearsed = rehearse(bench, candidates, options.deadline);
-  weigh(plan.report, rehearsed, options.accepted);
+  std::optional<Rehearsed> rehearsed = rehearse_edits(bench, plan.edits, plan.report.chain, options.deadline);
+  if (rehearsed) weigh(plan.report, *rehearsed, options.accepted);
   return rehearsed;
 }
 

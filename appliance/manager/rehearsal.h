@@ -44,10 +44,6 @@ struct Candidate {
 };
 [[nodiscard]] Rehearsed rehearse(Bench& bench, const std::vector<Candidate>& candidates,
                                  std::chrono::milliseconds deadline);
-// A profile that asks more of clients at these endpoints.
-[[nodiscard]] Rehearsed rehearse_policy(Bench& bench, const std::vector<std::string>& endpoints,
-                                        const std::string& minimum_protocol, bool client_certificate,
-                                        std::chrono::milliseconds deadline);
 // Anchors that go from the trust of these programs ("engine", "portal").
 [[nodiscard]] Rehearsed rehearse_removal(Bench& bench, const std::vector<std::string>& programs,
                                          const std::vector<std::string>& fingerprints,
@@ -56,8 +52,8 @@ struct Candidate {
 [[nodiscard]] Rehearsed rehearse_retirement(Bench& bench, const std::vector<std::string>& roots,
                                             std::chrono::milliseconds deadline);
 
-// The same for a plan that changes certificates, with its findings added to the plan's report; nullopt where it is left
-// out: skipped, refused already, or nothing that clients see changes.
+// Of any plan: certificates, profiles, endpoints and trust as it leaves them (rehearsal_serving.cpp), with findings added
+// to the plan's report; nullopt where it is left out: skipped, refused already, or nothing changes that clients see.
 [[nodiscard]] std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options);
 // How collectors are watched after the change: as the settings and the call's watch_seconds and watch_share say. Who is
 // known to break and was accepted, and who was silent, is not waited for; with no_rehearsal only where the call says so.

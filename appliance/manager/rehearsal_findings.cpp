@@ -31,6 +31,11 @@ constexpr std::array ways_out{
     WayOut{"revoked", "take a certificate that its CA has not taken back"},
     WayOut{"client-certificate-needed", "do not demand client certificates at this endpoint"},
     WayOut{"protocol-version", "leave the minimum protocol as it is until it was updated"},
+    WayOut{"no-common-cipher", "keep a cipher suite that it offers, and that fits the certificate's key"},
+    WayOut{"no-common-group", "keep a group that it offers"},
+    WayOut{"tls-required", "let it speak TLS first; its log says why that fails"},
+    WayOut{"endpoint-closed",
+           "give it another server first (chancery collector move), or keep the endpoint where it is"},
 };
 
 // Peers have said it.

@@ -15,6 +15,8 @@ using nlohmann::json;
 
 constexpr std::size_t most_certificates = 16;
 constexpr std::size_t most_words = 64;
+constexpr std::size_t most_anchors = most_without;
+constexpr std::size_t list_limit = 4096;  // of a profile
 constexpr std::size_t word_limit = 128;
 constexpr std::size_t certificate_limit = 8192;  // in base64
 constexpr std::int64_t longest_deadline = 60'000;
@@ -57,9 +59,9 @@ std::vector<Certificate> certificates_in(const json& object, const char* key) {
   return all;
 }
 
-std::vector<std::string> words_in(const json& object, const char* key) {
+std::vector<std::string> words_in(const json& object, const char* key, std::size_t most = most_words) {
   std::vector<std::string> all;
-  for (const json& each : list_in(object, key, most_words)) all.push_back(text_in(each, key, word_limit));
+  for (const json& each : list_in(object, key, most)) all.push_back(text_in(each, key, word_limit));
   return all;
 }
 
@@ -69,6 +71,22 @@ bool flag_in(const json& object, const char* key) {
     throw invalid(std::string("\"") + key + "\" is neither true nor false");
   }
   return found->get<bool>();
+}
+
+bool flag_or_not(const json& object, const char* key) { return object.contains(key) && flag_in(object, key); }
+
+json encoded(const std::optional<tls::ProtocolLists>& lists) {
+  if (!lists) return nullptr;
+  return {{"protocol", lists->minimum_protocol}, {"ciphers", lists->ciphers}, {"groups", lists->groups}};
+}
+
+std::optional<tls::ProtocolLists> lists_in(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  if (!found->is_object()) throw invalid(std::string("\"") + key + "\" is no object");
+  return tls::ProtocolLists{.minimum_protocol = text_in(found->value("protocol", json()), "protocol", word_limit),
+                            .ciphers = text_in(found->value("ciphers", json()), "ciphers", list_limit),
+                            .groups = text_in(found->value("groups", json()), "groups", list_limit)};
 }
 
 About about_of(const std::string& text) {
@@ -91,6 +109,10 @@ std::string to_json(const Question& question) {
                {"without", question.without},
                {"protocol", question.minimum_protocol},
                {"client_certificate", question.client_certificate},
+               {"lists", encoded(question.lists)},
+               {"present_lists", encoded(question.present_lists)},
+               {"demands_tls", question.demands_tls},
+               {"closes", question.closes},
                {"live", question.live},
                {"deadline_ms", question.deadline.count()}})
       .dump(-1, ' ', false, json::error_handler_t::replace);
@@ -109,9 +131,13 @@ Question parse_question(const std::string& text) {
           .chain = certificates_in(object, "chain"),
           .present = certificates_in(object, "present"),
           .roots = certificates_in(object, "roots"),
-          .without = words_in(object, "without"),
+          .without = words_in(object, "without", most_anchors),
           .minimum_protocol = text_in(object.value("protocol", json()), "protocol", word_limit),
           .client_certificate = flag_in(object, "client_certificate"),
+          .lists = lists_in(object, "lists"),
+          .present_lists = lists_in(object, "present_lists"),
+          .demands_tls = flag_or_not(object, "demands_tls"),
+          .closes = flag_or_not(object, "closes"),
           .live = flag_in(object, "live"),
           .deadline = std::chrono::milliseconds(number->get<std::int64_t>())};
 }

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "appliance/tls/security_profile.h"
 #include "keystore/x509/certificate.h"
 
 namespace chancery::rehearsal {
@@ -29,12 +31,18 @@ struct Question {
   // What changes: endpoints of these identities, and these endpoints; both empty: all of the program's.
   std::vector<std::string> identities = {};
   std::vector<std::string> endpoints = {};
-  std::vector<Certificate> chain = {};       // as it would be sent, leaf first; empty: it stays as it is
-  std::vector<Certificate> present = {};     // as it is sent now: who does not trust that is not broken by a change
-  std::vector<Certificate> roots = {};       // what the candidate ends at, where that is known
-  std::vector<std::string> without = {};     // SHA-256 of anchors that are taken for gone
-  std::string minimum_protocol = {};         // "" stays as it is
-  bool client_certificate = false;           // would be demanded
+  std::vector<Certificate> chain = {};    // as it would be sent, leaf first; empty: it stays as it is
+  std::vector<Certificate> present = {};  // as it is sent now: who does not trust that is not broken by a change
+  std::vector<Certificate> roots = {};    // what the candidate ends at, where that is known
+  std::vector<std::string> without = {};  // SHA-256 of anchors that are taken for gone
+  std::string minimum_protocol = {};      // "" stays as it is
+  bool client_certificate = false;        // would be demanded
+  // What the endpoints would agree to, and what they agree to now; none: as it is. Judged for collectors by what they
+  // have offered. Earlier programs do not know these four, and say nothing of them.
+  std::optional<tls::ProtocolLists> lists = {};
+  std::optional<tls::ProtocolLists> present_lists = {};
+  bool demands_tls = false;                  // where plain text was taken
+  bool closes = false;                       // nobody would listen there any more
   bool live = false;                         // after the change: connect anew, by what is in force
   std::chrono::milliseconds deadline{3000};  // at most a minute
 };
@@ -44,6 +52,7 @@ struct Question {
 
 // Where members ask each other (ALPN chancery-member/1).
 inline constexpr const char* member_path = "/api/v1/rehearsal";
+inline constexpr std::size_t most_without = 512;
 inline constexpr std::size_t question_limit = 256 * 1024;
 
 }  // namespace chancery::rehearsal

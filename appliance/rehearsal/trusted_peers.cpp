@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "appliance/tls/negotiation.h"
 #include "appliance/tls/probe.h"
 #include "keystore/fault.h"
 
@@ -63,6 +64,40 @@ Report judge_chain(const std::string& who, const tls::ClientContext& context, co
   if (chain.empty() || (!present.empty() && context.judge(present, name))) return report;
   report.asked = 1;
   if (const auto fault = context.judge(chain, name)) {
+    report.would_break.push_back(entry_of(who, name, *fault, ""));
+  } else {
+    report.would_trust = 1;
+  }
+  return report;
+}
+
+namespace {
+
+std::optional<Fault> refusal_by(const tls::ProtocolLists& lists, const Certificate& leaf,
+                                const tls::ClientContext& context) {
+  return tls::NegotiatingServer(lists, leaf).refusal_of(context);
+}
+
+}  // namespace
+
+Report judge_demands(const std::string& who, const tls::ClientContext& context, const Question& question,
+                     const std::string& name) {
+  Report report;
+  std::optional<Fault> fault;
+  if (question.closes) {
+    fault = Fault{.code = "endpoint-closed",
+                  .subject = name,
+                  .cause = "nobody would listen there any more",
+                  .hint = "keep the endpoint open"};
+  } else if (question.lists && !question.present.empty()) {
+    if (question.present_lists && refusal_by(*question.present_lists, question.present.front(), context)) return report;
+    const auto& chain = question.chain.empty() ? question.present : question.chain;
+    fault = refusal_by(*question.lists, chain.front(), context);
+  } else {
+    return report;
+  }
+  report.asked = 1;
+  if (fault) {
     report.would_break.push_back(entry_of(who, name, *fault, ""));
   } else {
     report.would_trust = 1;

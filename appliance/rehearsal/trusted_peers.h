@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/rehearsal/question.h"
 #include "appliance/rehearsal/report.h"
 #include "appliance/settings/policy.h"
 #include "appliance/tls/client_context.h"
@@ -34,5 +35,10 @@ struct TrustedPeer {
 [[nodiscard]] Report judge_chain(const std::string& who, const tls::ClientContext& context,
                                  const std::vector<Certificate>& present, const std::vector<Certificate>& chain,
                                  const std::string& name);
+
+// The same of everything that the question's endpoints would demand of it, besides a chain: lists that it cannot agree
+// to, an endpoint that would be gone. Nothing is counted where nothing of the kind is asked.
+[[nodiscard]] Report judge_demands(const std::string& who, const tls::ClientContext& context, const Question& question,
+                                   const std::string& name);
 
 }  // namespace chancery::rehearsal

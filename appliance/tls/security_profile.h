@@ -18,8 +18,8 @@ void apply_defaults(ssl_ctx_st* context);
 // protocol keeps the built-in list of the other.
 struct ProtocolLists {
   std::string minimum_protocol = "TLSv1.2";
-  std::string ciphers;
-  std::string groups;
+  std::string ciphers = {};
+  std::string groups = {};
 };
 void apply_lists(ssl_ctx_st* context, const ProtocolLists& lists, const std::string& subject);
 // The same judgement, where nothing is to be set yet.

@@ -23,6 +23,8 @@ constexpr std::size_t longest_chain = 16;
 constexpr std::size_t most_without = 64;
 constexpr std::size_t most_customer_keys = 4;
 constexpr std::size_t most_tags = 16;
+constexpr std::size_t offer_limit = 2048;
+constexpr int most_others = 1000;
 
 Failure invalid(const std::string& cause) {
   return Failure({.code = "message-invalid",
@@ -37,6 +39,14 @@ std::string text(const json& object, const char* key) {
   auto value = found->get<std::string>();
   if (value.size() > text_limit) throw invalid(std::string("\"") + key + "\" is too long");
   return value;
+}
+
+// Longer than a server ever writes it is not known, and no reason to refuse the message.
+std::string offer_in(const json& object) {
+  const auto found = object.find("offer");
+  const bool is_one =
+      found != object.end() && found->is_string() && found->get_ref<const std::string&>().size() <= offer_limit;
+  return is_one ? found->get<std::string>() : std::string();
 }
 
 std::string text_or_none(const json& object, const char* key) {
@@ -158,18 +168,21 @@ struct ToJson {
             {"host", m.host},       {"port", m.port},     {"name", m.name}};
   }
   json operator()(const Facts& m) const {
-    return {{"type", "facts"},
-            {"host", m.host},
-            {"system", m.system},
-            {"addresses", m.addresses},
-            {"version", m.version},
-            {"trust", m.trust_mode},
-            {"trust_roots", m.trust_roots},
-            {"presented", m.presented},
-            {"name", m.server_name},
-            {"portal", m.portal_name},
-            {"tags", m.tags},
-            {"customer_key", m.customer_key}};
+    json told{{"type", "facts"},
+              {"host", m.host},
+              {"system", m.system},
+              {"addresses", m.addresses},
+              {"version", m.version},
+              {"trust", m.trust_mode},
+              {"trust_roots", m.trust_roots},
+              {"presented", m.presented},
+              {"name", m.server_name},
+              {"portal", m.portal_name},
+              {"tags", m.tags},
+              {"customer_key", m.customer_key}};
+    if (m.others != others_unknown) told["others"] = m.others;
+    if (!m.offer.empty()) told["offer"] = m.offer;
+    return told;
   }
   json operator()(const Refused& m) const { return {{"type", "refused"}, {"code", m.code}, {"message", m.message}}; }
   json operator()(const Anchors& m) const {
@@ -257,7 +270,9 @@ Message parse_message(const std::string& text_json) {
                  text_or_none(object, "name"),
                  text_or_none(object, "portal"),
                  texts_or_none(object, "tags", most_tags),
-                 key_id_or_none(object, "customer_key")};
+                 key_id_or_none(object, "customer_key"),
+                 object.contains("others") ? number(object, "others", 0, most_others) : others_unknown,
+                 offer_in(object)};
   }
   if (type == "anchors") {
     return Anchors{binaries(object, "roots", most_roots, certificate_limit),

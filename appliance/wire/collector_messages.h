@@ -66,6 +66,7 @@ struct Assignment {
   int port = 0;
   std::string name;  // what the engine's certificate must answer to
 };
+inline constexpr int others_unknown = -1;  // earlier collectors do not tell
 struct Facts {
   std::string host;
   std::string system;
@@ -78,6 +79,9 @@ struct Facts {
   std::string portal_name = {};          // the portal that it asks for an engine; "" where it asks none
   std::vector<std::string> tags = {};    // setting collector.tags, for assignment rules
   std::string customer_key = {};         // the id of the newest Customer Key that it holds
+  int others = others_unknown;           // servers that it would go to if this one were gone: its list's, its portal
+  // What it has offered in the handshake (tls/negotiation.h). The server writes it, whatever the collector says.
+  std::string offer = {};
   friend bool operator==(const Facts&, const Facts&) = default;
 };
 struct Refused {

@@ -32,6 +32,9 @@ inline constexpr const char* would_trust = "";
 inline constexpr const char* unconcerned = "unconcerned";                             // it does not use that server
 inline constexpr const char* needs_client_certificate = "client-certificate-needed";  // and it has none
 inline constexpr const char* protocol_too_new = "protocol-version";                   // it speaks nothing so new
+// Said by the server of those whom it asks nothing: it has seen what they offer, and knows what it would no longer take.
+inline constexpr const char* tls_required = "tls-required";
+inline constexpr const char* endpoint_closed = "endpoint-closed";
 
 struct Verdict {
   std::string id;

@@ -152,6 +152,13 @@ class Levels(SystemTest):
         self.refused(single, "bad-profile", "profile", "set", "open", "client-certificates=require")
         self.refused(single, "in-use", "profile", "delete", "open")
 
+        # Who would be ended by a higher level is known before.
+        done = single.cli("--json", "profile", "set", "open", "required-level=TLSNoPeerAuth")
+        self.assertEqual((1, "would-break"), (done.code, done.json()["error"]["code"]), done)
+        self.assertEqual([(identity.id, "tls-required")], [(e["who"], e["reason"]) for e in done.json()["rehearsal"]["would_break"]], done)
+        plain.send(type="ping")
+        plain.expect("pong")
+
         # A higher level ends what is not protected, and nothing else.
         self.set_profile(single, "open", "required-level=TLSNoPeerAuth")
         self.assertEqual("tls-required", self.last_of(plain)["code"])

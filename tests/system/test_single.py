@@ -165,7 +165,7 @@ class Single(SystemTest):
         self.assertEqual(0, single.cli("cert", "replace", *pki.files(leaf), "--accept-breakage", "1").code)
         self.assertEqual(key, self.customer_key(single))
         newest = single.json("backup", "list")["sets"][0]["id"]
-        for step in (["cert", "reset", "engine"], ["backup", "restore", newest], ["generation", "rollback", str(first + 1)],
+        for step in (["cert", "reset", "engine"], ["backup", "restore", newest], ["generation", "rollback", str(first + 1), "--accept-breakage", "1"],
                      ["generation", "rollback", str(first)]):
             with self.subTest(" ".join(step)):
                 done = single.cli(*step)
