@@ -1,6 +1,7 @@
 #include "appliance/authority/permitted_names.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "keystore/openssl/handles.h"
 
@@ -32,10 +33,25 @@ std::string address_text(const ASN1_STRING* octets) {
   return text.empty() ? text : parse_name(text).value;
 }
 
+// A federation has hundreds of names: none is compared with all of them.
+using Names = std::unordered_set<std::string>;
+
+Names all_of(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+
+bool is_below_one_of(const Names& bases, const std::string& name) {
+  for (std::size_t start = 0;;) {
+    if (bases.contains(name.substr(start))) return true;
+    const std::size_t dot = name.find('.', start);
+    if (dot == std::string::npos) return false;
+    start = dot + 1;
+  }
+}
+
 }  // namespace
 
 std::vector<AlternativeName> exact_names(const std::vector<std::string>& names) {
   std::vector<AlternativeName> exact;
+  Names dns, addresses;
   for (const std::string& text : names) {
     const AlternativeName name = parse_name(text);
     const bool usable = (name.kind == AlternativeName::Kind::dns && !name.value.starts_with("*")) ||
@@ -46,7 +62,7 @@ std::vector<AlternativeName> exact_names(const std::vector<std::string>& names) 
                      .cause = "the federation's own certificates hold exact DNS names and IP addresses only",
                      .hint = "give every name by itself, such as engine.example.com or 192.0.2.1"});
     }
-    if (std::find(exact.begin(), exact.end(), name) == exact.end()) exact.push_back(name);
+    if ((name.kind == AlternativeName::Kind::ip ? addresses : dns).insert(name.value).second) exact.push_back(name);
   }
   return exact;
 }
@@ -74,10 +90,13 @@ bool is_permitted(const NameConstraints& constraints, const AlternativeName& nam
 }
 
 bool widen(NameConstraints& constraints, const std::vector<AlternativeName>& names) {
+  Names dns = all_of(constraints.dns), addresses = all_of(constraints.addresses);
   bool widened = false;
   for (const AlternativeName& name : names) {
-    if (is_permitted(constraints, name)) continue;
-    (name.kind == AlternativeName::Kind::ip ? constraints.addresses : constraints.dns).push_back(name.value);
+    const bool is_address = name.kind == AlternativeName::Kind::ip;
+    if (is_address ? addresses.contains(name.value) : is_below_one_of(dns, name.value)) continue;
+    (is_address ? constraints.addresses : constraints.dns).push_back(name.value);
+    (is_address ? addresses : dns).insert(name.value);
     widened = true;
   }
   return widened;

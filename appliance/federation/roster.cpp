@@ -161,9 +161,17 @@ std::vector<Member> all_members(const storage::Store& store) {
   return members;
 }
 
+std::vector<ListedMember> listed_members(const storage::Store& store) {
+  std::vector<ListedMember> members;
+  for (const Row& row : store.rows("SELECT name, last_seen FROM members ORDER BY joined, name")) {
+    members.push_back({.name = row.text(0), .last_seen = moment(row, 1)});
+  }
+  return members;
+}
+
 std::vector<std::string> member_names(const storage::Store& store) {
   std::vector<std::string> names;
-  for (const Row& row : store.rows("SELECT name FROM members ORDER BY joined, name")) names.push_back(row.text(0));
+  for (ListedMember& each : listed_members(store)) names.push_back(std::move(each.name));
   return names;
 }
 

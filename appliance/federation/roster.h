@@ -46,7 +46,13 @@ void enter_member(storage::Store& store, const Member& member, const std::vector
 // know the identity stay.
 void renew_member(storage::Store& store, const Member& member, const std::map<std::string, Certificate>& leaves);
 [[nodiscard]] std::vector<Member> all_members(const storage::Store& store);
-[[nodiscard]] std::vector<std::string> member_names(const storage::Store& store);  // reads no certificate
+// In the same order; these two read no certificate.
+struct ListedMember {
+  std::string name;
+  std::optional<Instant> last_seen;
+};
+[[nodiscard]] std::vector<ListedMember> listed_members(const storage::Store& store);
+[[nodiscard]] std::vector<std::string> member_names(const storage::Store& store);
 void member_seen(storage::Store& store, const std::string& name, Instant when);
 
 }  // namespace chancery::federation

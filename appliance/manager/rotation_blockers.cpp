@@ -8,6 +8,7 @@
 #include "appliance/authority/register.h"
 #include "appliance/authority/signed_by_hand.h"
 #include "appliance/federation/anchor_proof.h"
+#include "appliance/federation/roster.h"
 #include "appliance/manager/collector_proofs.h"
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/rotation_stores.h"
@@ -18,6 +19,7 @@ namespace {
 using authority::Anchors;
 using authority::Phase;
 using federation::KeptProof;
+using federation::ListedMember;
 using nlohmann::json;
 
 constexpr std::chrono::minutes silence{5};
@@ -31,7 +33,7 @@ constexpr const char* collector_hint =
     "it has to be connected to its engine once; if that endpoint is gone for good: chancery collector block ID, or "
     "--forget ID";
 
-std::optional<Instant> last_heard(const federation::Member& member, const std::map<std::string, Heartbeat>& beats) {
+std::optional<Instant> last_heard(const ListedMember& member, const std::map<std::string, Heartbeat>& beats) {
   std::optional<Instant> last = member.last_seen;
   const auto beat = beats.find(member.name);
   if (beat != beats.end() && (!last || *last < beat->second.last_seen)) last = beat->second.last_seen;
@@ -39,7 +41,7 @@ std::optional<Instant> last_heard(const federation::Member& member, const std::m
 }
 
 // Of one member and everything on it that its certificate manager told of.
-void judge_member(std::vector<Blocker>& found, const federation::Member& member, const std::vector<KeptProof>& proofs,
+void judge_member(std::vector<Blocker>& found, const ListedMember& member, const std::vector<KeptProof>& proofs,
                   const std::string& coming, std::optional<Instant> since, bool is_own) {
   bool is_heard = false;
   for (const KeptProof& kept : proofs) {
@@ -136,9 +138,9 @@ std::vector<Certificate> issuing_under(const Anchors& anchors, const std::option
   return under;
 }
 
-std::set<std::string> names_of(const std::vector<federation::Member>& members) {
+std::set<std::string> names_of(const std::vector<ListedMember>& members) {
   std::set<std::string> names;
-  for (const federation::Member& member : members) names.insert(member.name);
+  for (const ListedMember& member : members) names.insert(member.name);
   return names;
 }
 
@@ -153,9 +155,9 @@ std::vector<Blocker> blockers(Bench& bench, AuthorityDesk& desk, const Anchors& 
     proofs[each.member].push_back(std::move(each));
   }
   const std::map<std::string, Heartbeat> beats = heartbeats(bench.appliance.state);
-  const std::vector<federation::Member> members = desk.admission.members();
+  const std::vector<ListedMember> members = federation::listed_members(desk.authority.store());
   std::vector<Blocker> found;
-  for (const federation::Member& member : members) {
+  for (const ListedMember& member : members) {
     judge_member(found, member, proofs[member.name], coming, last_heard(member, beats),
                  member.name == bench.appliance.name);
   }
@@ -168,9 +170,9 @@ std::vector<Blocker> blockers(Bench& bench, AuthorityDesk& desk, const Anchors& 
 std::vector<Blocker> lost_at_once(Bench& bench, AuthorityDesk& desk, const Anchors& anchors) {
   const Instant now = bench.now();
   const std::map<std::string, Heartbeat> beats = heartbeats(bench.appliance.state);
-  const std::vector<federation::Member> members = desk.admission.members();
+  const std::vector<ListedMember> members = federation::listed_members(desk.authority.store());
   std::vector<Blocker> lost;
-  for (const federation::Member& member : members) {
+  for (const ListedMember& member : members) {
     if (member.name == bench.appliance.name) continue;
     const std::optional<Instant> last = last_heard(member, beats);
     // The others follow within seconds: they know the authority by its own key.
