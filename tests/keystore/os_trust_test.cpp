@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "keystore/x509/certificate_pool.h"
 #include "keystore/x509/pem.h"
@@ -15,7 +16,19 @@ namespace {
 
 class OsTrustTest : public ::testing::Test {
  protected:
-  void TearDown() override { ::unsetenv("SSL_CERT_FILE"); }
+  OsTrustTest() {
+    if (const char* given = std::getenv("SSL_CERT_FILE")) before_ = given;
+  }
+  void TearDown() override {
+    if (before_) {
+      ::setenv("SSL_CERT_FILE", before_->c_str(), 1);
+    } else {
+      ::unsetenv("SSL_CERT_FILE");
+    }
+  }
+
+ private:
+  std::optional<std::string> before_;
 };
 
 TEST_F(OsTrustTest, IsDebiansBundle) {
