@@ -296,4 +296,6 @@ void add_devices(serving::Program& program, const Engines& engines,
   });
 }
 
+std::string device_counts(const Engines& engines) { return dump(Fleet(engines).summary()); }
+
 }  // namespace chancery::portal

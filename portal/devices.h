@@ -21,4 +21,7 @@ namespace chancery::portal {
 void add_devices(serving::Program& program, const Engines& engines,
                  std::function<std::optional<http::Answer>(const http::Call&)> refusal);
 
+// All engines' counts as the summary has them: another text when they are others. Asks every engine.
+[[nodiscard]] std::string device_counts(const Engines& engines);
+
 }  // namespace chancery::portal

@@ -337,6 +337,8 @@ bool Engines::is_known(const std::string& collector) const {
   const std::lock_guard lock(state_->mutex);
   return state_->collectors.contains(collector);
 }
+std::size_t Engines::blocked() const { return state_->blocked.all().size(); }
+
 bool Engines::is_blocked(const std::string& collector) const { return state_->blocked.contains(collector); }
 
 std::string Engines::to_json() const {

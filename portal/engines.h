@@ -49,6 +49,7 @@ class Engines {
   std::vector<EngineView> list() const;  // by name
   std::string to_json() const;
   bool is_blocked(const std::string& collector) const;  // blocked.h
+  std::size_t blocked() const;                          // how many are
   bool is_known(const std::string& collector) const;    // some engine has told of it in a heartbeat
   // By which engines are asked; nullptr outside a federation.
   std::shared_ptr<const tls::ClientContext> context() const;

@@ -14,6 +14,7 @@
 #include "portal/devices.h"
 #include "portal/engines.h"
 #include "portal/lookout.h"
+#include "portal/news.h"
 #include "portal/pages.h"
 #include "portal/rehearsal.h"
 #include "portal/sign_in.h"
@@ -43,6 +44,23 @@ std::string engines_table(const Appliance& appliance, const portal::Engines& eng
                    : pages::table({"Engine", "Address", "State", "Collectors connected", "Last heartbeat (UTC)"}, rows);
   return "<h1>Engines</h1><p>" + pages::escape(appliance.name) + "</p>" + body +
          "<p><a href=\"/devices\">Devices</a></p>";
+}
+
+// Another text when something about an engine is another that pages show, times left out.
+std::string fingerprint_of(const portal::Engines& engines) {
+  std::string text;
+  for (const portal::EngineView& view : engines.list()) {
+    for (const std::string& part :
+         {view.name, view.host, std::to_string(view.port), view.version, view.problem, std::to_string(view.devices),
+          std::to_string(view.connected), std::string(view.reachable ? "reachable" : ""),
+          std::string(view.verified ? "verified" : ""),
+          view.certificate ? view.certificate->fingerprint() : std::string()}) {
+      text += part + "\n";
+    }
+    if (!view.health) continue;
+    for (const health::Installed& each : view.health->certificates) text += each.identity + " " + each.sha256 + "\n";
+  }
+  return text;
 }
 
 struct Portal {
@@ -91,6 +109,15 @@ struct Portal {
       if (auto refusal = door.refusal(call)) return *refusal;
       return http::Answer::json(assignment->to_json());
     });
+    portal::add_news(program,
+                     {.own =
+                          [this, &program] {
+                            return std::to_string(program.generation().number()) + "\n" +
+                                   std::to_string(engines.blocked()) + "\n" + fingerprint_of(engines) +
+                                   alerts.to_json() + assignment->to_json();
+                          },
+                      .engines = [this] { return portal::device_counts(engines); }},
+                     [this](const http::Call& call) { return door.refusal(call); });
     portal::add_certificates(program, engines, [this](const http::Call& call) { return door.refusal(call); });
     portal::add_pages(
         program, [this](const http::Call& call) { return door.refusal(call); },

@@ -63,6 +63,21 @@ constexpr const char* own_part = R"json({
         "shows": {"schema": "Alerts", "as": "The oldest first"}
       }
     },
+    "/api/v1/events": {
+      "get": {
+        "operationId": "events",
+        "summary": "Server-Sent Events: \"hello\", then \"changed\" as often as what the other addresses tell has become another",
+        "responses": {
+          "200": {
+            "description": "A stream that ends after five minutes; ask again",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}}
+          },
+          "401": {"$ref": "#/components/responses/Problem"},
+          "429": {"$ref": "#/components/responses/Problem"},
+          "503": {"$ref": "#/components/responses/Problem"}
+        }
+      }
+    },
     "/api/v1/engines": {
       "get": {
         "operationId": "engines",

@@ -217,17 +217,8 @@ http::Answer SessionRoutes::remove_token(const http::Call& call, const Session&)
 }
 
 http::Answer SessionRoutes::listen(const http::Call& call, const Session&) {
-  auto stream =
-      events_.listen([this, cookie = cookie_of(call)] { return sessions_.find(cookie, /*touch=*/false).has_value(); });
-  if (!stream) {
-    http::Answer answer = http::Answer::problem(503, "busy", "Too many pages listen already", "Try again later.");
-    answer.headers["Retry-After"] = "10";
-    return answer;
-  }
-  http::Answer answer = http::Answer::json("");
-  answer.content_type = "text/event-stream; charset=utf-8";
-  answer.stream = std::move(*stream);
-  return answer;
+  return events_.answer(
+      [this, cookie = cookie_of(call)] { return sessions_.find(cookie, /*touch=*/false).has_value(); });
 }
 
 }  // namespace chancery::console

@@ -75,6 +75,18 @@ void Progress::recorded(const std::string& verb, const std::string& who, const s
         .generation = 0});
 }
 
+void Progress::moved(const std::string& verb, const std::string& who, const std::string& outcome) {
+  tell({.number = 0,
+        .time = {},
+        .kind = "moved",
+        .verb = verb,
+        .who = who,
+        .step = {},
+        .outcome = outcome,
+        .code = {},
+        .generation = 0});
+}
+
 nlohmann::json Progress::since(std::int64_t number) {
   const std::lock_guard lock(mutex_);
   if (epoch_.empty()) epoch_ = to_hex(view_of(random_secret(8)));

@@ -5,7 +5,8 @@
 //   nlohmann::json news = Progress::of_process().since(41);   // {"epoch","last","events":[{"number","time","kind",…}]}
 //
 // Kinds: "begun" {verb, who}, "step" {step}, "ended" {verb, who, outcome, code, generation}, and "recorded" for what is in
-// the audit and is no change (a sign-in, an export), which may come between the others. One change is made at a time
+// the audit and is no change (a sign-in, an export), and "moved" {verb, who, outcome} for a step of what takes many (a
+// rollout), both of which may come between the others. One change is made at a time
 // (STATE/lock), so steps belong to the last that begun. In memory, the newest 256; `epoch` is another in each process.
 // Nothing secret: verbs, names of users, steps. Where the command line does a change itself, because no manager runs,
 // nobody is told. Thread safe.
@@ -30,6 +31,7 @@ class Progress {
   void ended(const std::string& verb, const std::string& who, const std::string& outcome, const std::string& code,
              std::int64_t generation);
   void recorded(const std::string& verb, const std::string& who, const std::string& outcome);
+  void moved(const std::string& verb, const std::string& who, const std::string& outcome);
   [[nodiscard]] nlohmann::json since(std::int64_t number);
 
  private:

@@ -208,12 +208,15 @@ await step("the menu opens by the keyboard alone on a phone", async () => {
 await step("without the network the page says so, and comes back by itself", async () => {
   await person.open("/devices", "Devices");
   await person.page.getByText("devices shown").waitFor();
+  // Nobody reloads and nothing is clicked: the stream's end is told.
+  await person.sees("live");
   await person.context.setOffline(true);
   await person.sees("The portal cannot be reached");
   await person.sees("reconnecting");
   await everywhere(person, "portal-offline");
   await person.context.setOffline(false);
   await person.page.getByText("The portal cannot be reached").waitFor({ state: "detached" });
+  await person.page.locator(".live.on").waitFor();
   const complaints = [...person.complaints, ...witness.complaints].filter((text) => !/ERR_INTERNET_DISCONNECTED/.test(text));
   expect(complaints.length === 0, complaints.join("\n"));
 });

@@ -82,9 +82,14 @@ class Console:
 
 def listen(console, patience=30):
     """The console's Server-Sent Events: yields (event, data)."""
-    raw = socket.create_connection(("localhost", console.port), timeout=patience)
+    yield from events_at(console.port, f"Cookie: {console.cookie}", patience)
+
+
+def events_at(port, credential, patience=30):
+    """Server-Sent Events of a program; `credential` is a header."""
+    raw = socket.create_connection(("localhost", port), timeout=patience)
     with ssl._create_unverified_context().wrap_socket(raw, server_hostname="localhost") as link:
-        link.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: {console.cookie}\r\nConnection: close\r\n\r\n".encode())
+        link.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{credential}\r\nConnection: close\r\n\r\n".encode())
         text = b""
         while True:
             block = link.recv(65536)

@@ -207,6 +207,9 @@ class Fleet(SystemTest):
         for template, methods in description["paths"].items():
             for method, operation in methods.items():
                 self.assertEqual("get", method)
+                if "text/event-stream" in operation.get("responses", {}).get("200", {}).get("content", {}):
+                    expect(operation, template, 401, signed_in=False)  # one that has no end: test_portal_pages listens
+                    continue
                 path = template
                 if "{id}" in path:
                     some = self.ask(appliance, port, "/api/v1/devices")[2]["devices"]

@@ -1,27 +1,45 @@
-// What changes while a page is open: the portal itself asks its engines every 5 seconds, and so do the pages ask it, as long
-// as somebody looks at them.
+// What changes while a page is open: the portal tells when to look again (portal/news.h), and pages ask anew as long as
+// somebody looks at them. Where its events do not come through, pages ask by themselves.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Loaded, Problem } from "./answers";
 import { get } from "./api";
 import { store } from "./store";
+import { openStream } from "./stream";
 
 const interval = 5000;
+const longestSilence = 75_000;  // it tells twice a minute in any case
 const live = store({ connected: true, version: 0 });
 export const useLive = live.use;
+let heard = 0;
 const look = () => { if (document.visibilityState === "visible") live.set({ version: live.now().version + 1 }); };
 
 export function startLive(): () => void {
-  const timer = window.setInterval(look, interval);
+  const told = () => { heard = Date.now(); look(); };
+  const state = (connected: boolean) => {
+    if (live.now().connected === connected) return;
+    live.set({ connected });
+    look();
+  };
+  const stream = openStream("/api/v1/events", { hello: (_, isAgain) => { heard = Date.now(); if (isAgain) look(); }, changed: told }, state, () => {});
+  heard = Date.now();
+  const timer = window.setInterval(() => {
+    if (Date.now() - heard > longestSilence) { heard = Date.now(); stream.reopen(); }
+    if (!live.now().connected) look();
+  }, interval);
+  const offline = () => state(false);
   document.addEventListener("visibilitychange", look);
-  window.addEventListener("online", look);
+  window.addEventListener("online", stream.reopen);
+  window.addEventListener("offline", offline);
   return () => {
+    stream.close();
     window.clearInterval(timer);
     document.removeEventListener("visibilitychange", look);
-    window.removeEventListener("online", look);
+    window.removeEventListener("online", stream.reopen);
+    window.removeEventListener("offline", offline);
   };
 }
 
-// Asked anew every few seconds, and not again before the last question is answered.
+// Asked anew when told so. What is told while a question is under way is asked for right after it.
 export function useData<T>(path: string | null): Loaded<T> {
   const { version } = useLive();
   const [answer, setAnswer] = useState<{ path: string; data: T }>();
@@ -29,14 +47,20 @@ export function useData<T>(path: string | null): Loaded<T> {
   const [asked, setAsked] = useState(0);
   const underway = useRef<string>();
   const wanted = useRef<string | null>();
+  const missed = useRef(false);
   wanted.current = path;
   useEffect(() => {
-    if (path === null || underway.current === path) return;
+    if (path === null) return;
+    if (underway.current === path) { missed.current = true; return; }
     underway.current = path;
-    const over = () => { if (underway.current === path) underway.current = undefined; };
+    const over = () => {
+      if (underway.current !== path) return;
+      underway.current = undefined;
+      if (missed.current && wanted.current === path) { missed.current = false; setAsked((n) => n + 1); }
+    };
     get<T>(path).then(
-      (data) => { over(); if (!live.now().connected) live.set({ connected: true }); if (wanted.current === path) { setAnswer({ path, data }); setFailure(undefined); } },
-      (problem: Problem) => { over(); if (problem.status === 0 && live.now().connected) live.set({ connected: false }); if (wanted.current === path) setFailure({ path, problem }); },
+      (data) => { over(); if (wanted.current === path) { setAnswer({ path, data }); setFailure(undefined); } },
+      (problem: Problem) => { over(); if (wanted.current === path) setFailure({ path, problem }); },
     );
   }, [path, version, asked]);
   useEffect(() => () => { wanted.current = undefined; }, []);

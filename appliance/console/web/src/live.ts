@@ -3,51 +3,34 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Loaded } from "./answers";
 import { get, Problem } from "./api";
 import { store } from "./store";
+import { openStream } from "./stream";
 
-export interface Progress { number: number; time: string; kind: "begun" | "step" | "ended" | "recorded"; verb?: string; who?: string; step?: string; outcome?: string; code?: string; generation?: number }
+export interface Progress { number: number; time: string; kind: "begun" | "step" | "ended" | "recorded" | "moved"; verb?: string; who?: string; step?: string; outcome?: string; code?: string; generation?: number }
 export interface LiveState { connected: boolean; manager: boolean; version: number }
 
 const progressListeners = new Set<(event: Progress) => void>();
 const live = store<LiveState>({ connected: false, manager: true, version: 0 });
 export const useLive = live.use;
-let source: EventSource | null = null;
-let retry = 0;
+let stream: ReturnType<typeof openStream> | undefined;
 
 export function refreshAll() { live.set({ version: live.now().version + 1 }); }
 
 export function startLive() {
   stopLive();
-  let wasAway = false;
-  source = new EventSource("/api/v1/events");
-  source.addEventListener("hello", (event) => {
-    const { manager } = JSON.parse((event as MessageEvent<string>).data) as { manager: boolean };
-    live.set({ connected: true, manager, version: live.now().version + (wasAway ? 1 : 0) });
-    wasAway = true;  // the next one comes after an interruption: what is shown may be old then
-  });
-  source.addEventListener("manager", (event) => {
-    const { running } = JSON.parse((event as MessageEvent<string>).data) as { running: boolean };
-    live.set({ manager: running, version: live.now().version + 1 });
-  });
-  source.addEventListener("progress", (event) => {
-    const progress = JSON.parse((event as MessageEvent<string>).data) as Progress;
-    for (const listener of progressListeners) listener(progress);
-    if (progress.kind === "ended" || progress.kind === "recorded") refreshAll();
-  });
-  source.onerror = () => {
-    live.set({ connected: false });
-    if (source?.readyState !== EventSource.CLOSED) return;
-    // Refused (signed out, or too many pages): a signed-out page learns it from the next question it asks.
-    window.clearTimeout(retry);
-    retry = window.setTimeout(startLive, 5000);
-    get("/session").catch(() => {});
-  };
+  stream = openStream("/api/v1/events", {
+    // The next one comes after an interruption: what is shown may be old then.
+    hello: ({ manager }: { manager: boolean }, isAgain) => live.set({ manager, version: live.now().version + (isAgain ? 1 : 0) }),
+    manager: ({ running }: { running: boolean }) => live.set({ manager: running, version: live.now().version + 1 }),
+    progress: (progress: Progress) => {
+      for (const listener of progressListeners) listener(progress);
+      if (progress.kind === "ended" || progress.kind === "recorded" || progress.kind === "moved") refreshAll();
+    },
+  },
+    // A signed-out page learns it from the next question it asks.
+    (connected) => live.set({ connected }), () => { get("/session").catch(() => {}); });
 }
 
-export function stopLive() {
-  window.clearTimeout(retry);
-  source?.close();
-  source = null;
-}
+export function stopLive() { stream?.close(); }
 
 export function useProgress(listener: (event: Progress) => void) {
   const latest = useRef(listener);
