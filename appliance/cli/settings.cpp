@@ -94,7 +94,7 @@ constexpr Example kSettingsShowExamples[] = {
     {"chancery settings show", "every setting: value, where it comes from, what it is for"},
     {"chancery settings show portal", "the portal's alone, and whether it runs with them"}};
 constexpr Example kSettingsSetExamples[] = {
-    {"chancery settings set portal mail.server=mail.example.com mail.from=chancery@example.com mail.to=ops@example.com",
+    {"chancery settings set portal mail.from=us@example.com mail.to=ops@example.com",
      "several that belong together, in one change"},
     {"chancery settings set portal alerts.quiet=22:00-06:30 --dry-run", "what would be written"},
     {"chancery settings set console session-idle=", "back to the default"}};

@@ -5,8 +5,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "appliance/manager/progress.h"
 #include "appliance/manager/rollout_course.h"
 #include "appliance/manager/verbs.h"
+#include "appliance/rollout/plan.h"
 #include "appliance/rollout/waves.h"
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/x509/material.h"
@@ -23,10 +25,17 @@ constexpr std::size_t most_entries = 10'000;
 // Whoever asks for a step waits five minutes for it.
 constexpr std::chrono::minutes longest_patience{2};
 
+// One certificate of the plan: what is said of it, and its files by kind.
+struct GivenEntry {
+  json about;
+  std::map<std::string, std::vector<SourceFile>> files;
+};
+
 struct Draft {
   std::vector<RolloutMember> members;
   RolloutFiles files;
-  std::vector<json> problems;  // {"name","code","message","hint"}: all that can be told before anybody is asked
+  json entries = json::array();  // how the plan was understood: {"label","members","files"}
+  std::vector<json> problems;    // {"name","code","message","hint"}: all that can be told before anybody is asked
 };
 
 void add_problem(Draft& draft, const std::string& name, const std::string& code, const std::string& message,
@@ -56,22 +65,85 @@ std::vector<std::string> strings_in(const json& object, const char* name) {
 
 constexpr unsigned most_breakage = 1'000'000;
 
+// The files of a plan as it was dropped somewhere: kind "plan", and "plan/FOLDER" for those of a folder in it.
+rollout::PlanFiles plan_files(const Call& call) {
+  rollout::PlanFiles files;
+  const json* given = call.object("files");
+  if (given == nullptr) return files;
+  for (const auto& [kind, ignored] : given->items()) {
+    if (kind != "plan" && !kind.starts_with("plan/")) continue;
+    const std::string folder = kind == "plan" ? "" : kind.substr(std::string_view("plan/").size()) + "/";
+    for (SourceFile& file : call.files(kind)) {
+      const std::string path = folder + file.name;
+      if (!files.emplace(path, std::move(file)).second) {
+        throw rollout::plan_invalid(path, "two files have this name", "give each file once");
+      }
+    }
+  }
+  return files;
+}
+
+GivenEntry entry_of_plan(rollout::PlanEntry& entry) {
+  GivenEntry out{.about = {{"members", entry.members},
+                           {"label", entry.label},
+                           {"address", entry.address},
+                           {"identities", entry.identities},
+                           {"accept", entry.accept}},
+                 .files = {}};
+  out.files["certificate"] = std::move(entry.certificate);
+  out.files["key"] = std::move(entry.key);
+  out.files["intermediate"] = std::move(entry.intermediate);
+  out.files["also_trust"] = std::move(entry.also_trust);
+  return out;
+}
+
+// Of a plan in files, with what `entries` says of some of them laid over it; else `entries` and their own files.
+std::vector<GivenEntry> given_entries(const Call& call) {
+  const json* entries = call.object("entries");
+  std::vector<GivenEntry> all;
+  if (rollout::PlanFiles files = plan_files(call); !files.empty()) {
+    const auto passphrase = call.secret("passphrase");
+    for (rollout::PlanEntry& entry : rollout::read_plan_files(std::move(files), passphrase ? &*passphrase : nullptr)) {
+      all.push_back(entry_of_plan(entry));
+      for (SourceFile& root : call.files("also_trust")) all.back().files["also_trust"].push_back(std::move(root));
+      const json over = entries == nullptr ? json() : entries->value(std::to_string(all.size() - 1), json());
+      if (over.is_object()) all.back().about.update(over);
+    }
+    return all;
+  }
+  if (entries == nullptr || entries->empty() || entries->size() > most_entries) {
+    throw bad_argument("entries", "is missing or has too many", "give the plan: --plan FILE");
+  }
+  for (std::size_t i = 0; i < entries->size(); ++i) {
+    const std::string index = std::to_string(i);
+    GivenEntry entry{.about = entries->value(index, json()), .files = {}};
+    if (!entry.about.is_object()) {
+      throw bad_argument("entries", "are not numbered from 0", "give the plan: --plan FILE");
+    }
+    for (const char* kind : file_kinds) entry.files[kind] = call.files(index + "-" + kind);
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
 // An entry as the order's arguments for cert-replace.
-RolloutFiles::Entry files_of_entry(const Call& call, const std::string& index, const json& entry) {
+RolloutFiles::Entry files_of_entry(const Call& call, const GivenEntry& entry) {
   RolloutFiles::Entry out;
   json arguments{{"files", json::object()}};
   for (const char* kind : file_kinds) {
-    for (const SourceFile& file : call.files(index + "-" + kind)) {
+    const auto files = entry.files.find(kind);
+    if (files == entry.files.end()) continue;
+    for (const SourceFile& file : files->second) {
       arguments["files"][kind].push_back({{"name", file.name}, {"attachment", out.attachments.size()}});
-      out.attachments.push_back(file.bytes);
+      out.attachments.push_back(secret_copy(view_of(file.bytes)));
     }
   }
   for (const char* list : {"identities", "accept"}) {
-    if (const auto words = strings_in(entry, list); !words.empty()) arguments[list] = words;
+    if (const auto words = strings_in(entry.about, list); !words.empty()) arguments[list] = words;
   }
   // Each member rehearses for itself, when it is asked for its preflight and when it replaces. Where nothing is said, who
   // would break is told and stops nobody: waves are there for that.
-  const json breakage = entry.value("accept_breakage", json());
+  const json breakage = entry.about.value("accept_breakage", json());
   arguments["accept_breakage"] = breakage.is_number_unsigned() ? breakage : json(most_breakage);
   if (auto passphrase = call.secret("passphrase")) {
     arguments["passphrase"] = {{"attachment", out.attachments.size()}};
@@ -81,18 +153,32 @@ RolloutFiles::Entry files_of_entry(const Call& call, const std::string& index, c
   return out;
 }
 
+std::string label_of(const GivenEntry& entry) {
+  const auto label = entry.about.find("label");
+  return label != entry.about.end() && label->is_string() ? label->get<std::string>() : "";
+}
+
 // For whom the entry is: those named, the one it is called after, or all whose names the certificate bears.
-std::vector<std::string> members_of_entry(const Call& call, const std::string& index, const json& entry,
-                                          const RolloutRoster& roster) {
-  std::vector<std::string> named = strings_in(entry, "members");
+std::vector<std::string> members_of_entry(const Call& call, const GivenEntry& entry, const RolloutRoster& roster) {
+  std::vector<std::string> named = strings_in(entry.about, "members");
   if (!named.empty()) return named;
-  if (const std::string label = entry.value("label", ""); roster.certificates.contains(label)) return {label};
+  if (const std::string label = label_of(entry); roster.certificates.contains(label)) return {label};
   const auto passphrase = call.secret("passphrase");
-  const auto borne = names_borne(call.files(index + "-certificate"), passphrase ? &*passphrase : nullptr);
+  const auto files = entry.files.find("certificate");
+  if (files == entry.files.end()) return named;
+  const auto borne = names_borne(files->second, passphrase ? &*passphrase : nullptr);
   for (const auto& [member, certificate] : roster.certificates) {
     if (answers_to(borne, member)) named.push_back(member);
   }
   return named;
+}
+
+json understood(const GivenEntry& entry, const std::vector<std::string>& members) {
+  json files = json::array();
+  for (const auto& [kind, list] : entry.files) {
+    for (const SourceFile& file : list) files.push_back(file.name);
+  }
+  return {{"label", label_of(entry)}, {"members", members}, {"files", std::move(files)}};
 }
 
 void expect_reachable(Draft& draft, const RolloutRoster& roster, const RolloutMember& member) {
@@ -106,18 +192,15 @@ void expect_reachable(Draft& draft, const RolloutRoster& roster, const RolloutMe
 
 Draft draft_of(const Call& call, const RolloutRoster& roster) {
   Draft draft;
-  const json* entries = call.object("entries");
-  if (entries == nullptr || entries->empty() || entries->size() > most_entries) {
-    throw bad_argument("entries", "is missing or has too many", "give the plan: --plan FILE");
-  }
-  for (std::size_t i = 0; i < entries->size(); ++i) {
-    const std::string index = std::to_string(i);
-    const json entry = entries->value(index, json());
-    if (!entry.is_object()) throw bad_argument("entries", "are not numbered from 0", "give the plan: --plan FILE");
-    draft.files.entries.push_back(files_of_entry(call, index, entry));
-    const std::vector<std::string> members = members_of_entry(call, index, entry, roster);
+  const std::vector<GivenEntry> entries = given_entries(call);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const GivenEntry& entry = entries[i];
+    draft.files.entries.push_back(files_of_entry(call, entry));
+    const std::vector<std::string> members = members_of_entry(call, entry, roster);
+    draft.entries.push_back(understood(entry, members));
     if (members.empty()) {
-      add_problem(draft, entry.value("label", "entry " + index), "matches-nobody",
+      const std::string label = label_of(entry);
+      add_problem(draft, label.empty() ? "entry " + std::to_string(i) : label, "matches-nobody",
                   "no member is called so, and none has a name that the certificate bears",
                   "name the members in the plan; chancery federation list shows them");
     }
@@ -128,7 +211,7 @@ Draft draft_of(const Call& call, const RolloutRoster& roster) {
                     "name its members in the plan, each once");
         continue;
       }
-      RolloutMember member{.name = name, .address = entry.value("address", ""), .entry = i};
+      RolloutMember member{.name = name, .address = entry.about.value("address", ""), .entry = i};
       expect_reachable(draft, roster, member);
       draft.members.push_back(std::move(member));
     }
@@ -253,7 +336,10 @@ json rollout_begin(Bench& bench, Call& call) {
   }
   json members = preflight_all(bench, roster, draft);
   const bool is_refused = std::ranges::any_of(members, [](const json& m) { return m["verdict"] == "refuse"; });
-  json reply{{"outcome", is_refused ? "refused" : "planned"}, {"waves", sizes.size()}, {"members", std::move(members)}};
+  json reply{{"outcome", is_refused ? "refused" : "planned"},
+             {"waves", sizes.size()},
+             {"entries", std::move(draft.entries)},
+             {"members", std::move(members)}};
   if (is_refused || call.flag("dry_run")) return reply;
   RolloutJournal journal(bench.state, call.who() + ", federation rollout");
   Rollout rollout{.id = journal.new_id(bench.now()),
@@ -283,6 +369,7 @@ json rollout_step(Bench& bench, Call& call) {
       call.number("patience_seconds").value_or(usual_patience.count()), 0, longest_patience.count()));
   RolloutCourse course(bench, journal, rollout, patience);
   course.step();
+  Progress::of_process().moved("rollout-step", call.who(), rollout.state);
   return view_of_rollout(rollout, course.events);
 }
 

@@ -162,4 +162,33 @@ std::vector<PlanEntry> read_plan(const std::string& path, const SecretBytes* pas
   });
 }
 
+std::vector<PlanEntry> read_plan_files(PlanFiles files, const SecretBytes* passphrase) {
+  const auto is_zip = [](const SourceFile& file) {
+    const std::string_view text = text_of(view_of(file.bytes));
+    return text.starts_with("PK\3\4") || text.starts_with("PK\5\6");
+  };
+  for (const auto& [path, file] : files) {
+    if (!is_zip(file)) continue;
+    if (files.size() > 1) {
+      throw plan_invalid(path, "a zip is a whole plan, and there are other files beside it",
+                         "give the zip alone, or what is in it with the other files");
+    }
+    return sort_plan_files(read_plan_archive(view_of(file.bytes), path), path, passphrase);
+  }
+  const auto plan = std::ranges::find_if(files, [](const auto& each) {
+    return each.first.find('/') == std::string::npos &&
+           (each.first.ends_with(".toml") || each.first.ends_with(".json"));
+  });
+  if (plan == files.end()) return sort_plan_files(std::move(files), "the files", passphrase);
+  const std::string_view text = text_of(view_of(plan->second.bytes));
+  if (text.size() > text_limit) throw plan_invalid(plan->first, "it is larger than 4 MiB", shape_hint);
+  return read_plan_text(text, plan->first, [&](const std::string& path) {
+    const auto found = files.find(path.starts_with("./") ? path.substr(2) : path);
+    if (found == files.end()) {
+      throw plan_invalid(plan->first, path + " is not among the files", "give it as well, under the name in the plan");
+    }
+    return SourceFile{.name = path, .bytes = secret_copy(view_of(found->second.bytes))};
+  });
+}
+
 }  // namespace chancery::rollout

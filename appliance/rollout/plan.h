@@ -58,6 +58,9 @@ using ReadFile = std::function<preflight::SourceFile(const std::string& path)>;
 using PlanFiles = std::map<std::string, preflight::SourceFile>;
 [[nodiscard]] std::vector<PlanEntry> sort_plan_files(PlanFiles files, const std::string& name,
                                                      const SecretBytes* passphrase = nullptr);
+// What came without a folder of its own (dropped on a page): one zip, or a plan (.toml, .json) beside the files that it
+// names, or just files.
+[[nodiscard]] std::vector<PlanEntry> read_plan_files(PlanFiles files, const SecretBytes* passphrase = nullptr);
 [[nodiscard]] PlanFiles read_plan_archive(ByteView zip, const std::string& name);
 
 [[nodiscard]] Failure plan_invalid(const std::string& where, const std::string& cause, const std::string& hint);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "keystore/files/folder.h"
 #include "tests/failure_code.h"
 
 namespace chancery::rollout {
@@ -145,6 +146,37 @@ TEST_F(Plan, AZipOfAFolderIsAsTheFolder) {
   EXPECT_EQ(plan[0].label, "engine1.test");
   EXPECT_EQ(names_of(plan[0].key), (Names{"engine1.test.key"}));
   EXPECT_EQ(plan[1].members, (Names{"member.test"}));
+}
+
+// As a page has them: files by name, with the folder that each was in.
+TEST_F(Plan, DroppedFilesAreAZipAPlanWithItsFilesOrJustFiles) {
+  make_leaf("engine1.test");
+  run("mkdir engine1.test && cp engine1.test.crt engine1.test.key engine1.test && zip -qr whole.zip engine1.test");
+  const auto given = [&](const std::map<std::string, std::string>& files) {
+    PlanFiles out;
+    for (const auto& [as, name] : files) {
+      out.emplace(as, preflight::SourceFile{.name = as, .bytes = read_secret_file(path(name), 1'000'000)});
+    }
+    return out;
+  };
+  const auto zipped = read_plan_files(given({{"whole.zip", "whole.zip"}}));
+  ASSERT_EQ(1U, zipped.size());
+  EXPECT_EQ(Names{"engine1.test"}, zipped[0].members);
+  const auto plain =
+      read_plan_files(given({{"engine1.test/c.pem", "engine1.test.crt"}, {"engine1.test/k.pem", "engine1.test.key"}}));
+  ASSERT_EQ(1U, plain.size());
+  EXPECT_EQ(Names{"engine1.test"}, plain[0].members);
+  write("plan.toml", "[member.\"two.test\"]\ncertificate = \"a/c.pem\"\nkey = \"./k.pem\"\n");
+  const auto planned = read_plan_files(
+      given({{"plan.toml", "plan.toml"}, {"a/c.pem", "engine1.test.crt"}, {"k.pem", "engine1.test.key"}}));
+  ASSERT_EQ(1U, planned.size());
+  EXPECT_EQ(Names{"two.test"}, planned[0].members);
+  EXPECT_EQ(1U, planned[0].certificate.size());
+  EXPECT_EQ(1U, planned[0].key.size());
+  EXPECT_EQ("plan-invalid", code_of([&] {
+              (void)read_plan_files(given({{"whole.zip", "whole.zip"}, {"c.pem", "engine1.test.crt"}}));
+            }));
+  EXPECT_EQ("plan-invalid", code_of([&] { (void)read_plan_files(given({{"plan.toml", "plan.toml"}})); }));
 }
 
 TEST_F(Plan, HostileArchivesAreRefusedWhole) {

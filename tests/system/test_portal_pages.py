@@ -1,15 +1,18 @@
 """The portal's pages in Debian's Chromium, on the real programs over TLS: a primary, two secondaries, and their collectors.
 
 Pictures of every page are build output: CHANCERY_PICTURES, else build/pictures."""
+import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import unittest
 
+import console_client
 import test_browser
 import test_console_pages
-from harness import BIN, SystemTest, CollectorProcess, await_condition, file_fingerprints
+from harness import BIN, SystemTest, CollectorProcess, await_condition, file_fingerprints, served_chain
 
 
 class PortalPages(SystemTest):
@@ -77,6 +80,8 @@ class PortalPages(SystemTest):
         certificates = [(appliance.name, each["certificate"]["sha256"], each["certificate"]["not_after"])
                         for appliance in (self.primary, *self.engines.values()) for each in appliance.json("cert", "list")["identities"]]
 
+        self.pages_are_told()
+
         def answer(line):
             if line != "rule in force":
                 return None
@@ -85,6 +90,61 @@ class PortalPages(SystemTest):
 
         self.walk("portal", answer, console=f"https://localhost:{self.primary.console}", primaryPassword=self.primary.password(), engines=list(self.engines),
                   devices=devices, certificates=[c[:2] for c in certificates], firstEnd=min(c[2] for c in certificates), root=file_fingerprints(self.primary.root())[0])
+        # The same fleet, at the console: it has members to roll out to.
+        self.roll_out_from_the_page(self.pki(name="delivery"))
+
+    def delivery(self, name, pki, leaves):
+        """A folder with one for each member; returns its path and each member's files."""
+        files = {}
+        for member, (certificate, key) in leaves.items():
+            folder = os.path.join(self.folder, name, member)
+            os.makedirs(folder)
+            files[member] = [shutil.copy(path, folder) for path in (pki.path(certificate + ".crt"), pki.path(key + ".key"), pki.intermediates)]
+        return os.path.join(self.folder, name), files
+
+    def roll_out_from_the_page(self, pki):
+        first, second = ({name: pki.leaf([name, "localhost", "127.0.0.1"]) for name in self.engines} for _ in range(2))
+        one, two = self.engines
+        paired = lambda leaves: {name: (leaf, leaf) for name, leaf in leaves.items()}
+        nameless = pki.leaf(["elsewhere.test"])
+
+        def serve(leaves):
+            return {name: served_chain(self.engines[name].engine) == pki.sent(leaf) for name, leaf in leaves.items()}
+
+        stopped = []
+
+        def on_line(line):
+            if line == "stopped":
+                stopped.append(serve(first))
+
+        self.walk("rollout", on_line, console=f"https://localhost:{self.primary.console}", primaryPassword=self.primary.password(), members=[one, two], root=pki.root,
+                  wrong=self.delivery("wrong", pki, {one: (first[one], first[one]), two: (first[two], second[two])})[0],
+                  nameless=[pki.path(nameless + ".crt"), pki.path(nameless + ".key"), pki.intermediates],
+                  first=self.delivery("first", pki, paired(first))[0], second=self.delivery("second", pki, paired(second))[1])
+        self.assertEqual([{one: True, two: True}], stopped, "after it was stopped all serve what they served before")
+        self.assertEqual({one: True, two: True}, serve(second), "what was gone on with is served everywhere")
+
+    def pages_are_told(self):
+        """Events come with what changes, to no more listeners than there is room for, and everybody else is answered all the same."""
+        credential = "Authorization: Basic " + base64.b64encode(f"administrator:{self.primary.password()}".encode()).decode()
+
+        def listening():
+            events = console_client.events_at(self.primary.portal, credential)
+            return events if next(events, (None,))[0] == "hello" else None
+
+        listeners = [listening() for _ in range(24)]
+        self.assertNotIn(None, listeners, "24 pages may listen")
+        self.assertIsNone(listening(), "the 25th is turned away")
+        self.assertEqual([], list(console_client.events_at(self.primary.portal, "Accept: */*")), "nobody listens without a password")
+        # The first tells pages to look anyway: what changed while nobody listened is not known.
+        self.assertEqual([("changed", {"anyway": True})] * len(listeners), [next(events) for events in listeners])
+        # Then each of them is told that something is another now, and not by the look that is taken twice a minute in any case.
+        done = self.primary.json("profile", "set", "spare", "minimum-protocol=TLSv1.3")
+        self.assertEqual("done", done["outcome"])
+        for events in listeners:
+            self.assertIn(("changed", {"anyway": False}), [next(events) for _ in range(2)])
+            events.close()
+        await_condition(listening, "there is room again")
 
     def test_what_a_device_calls_itself_is_text(self):
         """Threat 34: a collector is its owner's, and so is the name that it reports."""

@@ -15,6 +15,7 @@ import { OverviewPage } from "./pages/overview";
 import { PolicyPage } from "./pages/policy";
 import { ReplacePage } from "./pages/replace";
 import { RequestPage } from "./pages/request";
+import { RolloutPage } from "./pages/rollout";
 import { RootPage } from "./pages/root";
 import { RotationPage } from "./pages/rotation";
 import { RulesPage } from "./pages/rules";
@@ -33,6 +34,7 @@ const entries: Entry[] = [
   { path: "backups", title: "Backups", group: "Appliance", page: () => <BackupsPage /> },
   { path: "policy", title: "Policy", group: "Appliance", page: () => <PolicyPage /> },
   { path: "federation", title: "Members", group: "Federation", page: (_, session) => <FederationPage session={session} /> },
+  { path: "rollout", title: "Rollout", group: "Federation", page: () => <RolloutPage />, onPrimary: true },
   { path: "rotation", title: "Root rotation", group: "Federation", page: () => <RotationPage />, onPrimary: true },
   { path: "root", title: "Trust the root", group: "Federation", page: (_, session) => <RootPage session={session} /> },
   { path: "collectors", title: "Collectors", group: "Federation", page: (_, session) => <CollectorsPage session={session} />, onPrimary: true },

@@ -3,14 +3,13 @@ import { call, type Certificate, formOf, type Outcome, type Problem, type Sessio
 import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
 import { Await, Badge, Cell, Copy, DaysLeft, Empty, Field, Mark, Note, Page, ProblemNote, Section, Table, Time, sentence } from "../ui";
-import { plural, type Tone } from "../words";
+import { type Tone } from "../words";
 
 interface Member { name: string; role: string; state: string; joined: string; last_seen: string | null; version?: string; certificates: Certificate[]; problems: (string | { message?: string; hint?: string })[] }
 interface Token { id: string; role: string; names: string[]; created: string; expires: string; state: string }
 interface Status { federation: { id?: string; state?: string; authority?: string } | null }
-interface Rollout { id: string; state: string; wave?: number; waves?: number; begun?: string; members?: { name: string; wave: number; state: string; error?: { message?: string } | null; note?: string | null }[] }
 
-const stateTone: Record<string, Tone> = { ok: "good", late: "warn", missing: "bad", problem: "warn", open: "good", used: "plain", expired: "plain", revoked: "bad", done: "good", running: "warn", failed: "bad", "needs-person": "bad", stopped: "plain", "going-back": "warn", replaced: "good" };
+const stateTone: Record<string, Tone> = { ok: "good", late: "warn", missing: "bad", problem: "warn", open: "good", used: "plain", expired: "plain", revoked: "bad" };
 const problemText = (problem: Member["problems"][number]) => (typeof problem === "string" ? problem : [problem.message, problem.hint].filter(Boolean).join(": "));
 
 function Members({ members, own, ask }: { members: Member[]; own: string; ask: (request: ChangeRequest) => void }) {
@@ -108,24 +107,6 @@ function Tokens({ ask }: { ask: (request: ChangeRequest) => void }) {
   );
 }
 
-function Rollouts() {
-  const rollouts = useData<{ rollouts: Rollout[] }>("/federation/rollouts");
-  return (
-    <Await of={rollouts}>
-      {(data) => data.rollouts.length === 0 ? <Empty title="No rollouts yet">One command replaces certificates across secondaries in waves: <code>chancery federation rollout --plan FILE</code>. How it goes shows up here.</Empty> : (
-        <ul class="rollouts">
-          {data.rollouts.map((rollout) => (
-            <li key={rollout.id}>
-              <Mark tone={stateTone[rollout.state] ?? "plain"}><strong>{rollout.state}</strong></Mark> <span class="soft">{rollout.id}{rollout.begun && <> · <Time at={rollout.begun} /></>}{rollout.waves && ` · wave ${rollout.wave} of ${rollout.waves}`}</span>
-              {rollout.members && <details><summary>{plural(rollout.members.length, "member")}</summary><ul>{rollout.members.map((member) => <li key={member.name}><Mark tone={stateTone[member.state] ?? "plain"}>{member.name}: {member.state}{member.error?.message && ` (${member.error.message})`}</Mark></li>)}</ul></details>}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Await>
-  );
-}
-
 function JoinForm({ ask }: { ask: (request: ChangeRequest) => void }) {
   const submit = (event: Event) => {
     event.preventDefault();
@@ -169,7 +150,6 @@ export function FederationPage({ session }: { session: SessionInfo }) {
       <Section title="Appliances"><Await of={list}>{(data) => <Members members={data.members} own={session.appliance.name} ask={setRequest} />}</Await></Section>
       <Section title="Let a secondary join" lead="A token proves both sides to each other. No key leaves the appliance that it was made on."><TokenForm /></Section>
       <Section title="Join tokens"><Tokens ask={setRequest} /></Section>
-      <Section title="Rollouts"><Rollouts /></Section>
       {dialog}
     </Page>
   );

@@ -1,15 +1,12 @@
 // REPLACE CERTIFICATES: the manual's three fields, or any pile of files dropped on the page. Every change of the files is
 // preflighted at once; what would happen is shown before anything does.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call, formOf, type Outcome, Problem, type Rehearsal } from "../api";
 import { breakageOf, LiveSteps, PlanView, RehearsalView, undoTo, useChange } from "../change";
+import { acceptable, AcceptOption, DropZone, largest } from "../drop";
 import { Chain, Field, Findings, Loading, Note, Page, ProblemNote, Section } from "../ui";
 import type { SessionInfo } from "../api";
 import { groupOf, plural, titleOf } from "../words";
-
-const largest = 4 * 1024 * 1024;
-// Errors that somebody may have a reason to accept: the console asks for each by name (preflight/finding.cpp).
-const acceptable = ["expired", "not-yet-valid", "name-mismatch", "no-san", "malformed-san", "ca-as-leaf", "self-signed", "eku-mismatch", "key-usage", "key-weak", "signature-weak", "unknown-critical-extension", "malformed-certificate", "missing-intermediate", "untrusted-root", "key-id-mismatch", "refused-by-openssl"];
 
 interface Files { certificate: File[]; key: File[]; intermediate: File[]; also_trust: File[] }
 const none: Files = { certificate: [], key: [], intermediate: [], also_trust: [] };
@@ -19,24 +16,6 @@ function FileField({ label, hint, files, set }: { label: string; hint: string; f
     <Field label={label} hint={files.length > 0 ? files.map((file) => file.name).join(", ") : hint}>
       <input type="file" multiple onChange={(event) => set([...(event.currentTarget.files ?? [])])} />
     </Field>
-  );
-}
-
-function DropZone({ add }: { add: (files: File[]) => void }) {
-  const [isOver, setOver] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    add([...(event.dataTransfer?.files ?? [])]);
-  };
-  return (
-    <div class={isOver ? "drop over" : "drop"} onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)} onDrop={drop}>
-      <p><strong>Drop the files here</strong></p>
-      <p class="soft">Certificate, key, intermediates, in any order and form: PEM, DER, PKCS#7, PKCS#12. What is what is told by their content.</p>
-      <button type="button" class="secondary" onClick={() => input.current?.click()}>Choose files…</button>
-      <input ref={input} type="file" multiple hidden aria-label="Files to replace the certificates with" onChange={(event) => { add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ""; }} />
-    </div>
   );
 }
 
@@ -99,7 +78,7 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
       {!change.outcome && (
         <div class="columns">
           <div>
-            <DropZone add={add} />
+            <DropZone label="Files to replace the certificates with" hint="Certificate, key, intermediates, in any order and form: PEM, DER, PKCS#7, PKCS#12. What is what is told by their content." add={(dropped) => add(dropped.map(({ file }) => file))} />
             <details class="fields" open={files.key.length + files.intermediate.length > 0}>
               <summary>Or name each file</summary>
               <FileField label="Certificate" hint="The server's certificate" files={files.certificate} set={(list) => setFiles({ ...files, certificate: list })} />
@@ -111,15 +90,13 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
                 <ul class="files">{[...files.certificate, ...files.key, ...files.intermediate].map((file, at) => <li key={file.name + at}>{file.name} <span class="soft">{file.size} bytes</span></li>)}</ul>
               </Section>
             )}
-            {(needsPassphrase || passphrase) && <Field label="Passphrase" hint="Of the key or the PKCS#12 file"><input type="password" autocomplete="off" value={passphrase} onChange={(event) => setPassphrase(event.currentTarget.value)} /></Field>}
+            {(needsPassphrase || passphrase) && <Field label="Passphrase" hint="Of the key or the PKCS#12 file"><input type="password" autocomplete="off" value={passphrase} onInput={(event) => setPassphrase(event.currentTarget.value)} /></Field>}
             {count > 0 && (
               <fieldset>
                 <legend class="visually-hidden">Options</legend>
                 <label><input type="checkbox" checked={trustRoot} onChange={(event) => setTrustRoot(event.currentTarget.checked)} /> Also trust the root in these files</label>
                 <label><input type="checkbox" checked={keepRoot} onChange={(event) => setKeepRoot(event.currentTarget.checked)} /> Send the root along (few clients want that)</label>
-                {offered.map((code) => (
-                  <label key={code}><input type="checkbox" checked={accepted.includes(code)} onChange={(event) => setAccepted(event.currentTarget.checked ? [...accepted, code] : accepted.filter((each) => each !== code))} /> Accept <code>{code}</code> although it is an error</label>
-                ))}
+                {offered.map((code) => <AcceptOption key={code} code={code} accepted={accepted} set={setAccepted} />)}
                 {(broken > 0 || breakage > 0) && <label><input type="checkbox" checked={breakage > 0} onChange={(event) => setBreakage(event.currentTarget.checked ? broken : 0)} /> Replace although {plural(Math.max(broken, breakage), "of those asked", "of those asked")} will be locked out</label>}
               </fieldset>
             )}
