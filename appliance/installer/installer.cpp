@@ -45,7 +45,7 @@ std::vector<InstallerFile> installer_files(const InstallerParts& parts, Instant 
   files.push_back(text_file("repair-key.json", parts.repair_key));
   files.push_back(text_file("settings/collector.toml", collector_settings(parts)));
   if (!parts.pinned.empty()) files.push_back(text_file("root.pem", pem_of(parts.pinned)));
-  for (InstallerFile& each : trust_files(parts.distributed)) files.push_back(std::move(each));
+  for (InstallerFile& each : trust_files(parts.distributed, parts.windows_trust)) files.push_back(std::move(each));
   std::ranges::sort(files, {}, &InstallerFile::path);
   std::string sums;
   for (const InstallerFile& each : files) sums += sha256_hex(view_of(each.bytes)) + "  " + each.path + "\n";

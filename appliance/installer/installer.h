@@ -22,6 +22,7 @@ namespace chancery::installer {
 
 struct InstallerParts {
   Bytes collector;                   // the program
+  Bytes windows_trust = {};          // chancery-trust.exe, which the scripts for Windows use; empty: they do without
   std::vector<std::string> servers;  // HOST:PORT of engines, tried in order
   std::string portal;                // or HOST:PORT of the portal that assigns one
   std::vector<std::string> tags;     // what assignment rules look at
@@ -46,6 +47,7 @@ struct InstallerFile {
 [[nodiscard]] std::string unit_template();   // chancery-collector.service, with @…@ to be filled in
 [[nodiscard]] std::string collector_settings(const InstallerParts& parts);
 [[nodiscard]] std::string readme(const InstallerParts& parts, Instant when);
-[[nodiscard]] std::vector<InstallerFile> trust_files(const std::vector<Certificate>& roots);  // trust/…
+// trust/…
+[[nodiscard]] std::vector<InstallerFile> trust_files(const std::vector<Certificate>& roots, const Bytes& windows_trust);
 
 }  // namespace chancery::installer

@@ -43,7 +43,10 @@ std::string readme(const InstallerParts& parts, Instant when) {
         "\nThe root for operating systems: trust/\n"
         "For browsers and the finder on endpoints, and for collectors that use the operating system's trust store.\n"
         "  linux/trust-root.sh                 TESTED on Debian 12; Red Hat and SUSE NOT TESTED\n"
-        "  windows/import-root.cmd, .ps1       NOT TESTED on Windows\n"
+        "  windows/import-root.cmd             " +
+        (parts.windows_trust.empty() ? std::string("NOT TESTED on Windows\n")
+                                     : std::string("with chancery-trust.exe TESTED under Wine, NOT on Windows\n")) +
+        "  windows/import-root.ps1             NOT TESTED on Windows\n"
         "  macos/trust-root.sh                 NOT TESTED on macOS\n"
         "  macos/root.mobileconfig             NOT TESTED on macOS; read back as a property list, its certificate "
         "compared\n"

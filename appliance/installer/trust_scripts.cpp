@@ -65,10 +65,29 @@ if [ "${1:-}" = --remove ]; then mode=remove; fi
 std::string windows_script(const std::vector<Root>& roots) {
   std::string text = R"BAT(@echo off
 rem Adds the federation's root to "Trusted Root Certification Authorities" of this computer (Cert:\LocalMachine\Root,
-rem what certlm.msc shows). Run it as administrator. certutil is part of Windows.
-rem NOT TESTED on Windows by the makers: certutil's documented options, and nothing else.
+rem what certlm.msc shows), or takes it away again with --remove. Run it as administrator.
+rem With chancery-trust.exe beside it: TESTED under Wine, not on Windows itself. Without: certutil, which is part of
+rem Windows, by its documented options, NOT TESTED, and --remove is yours to do in certlm.msc.
 rem For a domain use a group policy instead: Computer Configuration, Windows Settings, Security Settings, Public Key
 rem Policies, Trusted Root Certification Authorities, Import.
+if not exist "%~dp0chancery-trust.exe" goto certutil
+if /i "%~1"=="--remove" goto remove
+)BAT";
+  for (const Root& root : roots) {
+    text += "\"%~dp0chancery-trust.exe\" add --machine --store Root --file \"%~dp0..\\" + root.name +
+            ".cer\" --sha256 " + root.certificate.fingerprint() + "\nif errorlevel 1 exit /b 1\n";
+  }
+  text += "exit /b 0\n:remove\n";
+  for (const Root& root : roots) {
+    text += "\"%~dp0chancery-trust.exe\" remove --machine --store Root --sha256 " + root.certificate.fingerprint() +
+            "\nif errorlevel 1 exit /b 1\n";
+  }
+  text += R"BAT(exit /b 0
+:certutil
+if /i "%~1"=="--remove" (
+  echo import-root.cmd: chancery-trust.exe is not here to remove it: use certlm.msc
+  exit /b 1
+)
 net session >nul 2>&1
 if errorlevel 1 (
   echo import-root.cmd: this must run as administrator
@@ -89,12 +108,16 @@ std::string powershell_script(const std::vector<Root>& roots) {
   std::string text =
       R"PS(# The same as import-root.cmd, for PowerShell (as administrator). NOT TESTED on Windows by the makers.
 $ErrorActionPreference = 'Stop'
+$program = Join-Path $PSScriptRoot 'chancery-trust.exe'
 )PS";
   for (const Root& root : roots) {
+    const std::string fingerprint = root.certificate.fingerprint();
     text += "$file = Join-Path $PSScriptRoot '..\\" + root.name + ".cer'\n";
-    text += "if ((Get-FileHash -Algorithm SHA256 $file).Hash -ne '" + root.certificate.fingerprint() +
+    text += "if (Test-Path $program) {\n  & $program add --machine --store Root --file $file --sha256 " + fingerprint +
+            "\n  if ($LASTEXITCODE -ne 0) { exit 1 }\n} else {\n";
+    text += "  if ((Get-FileHash -Algorithm SHA256 $file).Hash -ne '" + fingerprint +
             "') { throw \"$file is not the root that was packed\" }\n";
-    text += "Import-Certificate -FilePath $file -CertStoreLocation Cert:\\LocalMachine\\Root\n";
+    text += "  Import-Certificate -FilePath $file -CertStoreLocation Cert:\\LocalMachine\\Root\n}\n";
   }
   return with_dos_line_ends(text);
 }
@@ -167,7 +190,7 @@ std::string macos_profile(const std::vector<Root>& roots) {
 
 }  // namespace
 
-std::vector<InstallerFile> trust_files(const std::vector<Certificate>& certificates) {
+std::vector<InstallerFile> trust_files(const std::vector<Certificate>& certificates, const Bytes& windows_trust) {
   std::vector<InstallerFile> files;
   if (certificates.empty()) return files;
   std::vector<Root> roots;
@@ -181,6 +204,11 @@ std::vector<InstallerFile> trust_files(const std::vector<Certificate>& certifica
   files.push_back(text_file("trust/linux/trust-root.sh", linux_script(roots), 0755));
   files.push_back(text_file("trust/windows/import-root.cmd", windows_script(roots)));
   files.push_back(text_file("trust/windows/import-root.ps1", powershell_script(roots)));
+  if (!windows_trust.empty()) {
+    files.push_back({.path = "trust/windows/chancery-trust.exe",
+                     .mode = 0755,
+                     .bytes = SecretBytes(windows_trust.begin(), windows_trust.end())});
+  }
   files.push_back(text_file("trust/macos/trust-root.sh", macos_script(roots), 0755));
   files.push_back(text_file("trust/macos/root.mobileconfig", macos_profile(roots)));
   return files;

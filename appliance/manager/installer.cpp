@@ -36,15 +36,31 @@ struct Station {
   std::string problem;  // why nobody knows the chain
 };
 
+std::filesystem::path own_folder() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path("/usr/bin") : self.parent_path();
+}
+
+// Beside the programs where they were built, below lib where they were installed; empty where it was not built.
+Bytes windows_trust_bytes() {
+  for (const char* place : {"chancery-trust.exe", "../lib/chancery/chancery-trust.exe"}) {
+    try {
+      return read_file((own_folder() / place).string(), program_limit);
+    } catch (const Failure& failure) {
+      if (failure.code() != "not-found") throw;
+    }
+  }
+  return {};
+}
+
 Bytes program_bytes(Call& call) {
   const json* given = call.object("collector");
   if (given != nullptr) {
     const SourceFile file = call.file("collector");
     return {file.bytes.begin(), file.bytes.end()};
   }
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string path = (error ? std::filesystem::path("/usr/bin") : self.parent_path()) / "chancery-collector";
+  const std::string path = own_folder() / "chancery-collector";
   try {
     return read_file(path, program_limit);
   } catch (const Failure& failure) {
@@ -282,6 +298,7 @@ json collector_installer(Bench& bench, Call& call) {
   }
   const auto files =
       installer::installer_files({.collector = program_bytes(call),
+                                  .windows_trust = distributes ? windows_trust_bytes() : Bytes{},
                                   .servers = route.servers,
                                   .portal = route.portal,
                                   .tags = call.list("tags"),

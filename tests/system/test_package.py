@@ -44,6 +44,8 @@ class Package(unittest.TestCase):
             self.assertTrue(os.path.isfile(os.path.join(self.units, f"chancery-{service}.service")), service)
         self.assertTrue(os.path.isfile(os.path.join(self.units, "chancery.target")))
         self.assertTrue(os.access(os.path.join(self.root, "usr/bin/import_certificate.sh"), os.X_OK))
+        with open(os.path.join(self.root, "usr/lib/chancery/chancery-trust.exe"), "rb") as file:
+            self.assertEqual(b"MZ", file.read(2), "what installers for Windows carry")
         keytool = os.path.join(self.root, "usr/lib/chancery/bin/keytool")
         self.assertEqual(os.path.join(self.root, "usr/bin/chancery"), os.path.normpath(os.path.join(os.path.dirname(keytool), os.readlink(keytool))))
         self.assertIn(b"Key and Certificate Management Tool", run(keytool, "-help").stderr)
