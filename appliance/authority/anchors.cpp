@@ -86,17 +86,21 @@ Anchors anchors_of(const storage::Store& store) {
                   .former_root = found("former-root"),
                   .former_issuing = found("former-issuing"),
                   .cross = found("cross"),
-                  .is_emergency = is_emergency,
-                  .retired = {}};
+                  .is_emergency = is_emergency};
   const Step step = step_of(store);
   anchors.number = step.number;
   anchors.phase = step.phase;
   anchors.since = step.since;
+  return anchors;
+}
+
+std::vector<Certificate> retired_anchors(const storage::Store& store) {
+  std::vector<Certificate> retired;
   for (const auto& row : store.rows("SELECT der FROM retired_anchors JOIN certificates ON certificates.id = "
                                     "retired_anchors.certificate ORDER BY certificates.id")) {
-    anchors.retired.push_back(Certificate::from_der(row.blob(0)));
+    retired.push_back(Certificate::from_der(row.blob(0)));
   }
-  return anchors;
+  return retired;
 }
 
 AnchorsEdition edition_of_anchors(const storage::Store& store) {

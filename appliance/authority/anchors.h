@@ -44,7 +44,6 @@ struct Anchors {
   std::optional<Certificate> former_issuing;
   std::optional<Certificate> cross;  // prepared and activated
   bool is_emergency = false;         // the root in force came by replace_at_once
-  std::vector<Certificate> retired;  // roots and issuing CAs, in the order they were retired
 
   // All that count, the newest last.
   [[nodiscard]] std::vector<Certificate> roots() const;
@@ -53,8 +52,10 @@ struct Anchors {
   [[nodiscard]] std::optional<Certificate> going_root() const;
 };
 [[nodiscard]] Anchors anchors_of(const storage::Store& store);
+// Roots and issuing CAs that count no more, in the order they were retired; all that there ever were.
+[[nodiscard]] std::vector<Certificate> retired_anchors(const storage::Store& store);
 
-// A few numbers that differ whenever anchors_of() or the lists of revocations would: what was made of those before counts
+// A few numbers that differ whenever any of these, or the lists of revocations would: what was made of those before counts
 // as long as its mark is the same, and the clock not past `until`, when a list is to be made anew.
 struct AnchorsEdition {
   std::string mark;

@@ -98,7 +98,7 @@ Bulletin bulletin_of(authority::Authority& authority) {
           .issuing = anchors.issuing,
           .former_issuing = anchors.former_issuing,
           .cross = anchors.cross,
-          .retired = anchors.retired};
+          .retired = authority::retired_anchors(authority.store())};
 }
 
 std::string write_bulletin(const Bulletin& bulletin) {

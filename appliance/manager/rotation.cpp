@@ -289,7 +289,9 @@ json federation_rotate_status(Bench& bench, Call& call) {
   if (call.flag("show_blockers")) reply["blockers"] = to_json(found);
   reply["lost"] = lost_json(desk.authority.store());
   json retired = json::array();
-  for (const Certificate& each : anchors.retired) retired.push_back(preflight::to_json(each));
+  for (const Certificate& each : authority::retired_anchors(desk.authority.store())) {
+    retired.push_back(preflight::to_json(each));
+  }
   reply["retired"] = std::move(retired);
   return reply;
 }

@@ -2,6 +2,8 @@
 // middle of one, and the proof of the coming root.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "appliance/authority/rotation.h"
 #include "appliance/federation/anchor_proof.h"
 #include "appliance/federation/bulletin.h"
@@ -40,6 +42,50 @@ TEST(Bulletin, IsReadAsItWasWrittenInEveryPhase) {
     EXPECT_EQ(news.bulletin.roots, present_anchors(primary).roots());
     EXPECT_EQ(news.lists.size(), step == 2 ? 2U : 1U);
   }
+}
+
+// A signature is another one each time: the same text was made once.
+TEST(Bulletin, IsMadeOnceUntilSomethingInItChanges) {
+  Primary primary;
+  Authority& authority = primary.authority();
+  const auto news = [&] { return primary.admission().news(); };
+  std::set<std::string> all;
+  const auto expect_new = [&](const std::string& after) {
+    (void)news();  // may have made a list
+    const std::string text = news();
+    EXPECT_TRUE(all.insert(text).second) << after;
+    EXPECT_EQ(news(), text) << after;
+    const News read = read_news(text, primary.tls_key.public_key_der(), primary.federation);
+    EXPECT_EQ(write_bulletin(read.bulletin), write_bulletin(bulletin_of(authority))) << after;
+    EXPECT_EQ(read.lists, authority.revocation_lists()) << after;
+  };
+  expect_new("the beginning");
+  authority.permit_names({"more.example.com"});
+  expect_new("another issuing CA");
+  primary.time.advance(days(15));
+  EXPECT_TRUE(all.contains(news())) << "time alone";
+  Joiner joiner(primary);
+  joiner.time = primary.time;
+  const SecretBytes token = primary.token();
+  expect_new("the names of a token");
+  (void)joiner.join(token);
+  EXPECT_TRUE(all.contains(news())) << "a join";
+  primary.admission().remove("engine.example.com");
+  (void)authority.revocation_lists();  // by another process, before anybody asks this one
+  expect_new("a revocation");
+  primary.time.advance(days(19));
+  EXPECT_TRUE(all.contains(news())) << "the list's time is not over";
+  primary.time.advance(days(2));
+  expect_new("the list's time");
+  Rotation rotation(authority);
+  rotation.prepare({});
+  expect_new("prepare");
+  rotation.activate({});
+  expect_new("activate");
+  rotation.retire();
+  expect_new("retire");
+  rotation.replace_at_once({});
+  expect_new("an emergency");
 }
 
 TEST(Bulletin, OfAnotherKeyFederationOrShapeIsRefused) {
@@ -205,6 +251,12 @@ TEST(AnchorProof, NeedsTheNewRootsChainAndALeafUnderIt) {
   EXPECT_EQ(code_of([&] { member.prove(former); }), "proof-refused");
   Rotation(primary.authority()).replace_at_once({});
   EXPECT_EQ(member.proven(), 0U);
+  // What the authority knew of its anchors a moment ago is not what it goes by.
+  primary.present_anew();
+  const Certificate fresh = primary.authority().root();
+  member.renew({fresh});
+  member.prove(fresh);
+  EXPECT_EQ(member.proven(), 1U);
 }
 
 TEST(AnchorProof, OfARemovedMemberOrAnotherKeyOrForAnotherIsRefused) {
