@@ -172,6 +172,35 @@ await step("a new root is prepared and activated, and who has not proven it is s
   await person.picture("flow-rotation");
 });
 
+await step("the former root is retired when everybody has proven the new one, and it is gone for the other browser too", async () => {
+  await witness.open("/rotation", "Root rotation");
+  await person.page.getByText("Everybody has proven the new root").waitFor({ timeout: 60_000 });
+  const before = await person.api("/federation/rotation?show_blockers=true");
+  expect(before.phase === "activated" && before.blocked_by === 0 && before.going_root, JSON.stringify(before));
+  const retire = person.button("Retire the former root…");
+  const dialog = person.page.getByRole("dialog");
+  // Looked at and left: nothing is retired by that.
+  await retire.click();
+  await dialog.getByRole("button", { name: "Retire", exact: true }).and(person.page.locator(":enabled")).waitFor();
+  await person.picture("flow-retire-planned");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  expect((await person.api("/federation/rotation")).going_root.sha256 === before.going_root.sha256, "a preview has retired the root");
+  await retire.click();
+  await dialog.getByRole("button", { name: "Retire", exact: true }).click();
+  await dialog.getByText("Retire the former root: done").waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  for (const each of [person, witness]) {
+    await each.button("Prepare a new root…").waitFor();
+    expect((await each.page.content()).includes(before.root.sha256.slice(0, 12)), "the new root is shown");
+    expect(!(await each.page.content()).includes(before.going_root.sha256.slice(0, 12)), "the former root is shown");
+  }
+  const after = await person.api("/federation/rotation");
+  expect(after.phase === "steady" && after.root.sha256 === before.root.sha256 && after.going_root === null, JSON.stringify(after));
+  const { members } = await person.api("/federation/members");
+  expect(members.some((each) => each.name === "secondary.test" && each.state === "ok"), JSON.stringify(members));
+  await person.picture("flow-retired");
+});
+
 await step("settings are changed together, refused with a reason, and taken back, while somebody looks on", async () => {
   await witness.open("/settings", "Settings");
   await person.open("/settings", "Settings");

@@ -52,7 +52,7 @@ class ConsolePages(SystemTest):
 
     def test_what_an_administrator_does(self):
         primary = self.appliance("primary", name="primary.test").start()
-        secondary = self.appliance("secondary", name="secondary.test").start("manager", "console")
+        secondary = self.appliance("secondary", name="secondary.test").start()
         pki, other = self.pki(), self.pki(name="other")
         leaf = pki.leaf(["primary.test", "localhost", "127.0.0.1"])
         self.walk("flows", [primary.root(), pki.root], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call, type Certificate, formOf, type Outcome } from "../api";
 import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
@@ -39,6 +39,13 @@ export function RotationPage() {
   const [request, setRequest] = useState<ChangeRequest>();
   const [forget, setForget] = useState<string[]>([]);
   const [passphrase, setPassphrase] = useState("");
+  // A proof is a handshake somewhere else, and no change here that would be told.
+  const isWaiting = (status.data?.blocked_by ?? 0) > 0;
+  useEffect(() => {
+    if (!isWaiting) return undefined;
+    const timer = window.setInterval(status.reload, 3000);
+    return () => window.clearInterval(timer);
+  }, [isWaiting, status.reload]);
   const step = (name: "prepare" | "activate" | "retire", title: string, button: string, text: string, more: Record<string, string[]> = {}): ChangeRequest => ({
     title, button, danger: name === "retire", undoable: false, text: <p>{text}</p>,
     work: (dry) => call<Outcome>("POST", `/federation/rotation/${name}`, formOf({ ...more, root_passphrase: passphrase, dry_run: dry })),
