@@ -14,7 +14,7 @@ import time
 import unittest
 
 from console_client import Console
-from harness import SystemTest, await_condition, file_fingerprints, free_port_base
+from harness import SystemTest, await_condition, file_fingerprints, free_port_base, tree_digest
 from test_arrows_mail import MailServer
 
 SECRET = "webhook secret"
@@ -272,16 +272,49 @@ class OnePortal(AlertTest):
         self.assertIn(fingerprint, self.content(mail))
         await_condition(lambda: day() >= today, "it is written down")
 
+    MAIL = ['mail.server = "m"', 'mail.from = "a@b"', 'mail.to = ["c@d"]']
+    # By hand, as a command says it, and what the refusal is about.
+    WRONG = ((['alerts.webhook = "http://hooks.example.com/"'], ["alerts.webhook=http://hooks.example.com/"], "plain http"),
+             (['alerts.webhook = "https://a:b@hooks.example.com/"'], ["alerts.webhook=https://a:b@hooks.example.com/"], "a name or password"),
+             (['alerts.webhook-secret-file = "/s"'], ["alerts.webhook-secret-file=/s"], "nothing that it could sign"),
+             (['alerts.time-zone = "Europe/Nowhere"'], ["alerts.time-zone=Europe/Nowhere"], "no time zone"),
+             (['alerts.quiet = "22-6"'], ["alerts.quiet=22-6"], "22:00-06:30"),
+             (['alerts.digest = "07:00"'], ["mail.server=", "mail.from=", "mail.to=", "alerts.digest=07:00"], "no mail server"),
+             ([*MAIL, 'alerts.digest = "7 o\'clock"'], ["alerts.digest=7 o'clock"], "no time of a day"),
+             (['alerts.member-missing = "soon"'], ["alerts.member-missing=soon"], "15m"),
+             (['alerts.quite = "22:00-06:30"'], ["alerts.quite=22:00-06:30"], "alerts.quiet"))
+
     def test_wrong_settings_are_refused(self):
-        mail = ['mail.server = "m"', 'mail.from = "a@b"', 'mail.to = ["c@d"]']
-        for settings, word in ((['alerts.webhook = "http://hooks.example.com/"'], "plain http"),
-                               (['alerts.time-zone = "Europe/Nowhere"'], "no time zone"),
-                               (['alerts.quiet = "22-6"'], "22:00-06:30"),
-                               (['alerts.digest = "07:00"'], "no mail server"),
-                               ([*mail, 'alerts.digest = "7 o\'clock"'], "no time of a day"),
-                               (['alerts.member-missing = "soon"'], "15m"),
-                               (['alerts.quite = "22:00-06:30"'], "alerts.quiet")):
-            self.single.refuses_settings("portal", settings, word)
+        """By the command, beside a portal that goes on with what is in force; and where they were written by hand, before anything is done with them."""
+        right = ['mail.server = "localhost:1"', 'mail.from = "a@b"', 'mail.to = ["c@d"]', 'alerts.quiet = "00:00-23:59"', 'alerts.member-missing = "2h"']
+        self.short_lived(self.single, 10)
+        self.set(self.single, *right)
+        await_condition(lambda: self.open_alerts(self.single), "the alert stands")
+        file = os.path.join(self.single.state, "settings", "portal.toml")
+
+        def in_force():
+            listed = self.single.json("alert", "list")
+            with open(file) as text:
+                return (text.read(), listed["quiet"], [channel["to"] for channel in listed["channels"]], list(self.open_alerts(self.single)),
+                        self.single.json("generation", "list")["in_force"], [each["id"] for each in self.single.json("backup", "list")["sets"]])
+
+        before = in_force()
+        self.assertTrue(before[1])
+        for _, wanted, word in self.WRONG:
+            with self.subTest(wanted):
+                done = self.single.cli("settings", "set", "portal", *wanted)
+                self.assertEqual(1, done.code, done)
+                self.assertIn(word, done.err)
+                self.assertEqual(before, in_force(), "what was in force still is")
+        self.single.stop("portal")
+        databases = os.path.join(self.single.state, "databases")
+        at_rest = tree_digest(databases)
+        for lines, _, word in self.WRONG:
+            with self.subTest(lines):
+                self.single.refuses_settings("portal", lines, word)
+                self.assertEqual(at_rest, tree_digest(databases), "nothing was done with them")
+        self.set(self.single, *right)
+        self.assertEqual(before, in_force(), "with the right settings all is as it was")
 
 
 class Federation(AlertTest):
