@@ -167,7 +167,8 @@ TEST_F(AuthorityTest, TheRegisterSaysOfALeafWhatStandsInIt) {
     const Certificate leaf = Certificate::from_der(signed_leaf.der);
     EXPECT_EQ(to_hex(signed_leaf.sha256), leaf.fingerprint());
     const auto rows = authority.store().rows(
-        "SELECT serial, sha256, names, not_after, key_sha256, der FROM certificates ORDER BY id DESC LIMIT 1");
+        "SELECT serial, sha256, names, not_after, key_sha256, der, kind, issued_for, member, identity, issued_at, "
+        "revoked FROM certificates ORDER BY id DESC LIMIT 1");
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(to_hex(rows[0].blob(0)), leaf.serial());
     EXPECT_EQ(to_hex(rows[0].blob(1)), leaf.fingerprint());
@@ -177,6 +178,12 @@ TEST_F(AuthorityTest, TheRegisterSaysOfALeafWhatStandsInIt) {
     EXPECT_EQ(instant_of(rows[0].integer(3)), leaf.not_after());
     EXPECT_EQ(rows[0].blob(4), Bytes(leaf.key_digest().begin(), leaf.key_digest().end()));
     EXPECT_EQ(rows[0].blob(5), leaf.der());
+    EXPECT_EQ(rows[0].text(6), purpose == LeafPurpose::member ? "member" : "server");
+    EXPECT_EQ(rows[0].text(7), "a test");
+    EXPECT_EQ(rows[0].text(8), "e");
+    EXPECT_EQ(rows[0].text(9), "engine");
+    EXPECT_EQ(instant_of(rows[0].integer(10)), authority.now());
+    EXPECT_TRUE(rows[0].is_null(11));
   }
 }
 
