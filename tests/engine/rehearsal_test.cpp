@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "appliance/storage/database.h"
+#include "appliance/tls/negotiation.h"
 #include "appliance/wire/collector_messages.h"
 #include "engine/rehearsal_prediction.h"
 #include "keystore/x509/material.h"
@@ -185,6 +186,86 @@ TEST_F(RehearsalTest, WhoIsBlockedIsNotMissed) {
   EXPECT_EQ(ask({.client_certificate = true, .deadline = 200ms}).breakage(), 1U);
   devices.set_blocked({"a"});
   EXPECT_EQ(ask({.client_certificate = true, .deadline = 200ms}).asked, 0U);
+}
+
+constexpr const char* newer_suite = "TLS_AES_128_GCM_SHA256";
+constexpr const char* older_suite = "ECDHE-ECDSA-AES128-GCM-SHA256";
+
+wire::Facts offering(const std::string& ciphers) {
+  wire::Facts facts;
+  facts.offer = tls::to_text({.ciphers = ciphers, .groups = "X25519:prime256v1"});
+  return facts;
+}
+
+Certificate some_leaf(const Workshop& shop) {
+  shop.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout l.key -out l.pem -subj /CN=l");
+  return read_material(shop.read("l.pem"), {.source = "l.pem"}).certificates.at(0);
+}
+
+TEST_F(RehearsalTest, WhatAProfileWouldRefuseIsTriedWithWhatEachHasOffered) {
+  add("newer", "engine", offering(std::string(newer_suite) + ":" + older_suite));
+  add("older", "engine", offering(older_suite));
+  add("earlier");  // connected, but what it offers was never told
+  add("away", "engine", offering(older_suite));
+  add("elsewhere", "engine-collector", offering(older_suite));
+  gone("away");
+  Question question{.present = {some_leaf(shop)},
+                    .lists = tls::ProtocolLists{.minimum_protocol = "TLSv1.3"},
+                    .present_lists = tls::ProtocolLists{},
+                    .deadline = 200ms};
+  const Report report = ask(question, {.endpoints = {"engine"}, .presented_others = {}, .about_portal = false});
+  for (const auto& session : sessions) EXPECT_TRUE(session->heard.empty()) << "nobody needs to be asked";
+  EXPECT_EQ(report.asked, 4U);
+  EXPECT_EQ(report.would_trust, 1U);
+  ASSERT_EQ(report.would_break.size(), 1U);
+  EXPECT_EQ(report.would_break.front().who, "older");
+  EXPECT_EQ(report.would_break.front().reason, "protocol-version");
+  std::map<std::string, std::pair<Prediction, std::string>> silent;
+  for (const auto& each : report.silent) silent[each.entry.who] = {each.predicted, each.entry.reason};
+  EXPECT_EQ(silent["earlier"], std::pair(Prediction::unknown, std::string()));
+  EXPECT_EQ(silent["away"], std::pair(Prediction::would_break, std::string("protocol-version")));
+  EXPECT_EQ(silent.size(), 2U);
+  EXPECT_EQ(report.breakage(), 2U);
+  // Whom the lists in force refuse already is not broken by these.
+  question.present_lists = tls::ProtocolLists{.minimum_protocol = "TLSv1.3"};
+  EXPECT_TRUE(
+      ask(question, {.endpoints = {"engine"}, .presented_others = {}, .about_portal = false}).would_break.empty());
+}
+
+TEST_F(RehearsalTest, WhoIsAskedBesidesAndAgreesIsStillTried) {
+  add("older", "engine", offering(older_suite));
+  reasons["older"] = "";
+  const Report report = ask({.present = {some_leaf(shop)},
+                             .minimum_protocol = "TLSv1.3",
+                             .lists = tls::ProtocolLists{.minimum_protocol = "TLSv1.3"},
+                             .present_lists = tls::ProtocolLists{},
+                             .deadline = 200ms});
+  EXPECT_EQ(sessions[0]->heard.size(), 1U);
+  ASSERT_EQ(report.would_break.size(), 1U);
+  EXPECT_EQ(report.would_break.front().reason, "protocol-version");
+}
+
+TEST_F(RehearsalTest, OfAnEndpointThatClosesThoseAreLostWhoKnowNoOther) {
+  const auto knowing = [](int others) {
+    wire::Facts facts;
+    facts.others = others;
+    return facts;
+  };
+  add("alone", "engine", knowing(0));
+  add("two", "engine", knowing(1));
+  add("earlier", "engine", knowing(wire::others_unknown));
+  add("alone-and-away", "engine", knowing(0));
+  gone("alone-and-away");
+  const Report report = ask({.closes = true, .deadline = 200ms});
+  ASSERT_EQ(report.would_break.size(), 1U);
+  EXPECT_EQ(report.would_break.front().who, "alone");
+  EXPECT_EQ(report.would_break.front().reason, wire::endpoint_closed);
+  std::map<std::string, Prediction> silent;
+  for (const auto& each : report.silent) silent[each.entry.who] = each.predicted;
+  EXPECT_EQ(silent, (std::map<std::string, Prediction>{{"alone-and-away", Prediction::would_break},
+                                                       {"earlier", Prediction::unknown},
+                                                       {"two", Prediction::would_trust}}));
+  EXPECT_EQ(report.breakage(), 2U);
 }
 
 Certificate certificate_in(const Workshop& shop, const std::string& name) {

@@ -4,6 +4,7 @@ import os
 import subprocess
 import unittest
 
+import test_console_pages
 from harness import BIN, SystemTest, await_condition, free_port_base, served_chain
 
 
@@ -135,6 +136,13 @@ class RehearsedPolicy(SystemTest):
             self.assertEqual("done", self.secondary.json("backup", "restore", done["backup_set"])["outcome"])
             for collector in go:
                 collector.await_connected()
+
+    def test_the_consoles_page_says_who_and_asks_whether_to_go_on(self):
+        older = self.one("older", OPENSSL_CONF=self.older_only)
+        test_console_pages.ConsolePages.walk(self, "breakage", [self.primary.root()], secondary=f"https://localhost:{self.secondary.console}",
+                                             password=self.secondary.password(), host=os.uname().nodename)
+        self.assertEqual("TLSv1.3", self.secondary.json("profile", "show", "default")["minimum-protocol"])
+        self.connect_anew([], [older])
 
     def test_another_profile_identity_or_port_of_an_endpoint(self):
         second = f"localhost:{self.secondary.engine}", f"localhost:{self.secondary.base + 3}"

@@ -49,12 +49,12 @@ const counted = (rehearsal: Rehearsal) => rehearsal.silent.filter((each) => each
 export const breakageOf = (rehearsal: Rehearsal) => rehearsal.would_break.length + counted(rehearsal).length;
 
 export function RehearsalView({ rehearsal }: { rehearsal: Rehearsal }) {
-  if (rehearsal.asked === 0) return <Note title="Nobody is there who could be asked"><p>No collector, appliance or store depends on these certificates at present.</p></Note>;
+  if (rehearsal.asked === 0) return <Note title="Nobody is there who could be asked"><p>No collector, appliance or store depends on this at present.</p></Note>;
   const broken = breakageOf(rehearsal);
   const silent = rehearsal.silent.length;
   return (
     <Note tone={broken > 0 ? "bad" : silent > 0 ? "warn" : "good"}
-      title={`${rehearsal.would_trust} of ${plural(rehearsal.asked, "collector, appliance or store", "collectors, appliances and stores")} will trust this`}>
+      title={`${rehearsal.would_trust} of ${plural(rehearsal.asked, "collector, appliance or store", "collectors, appliances and stores")} will connect with this`}>
       {rehearsal.would_break.length > 0 && <ul>{rehearsal.would_break.map((each) => <li key={each.who + each.kind}><strong>{each.name || each.who}</strong> ({each.kind}) would break: {each.reason}</li>)}</ul>}
       {silent > 0 && <p>{plural(silent, "of them has", "of them have")} not answered{counted(rehearsal).length > 0 && `, and by ${counted(rehearsal).length === 1 ? "its" : "their"} last report ${counted(rehearsal).length} would break`}.</p>}
     </Note>
@@ -109,14 +109,17 @@ export function useChange(): ChangeState {
   return { isRunning, reached, outcome, problem, wentBack: reached.includes("rolled-back"), run, reset };
 }
 
-export const undoTo = (generation: number) => () => call<Outcome>("POST", "/generations/rollback", { number: generation });
+// What a person has agreed to lose; empty where nobody would be lost.
+export interface Accepted { accept_breakage?: number }
+
+export const undoTo = (generation: number, accepted: Accepted = {}) => () => call<Outcome>("POST", "/generations/rollback", { number: generation, ...accepted });
 
 export interface ChangeRequest {
   title: string;
   button: string;
   text?: ComponentChildren;
   danger?: boolean;
-  work: (dry: boolean) => Promise<Outcome>;
+  work: (dry: boolean, accepted: Accepted) => Promise<Outcome>;
   done?: (outcome: Outcome) => ComponentChildren;
   undoable?: boolean;
   back?: (outcome: Outcome) => () => Promise<Outcome>;  // where the generation before is not the way back
@@ -127,12 +130,18 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
   const dialog = useRef<HTMLDialogElement>(null);
   const [planned, setPlanned] = useState<Outcome>();
   const [refusal, setRefusal] = useState<Problem>();
+  const [breakage, setBreakage] = useState(0);
   const change = useChange();
   const undo = useChange();
+  const accepted: Accepted = breakage > 0 ? { accept_breakage: breakage } : {};
+  useEffect(() => { dialog.current?.showModal(); }, []);
   useEffect(() => {
-    dialog.current?.showModal();
-    request.work(true).then(setPlanned, setRefusal);
-  }, []);
+    setPlanned(undefined);
+    setRefusal(undefined);
+    request.work(true, accepted).then(setPlanned, setRefusal);
+  }, [breakage]);
+  const refused = refusal?.data.rehearsal as Rehearsal | undefined;
+  const broken = refused ? breakageOf(refused) : 0;
   const base = planned?.plan?.base;
   const isOver = change.outcome !== undefined;
   return (
@@ -141,7 +150,11 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
         <h2 id="change-title">{request.title}</h2>
         {request.text}
         {!planned && !refusal && <Loading what="Looking what would happen" />}
-        {refusal && <ProblemNote problem={refusal} />}
+        {refusal && broken === 0 && <ProblemNote problem={refusal} />}
+        {refused && broken > 0 && <><RehearsalView rehearsal={refused} /><Findings findings={refusal?.report?.findings ?? []} /></>}
+        {(broken > 0 || breakage > 0) && !isOver && !change.isRunning && (
+          <label><input type="checkbox" checked={breakage > 0} onChange={(event) => setBreakage(event.currentTarget.checked ? broken : 0)} /> Go on although {plural(Math.max(broken, breakage), "of those asked", "of those asked")} will be locked out</label>
+        )}
         {planned && !isOver && !change.isRunning && (
           <>
             {planned.outcome === "unchanged" && <p>Nothing would change.</p>}
@@ -162,7 +175,7 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
         <footer class="actions">
           <button type="button" class="secondary" onClick={() => dialog.current?.close()} disabled={change.isRunning}>{isOver ? "Close" : "Cancel"}</button>
           {!isOver && <button type="button" class={request.danger ? "danger" : ""} disabled={!planned || planned.outcome === "unchanged" || change.isRunning} aria-busy={change.isRunning}
-            onClick={() => { void change.run(() => request.work(false)); }}>{request.button}</button>}
+            onClick={() => { void change.run(() => request.work(false, accepted)); }}>{request.button}</button>}
         </footer>
       </article>
     </dialog>

@@ -30,7 +30,7 @@ function Timeline({ generations, ask }: { generations: Generation[]; ask: (reque
   const rollback = (generation: Generation): ChangeRequest => ({
     title: `Go back to generation ${generation.number}`, button: `Put generation ${generation.number} in force`,
     text: <p>Certificates, trust and policy become what they were then. The databases of the appliance stay: what was issued, revoked and used stays so.</p>,
-    work: (dry) => (dry ? call<Outcome>("POST", "/generations/rollback", { number: generation.number, dry_run: true }) : undoTo(generation.number)()),
+    work: (dry, accepted) => (dry ? call<Outcome>("POST", "/generations/rollback", { number: generation.number, dry_run: true, ...accepted }) : undoTo(generation.number, accepted)()),
   });
   return (
     <ol class="timeline">
@@ -82,7 +82,7 @@ function Sets({ sets, ask }: { sets: BackupSet[]; ask: (request: ChangeRequest) 
   const [shown, setShown] = useState(20);
   const restore = (set: BackupSet): ChangeRequest => ({
     title: "Restore a backup", button: "Restore", text: <p>Puts {set.components.map(titleOf).join(", ")} back as {set.components.length === 1 ? "it was" : "they were"} before “{set.reason}”, <Time at={set.created} />.</p>,
-    work: (dry) => call<Outcome>("POST", `/backups/${encodeURIComponent(set.id)}/restore`, { dry_run: dry }),
+    work: (dry, accepted) => call<Outcome>("POST", `/backups/${encodeURIComponent(set.id)}/restore`, { dry_run: dry, ...accepted }),
   });
   const verify = (set: BackupSet) => {
     call<{ verified?: boolean }>("GET", `/backups/${encodeURIComponent(set.id)}/verification`).then(

@@ -48,7 +48,7 @@ function Editor({ kind, name, close, ask }: { kind: Kind; name: string; close: (
       if (value !== textOf(settings[key])) changed[key] = value;
     }
     ask({ title: name ? `Change the ${one[kind]} ${called}` : `Make the ${one[kind]} ${called}`, button: "Put in force",
-      work: (dry) => call<Outcome>("PUT", `/${kind}/${encodeURIComponent(called)}`, { settings: changed, dry_run: dry }) });
+      work: (dry, accepted) => call<Outcome>("PUT", `/${kind}/${encodeURIComponent(called)}`, { settings: changed, dry_run: dry, ...accepted }) });
   };
   return (
     <form class="inline" onSubmit={submit} aria-label={name ? `Edit ${name}` : `New ${one[kind]}`}>
@@ -79,7 +79,7 @@ const heads: Record<Kind, [string, string][]> = {
 function Policies({ kind, ask }: { kind: Kind; ask: (request: ChangeRequest) => void }) {
   const list = useData<Record<string, Settings[]>>(`/${kind}`);
   const [edited, setEdited] = useState<string>();
-  const remove = (name: string): ChangeRequest => ({ title: `Delete the ${one[kind]} ${name}`, button: "Delete", danger: true, work: (dry) => call<Outcome>("DELETE", `/${kind}/${encodeURIComponent(name)}`, { dry_run: dry }) });
+  const remove = (name: string): ChangeRequest => ({ title: `Delete the ${one[kind]} ${name}`, button: "Delete", danger: true, work: (dry, accepted) => call<Outcome>("DELETE", `/${kind}/${encodeURIComponent(name)}`, { dry_run: dry, ...accepted }) });
   const canMake = kind !== "endpoints";
   return (
     <Section title={titles[kind]} lead={leads[kind]} actions={canMake && <button type="button" class="secondary" onClick={() => setEdited("")}>New {one[kind]}</button>}>
