@@ -237,7 +237,30 @@ void Course::plan_trial(std::chrono::milliseconds from, std::chrono::millisecond
   trial_pause_ = first_trial_pause;
 }
 
+// It stays where it is and trusts more: the server that it is connected to proves that at once.
+wire::Moved Course::take_trust(const Situation& present, const wire::Move& move) {
+  Situation next = present;
+  next.source = "install-trust";
+  next.settings = settings_now_ ? settings_now_->settings : present.settings;
+  try {
+    for (const Bytes& der : move.anchors) {
+      const Certificate anchor = Certificate::from_der(der);
+      if (std::ranges::find(next.anchors, anchor) == next.anchors.end()) next.anchors.push_back(anchor);
+    }
+    if (next.anchors.size() == present.anchors.size()) return {wire::moved_proven, ""};
+    standing_ = Standing::change(parts_.state, [&](Standing& now) { now.candidate = next; });
+  } catch (const Failure& failure) {
+    spdlog::warn("trust that was handed over cannot be taken: {}", failure.what());
+    return {wire::moved_refused, failure.code()};
+  }
+  parts_.status.set_standing(standing_);
+  spdlog::info("told to trust more: {}; what it trusts now goes on counting", described(next));
+  plan_trial(0ms, std::chrono::seconds(move.within_seconds));
+  return {wire::moved_taken, ""};
+}
+
 wire::Moved Course::take_move(const Situation& present, const wire::Move& move) {
+  if (move.host.empty()) return take_trust(present, move);
   Situation next;
   next.source = "move";
   next.servers = {{move.host, move.port, move.name.empty() ? move.host : move.name}};
@@ -263,7 +286,7 @@ UplinkEvents::Trial Course::try_candidate() {
   const Situation& candidate = all.front().situation;
   std::vector<tls::Target> servers = candidate.servers;
   if (candidate.portal) servers.insert(servers.begin(), *candidate.portal);
-  const bool was_told = candidate.source == "move";
+  const bool was_told = candidate.source == "move" || candidate.source == "install-trust";
   const auto say = [&](const char* state, const std::string& why) {
     return was_told ? std::optional(wire::Moved{state, why}) : std::nullopt;
   };

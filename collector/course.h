@@ -45,6 +45,7 @@ class Course {
   std::vector<std::string> steps_of(const Situation& situation) const;
   void look();  // reads what stands in the state
   void on_connected(const Attempt& attempt, bool verified);
+  wire::Moved take_trust(const Situation& present, const wire::Move& move);
   wire::Moved take_move(const Situation& present, const wire::Move& move);
   UplinkEvents::Trial try_candidate();
   bool has_something_new() const;

@@ -163,9 +163,10 @@ std::string described(const Situation& situation) {
     text = is_told ? "where it goes already" : "whoever discovery finds";
   }
   if (!situation.verifies()) return text + ", verifying nobody";
-  if (situation.uses_system_trust) return text + ", by the operating system's trust store";
   const std::size_t count = situation.anchors.size();
-  return text + ", pinned to " + std::to_string(count) + (count == 1 ? " certificate" : " certificates");
+  const std::string certificates = std::to_string(count) + (count == 1 ? " certificate" : " certificates");
+  if (!situation.uses_system_trust) return text + ", pinned to " + certificates;
+  return text + ", by the operating system's trust store" + (count == 0 ? "" : " and " + certificates);
 }
 
 }  // namespace chancery::collector

@@ -17,8 +17,8 @@ struct Situation {
   std::vector<tls::Target> servers;
   std::optional<tls::Target> portal;
   SecurityLevel level = SecurityLevel::tls_peer_auth;
-  bool uses_system_trust = false;    // the operating system's store; else `anchors`
-  std::vector<Certificate> anchors;  // CAs, or servers' own certificates
+  bool uses_system_trust = false;    // the operating system's store, beside `anchors`
+  std::vector<Certificate> anchors;  // CAs, or servers' own certificates; beside the system's store only roots count
   bool verify_name = true;
   bool verify_found_name = false;  // of a server that only an address is known of
   std::string settings;            // the digest of the settings when this was made: an edit after it counts for more

@@ -62,7 +62,10 @@ Trust read_trust(const Situation& situation, const std::string& alpn, const Kept
   }
   Bytes pem;
   for (const Certificate& each : situation.anchors) append(pem, each);
-  if (situation.uses_system_trust) pem = os_trust_bundle();
+  if (situation.uses_system_trust) {
+    const Bytes bundle = os_trust_bundle();
+    pem.insert(pem.end(), bundle.begin(), bundle.end());
+  }
   const auto given = pool_of(pem);
   options.trust_pem = counting_pem(pem, {*given, situation.uses_system_trust}, anchors);
   options.only_roots_anchor = situation.uses_system_trust;

@@ -86,7 +86,11 @@ void add_moves(serving::Program& program, const Devices& devices, Ingest& ingest
     const wire::Move move = move_in(asked, chosen->told.size());
     const bool is_dry = asked.value("dry_run", false);
     if (!is_dry && !chosen->told.empty()) {
-      spdlog::info("{} collectors are told to move to {}:{}", chosen->told.size(), move.host, move.port);
+      if (move.host.empty()) {
+        spdlog::info("{} collectors are told to trust {} more", chosen->told.size(), move.anchors.size());
+      } else {
+        spdlog::info("{} collectors are told to move to {}:{}", chosen->told.size(), move.host, move.port);
+      }
       ingest.for_each([chosen, text = wire::to_json(move)](wire::Session& session, const std::string& id) {
         if (chosen->told.contains(id)) session.send(text);
       });

@@ -133,7 +133,7 @@ void print_anchors(Terminal& terminal, const Json& reply) {
   if (!table.is_empty()) table.print(terminal);
 }
 
-int show_move(Session& session, const Json& reply) {
+int show_told(Session& session, const Json& reply, const std::string& then) {
   Terminal& terminal = session.terminal();
   if (session.json()) {
     terminal.document(reply);
@@ -146,9 +146,7 @@ int show_move(Session& session, const Json& reply) {
     terminal.line(count + " connected collectors would be told");
   } else if (!terminal.quiet()) {
     terminal.line(outcome == "unchanged" ? std::string("unchanged: no such collector is connected")
-                                         : "done: " + count +
-                                               " collectors are told; each stays until the new server "
-                                               "has proven itself to it");
+                                         : "done: " + count + " collectors are told; " + then);
   }
   if (outcome == "planned" || !terminal.quiet()) print_anchors(terminal, reply);
   for (const Json& each : reply.value("absent", Json::array())) {
@@ -172,10 +170,17 @@ int run_move(Session& session) {
   ask.put_text("name", arguments.value("--name")).put_texts("only", arguments.values("--only"));
   ask.put_flag("dry_run", arguments.has("--dry-run"));
   for (const std::string& path : arguments.values("--ca")) ask.add_file("files", read_source(path));
-  return show_move(session, session.ask(std::move(ask)));
+  return show_told(session, session.ask(std::move(ask)), "each stays until the new server has proven itself to it");
 }
 
 int run_install_trust(Session& session) {
+  if (session.is_initialised()) {
+    Ask ask("collector-install-trust");
+    ask.put_texts("only", session.arguments().values("--only"))
+        .put_flag("dry_run", session.arguments().has("--dry-run"));
+    ask.add_file("files", read_source(session.arguments().value("FILE")));
+    return show_told(session, session.ask(std::move(ask)), "what they trust now goes on counting");
+  }
   return on_endpoint(session, {"install-trust", session.arguments().value("FILE")},
                      "it is tried now; what worked before goes on until then");
 }
@@ -269,6 +274,7 @@ constexpr Option kWholeOnly{.name = "--only",
                             .repeated = true};
 constexpr Option kMoveOptions[] = {kName, kCa, kOnly, kDryRun};
 constexpr Option kChangeOptions[] = {kDryRun};
+constexpr Option kTrustOptions[] = {kOnly, kDryRun};
 constexpr Option kMakeOptions[] = {
     {.name = "--to", .value = "HOST:PORT", .help = "where they shall go; not given: where they go already"},
     kName,
@@ -286,7 +292,9 @@ constexpr Example kMoveExamples[] = {
     {"chancery collector move engine-b.example.com:443",
      "all connected collectors, to another engine of the federation"},
     {"chancery collector move 192.0.2.7:443 --ca ca.pem --only 3fa9c2107b44e6d1", "one of them first"}};
-constexpr Example kTrustExamples[] = {{"chancery collector install-trust ca.pem", "from a stick, by root"}};
+constexpr Example kTrustExamples[] = {
+    {"chancery collector install-trust root.pem",
+     "on a secondary, before its certificate is replaced by one under another root; on an endpoint: from a stick"}};
 constexpr Example kResetExamples[] = {{"chancery collector reset", "as it came from the installer"}};
 constexpr Example kMakeExamples[] = {
     {"chancery collector repair make --output mend.json", "for every collector: trust the federation's present roots"},
@@ -313,12 +321,16 @@ constexpr Command kCollectorTrustCommands[] = {
      .run = run_move},
     {.path = "collector install-trust",
      .doing = "install trust",
-     .summary = "give this endpoint's collector a CA, by hand",
-     .description =
-         "On the endpoint, by whoever may write the collector's state. It is tried first; once a server under "
-         "it is proven it is all that counts.",
+     .summary = "give collectors a CA",
+     .description = "On a secondary or single appliance: its engine hands the CA to the collectors that are connected, "
+                    "and they trust "
+                    "it beside what they trust now; `collector move HOST:PORT --ca F` leaves them with that CA alone. "
+                    "On an endpoint, "
+                    "by whoever may write the collector's state: it is tried first, and once a server under it is "
+                    "proven it is all "
+                    "that counts.",
      .positionals = kFile,
-     .options = kChangeOptions,
+     .options = kTrustOptions,
      .examples = kTrustExamples,
      .run = run_install_trust},
     {.path = "collector reset",

@@ -139,6 +139,8 @@ constexpr std::array table{
               "collector-installer.zip"},
     VerbRoute{"POST", "/collectors/block", "collector-block", "federation", "id:text blocked:bool dry_run:bool",
               "Blocks a collector, or lets it in again"},
+    VerbRoute{"POST", "/collectors/trust", "collector-install-trust", "federation",
+              "files:files only:list dry_run:bool", "Hands collectors a CA that they shall trust as well"},
     VerbRoute{"POST", "/collectors/move", "collector-move", "federation",
               "host:text port:int name:text files:files only:list dry_run:bool", "Sends collectors to another engine"},
     VerbRoute{"POST", "/collectors/repair", "collector-repair-make", "federation",

@@ -96,6 +96,7 @@ constexpr std::array verbs{
     Entry{"federation-rotate-status", Access::reads, federation_rotate_status, "show_blockers"},
     Entry{"collector-list", Access::reads, collector_list, ""},
     Entry{"collector-block", Access::changes, collector_block, "id blocked dry_run"},
+    Entry{"collector-install-trust", Access::changes, collector_install_trust, "files only dry_run"},
     Entry{"collector-move", Access::changes, collector_move, "host port name files only dry_run"},
     Entry{"collector-repair-make", Access::changes, collector_repair_make,
           "host port name files only ttl_seconds dry_run"},

@@ -40,6 +40,7 @@
 // federation-rotate-prepare/-activate/-retire/-status             root_key, root_passphrase, root_pin, dry_run; retire: forget[],
 //                                                                emergency; status: show_blockers    (rotation.cpp)
 // federation-remove  name, dry_run                               reply also {"member","revoked":[certificate…]}
+// collector-install-trust  files[] (CAs), only[], dry_run                    the same: they stay, and trust these as well
 // collector-move     host, port, name, files[] (CAs), only[], dry_run        asks the engine here; reply also {"told","absent"}
 // collector-repair-make  host, port, name, files[], only[], ttl_seconds, dry_run   reply attachment 0: the repair file
 // collector-repair-key, -rotate      -; rotate: dry_run          key's reply attachment 0: what an installer ships

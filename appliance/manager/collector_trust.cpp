@@ -21,7 +21,7 @@ constexpr std::int64_t default_days = 30;
 constexpr std::int64_t longest_seconds = std::int64_t{366} * 86'400;
 
 // What the server that they go to is under: as given, else the federation's roots.
-std::vector<Certificate> anchors_of(Bench& bench, const Call& call, std::size_t most) {
+std::vector<Certificate> anchors_of(Bench& bench, const Call& call, std::size_t most, bool must_be_given = false) {
   std::vector<Certificate> anchors;
   for (const preflight::SourceFile& file : call.file_list("files")) {
     const Material found = read_material(view_of(file.bytes), {.source = file.name});
@@ -33,9 +33,12 @@ std::vector<Certificate> anchors_of(Bench& bench, const Call& call, std::size_t 
     }
     anchors.insert(anchors.end(), found.certificates.begin(), found.certificates.end());
   }
-  if (anchors.empty()) anchors = certificates_in(bench.current(), "trust/federation/roots.pem");
+  if (anchors.empty() && !must_be_given) anchors = certificates_in(bench.current(), "trust/federation/roots.pem");
   if (anchors.empty() || anchors.size() > most) {
-    throw bad_argument("files", anchors.empty() ? "no CA is given, and this appliance is in no federation" : "too many",
+    throw bad_argument("files",
+                       !anchors.empty() ? "too many"
+                       : must_be_given  ? "no CA is given"
+                                        : "no CA is given, and this appliance is in no federation",
                        "give 1 to " + std::to_string(most) + " certificates: --ca FILE");
   }
   return anchors;
@@ -64,21 +67,34 @@ std::string federation_of(Bench& bench) {
 
 }  // namespace
 
-json collector_move(Bench& bench, Call& call) {
-  const ProbeAddress address = address_of(call);
-  const std::vector<Certificate> anchors = anchors_of(bench, call, most_moved_anchors);
-  json question{{"verb", "collector-move"}, {"host", address.host},
-                {"port", address.port},     {"name", call.text_or("name", address.host)},
-                {"anchors", json::array()}, {"only", call.list("only")},
-                {"dry_run", true}};
+namespace {
+
+// Asked twice: first what it would come to.
+json hand_down(Bench& bench, Call& call, const std::string& verb, json question,
+               const std::vector<Certificate>& anchors) {
+  question.update(
+      {{"verb", "collector-move"}, {"anchors", json::array()}, {"only", call.list("only")}, {"dry_run", true}});
   for (const Certificate& each : anchors) question["anchors"].push_back(to_base64(each.der()));
   json reply = ask_engine(bench, question);
   reply["anchors"] = fingerprints(anchors);
   if (call.flag("dry_run") || reply.value("outcome", "") == "unchanged") return reply;
-  const Bench::Writer writer = bench.begin_change(call.who() + ", collector move");
+  const Bench::Writer writer = bench.begin_change(call.who() + ", " + verb);
   question["dry_run"] = false;
   reply.update(ask_engine(bench, question));
   return reply;
+}
+
+}  // namespace
+
+json collector_move(Bench& bench, Call& call) {
+  const ProbeAddress address = address_of(call);
+  const json question{{"host", address.host}, {"port", address.port}, {"name", call.text_or("name", address.host)}};
+  return hand_down(bench, call, "collector move", question, anchors_of(bench, call, most_moved_anchors));
+}
+
+json collector_install_trust(Bench& bench, Call& call) {
+  const std::vector<Certificate> anchors = anchors_of(bench, call, most_moved_anchors, /*must_be_given=*/true);
+  return hand_down(bench, call, "collector install-trust", {{"host", ""}, {"port", 0}, {"name", ""}}, anchors);
 }
 
 json collector_repair_make(Bench& bench, Call& call) {

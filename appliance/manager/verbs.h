@@ -84,6 +84,7 @@ nlohmann::json federation_rotate_status(Bench&, Call&);
 nlohmann::json collector_block(Bench&, Call&);
 // collector_trust.cpp
 nlohmann::json collector_move(Bench&, Call&);
+nlohmann::json collector_install_trust(Bench&, Call&);
 nlohmann::json collector_repair_make(Bench&, Call&);
 nlohmann::json collector_repair_key(Bench&, Call&);
 nlohmann::json collector_repair_rotate(Bench&, Call&);

@@ -300,11 +300,13 @@ Message parse_message(const std::string& text_json) {
                      .within_seconds = number(object, "within", 0, longest_spread)};
   }
   if (type == "move") {
-    return Move{.host = text(object, "host"),
-                .port = number(object, "port", 1, 65535),
-                .name = text(object, "name"),
-                .anchors = binaries(object, "anchors", most_roots, certificate_limit),
-                .within_seconds = number(object, "within", 0, longest_spread)};
+    Move move{.host = text(object, "host"),
+              .port = number(object, "port", 0, 65535),
+              .name = text(object, "name"),
+              .anchors = binaries(object, "anchors", most_roots, certificate_limit),
+              .within_seconds = number(object, "within", 0, longest_spread)};
+    if (move.host.empty() != (move.port == 0)) throw invalid("a move with half an address");
+    return move;
   }
   if (type == "new-key") return NewKey{binary(object, "key")};
   if (type == "moved") return Moved{code(object, "state"), code(object, "reason")};

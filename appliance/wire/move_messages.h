@@ -1,7 +1,8 @@
 // The staged move of collectors from one server to another (T4): what server A hands down its live channel, and what a
 // collector says of it. JSON and its bounds are collector_messages.h's.
 //
-//   server -> collector   move    B's address, the name that its certificate bears, and the CAs that it is under
+//   server -> collector   move    B's address, the name that its certificate bears, and the CAs that it is under; without
+//                                 an address: it stays where it is, and those CAs count beside what it trusts now
 //   collector -> server   moved   taken, refused or failed, with the reason; proven right before it leaves for B
 //
 // A collector takes a move only over a connection that it has verified, and binds itself to B only once B has been proven
@@ -16,7 +17,7 @@
 namespace chancery::wire {
 
 struct Move {
-  std::string host;
+  std::string host;  // "" with port 0: no other server, only more trust
   int port = 0;
   std::string name;            // "": `host`
   std::vector<Bytes> anchors;  // DER, 1 to 8: CAs, or B's own certificate

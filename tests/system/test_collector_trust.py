@@ -230,6 +230,60 @@ class Moves(CollectorTest):
         records = self.single.json("audit", "show")["records"]
         self.assertEqual(["done"] * 2, [r["outcome"] for r in records if r["verb"] == "collector-move"])
 
+    def test_trust_that_the_appliance_hands_down_opens_the_way_for_a_new_root(self):
+        """Pinned to the federation's root and on the system's store: told of the corporate root, they trust both, so that A's certificate can be replaced
+        by one under it, and they are not locked out when that goes back."""
+        self.serve()
+        server = f'collector.servers = ["localhost:{self.a}"]'
+        pinned, system = self.state(server, name="pinned"), self.state(server, name="system", root=False)
+        collectors = [self.run_collector(pinned), self.run_collector(system, SSL_CERT_FILE=self.single.root())]
+        ids = [(collector.await_connected(), collector.status()["id"])[1] for collector in collectors]
+        replace = ["cert", "replace", *self.corporate.files(self.corporate.leaf(["appliance.test", "localhost"])), "--also-trust", self.corporate.root, "--identity", "portal",
+                   "--identity", "engine"]
+        refused = self.single.cli("--json", *replace)
+        self.assertEqual(1, refused.code, refused)
+        would_break = {f["subject"] for f in refused.json()["report"]["findings"] if f["code"] == "would-break" and f["severity"] == "error"}
+        self.assertEqual(2, len(would_break), refused)
+        before = self.single.in_force(), [self.trust_of(state) for state in (pinned, system)]
+        install = ("collector", "install-trust", self.corporate.root)
+        planned = self.single.json(*install, "--dry-run")
+        self.assertEqual(("planned", 2), (planned["outcome"], planned["told"]))
+        refused = self.single.cli("--json", "collector", "install-trust", self.single.file("customer-key/customer.key"))
+        self.assertEqual((1, "not-a-certificate"), (refused.code, refused.json()["error"]["code"]))
+        self.assertEqual(before, (self.single.in_force(), [self.trust_of(state) for state in (pinned, system)]), "what was in force still is")
+
+        # One of them first, then all; the first has it already.
+        self.assertEqual(1, self.single.json(*install, "--only", ids[0])["told"])
+        await_condition(lambda: self.bound_to(pinned) == ("install-trust", [self.a]), "bound:\n" + collectors[0].log())
+        self.assertEqual("settings", self.bound_to(system)[0])
+        self.assertEqual(2, self.single.json(*install)["told"])
+        await_condition(lambda: self.bound_to(system) == ("install-trust", [self.a]), "bound:\n" + collectors[1].log())
+        await_condition(lambda: "by the operating system's trust store and 1 certificate" in collectors[1].log(), collectors[1].log())
+        for collector in collectors:
+            await_condition(lambda: collector.status().get("connected"), "connected:\n" + collector.log())
+        def concerned():
+            findings = self.single.cli("--json", *replace, "--dry-run").json()["report"]["findings"]
+            return [f for f in findings if f["code"] == "pinned-collectors" or f["code"] == "would-break" and "collector" in f["subject"]]
+
+        await_condition(lambda: not concerned(), "no collector minds, by rehearsal and by what they report")
+        done = self.single.cli("--json", *replace)
+        self.assertEqual(0, done.code, done)
+        self.reconnected(collectors)
+        # Back to the certificate of before: what they trusted then still counts.
+        self.assertEqual(0, self.single.cli("backup", "restore", done.json()["backup_set"]).code)
+        self.reconnected(collectors)
+        # Only the new one: as soon as that is proven, and it is not while the old certificate serves.
+        self.assertEqual("done", self.single.json("collector", "move", f"localhost:{self.a}", "--ca", self.corporate.root)["outcome"])
+        self.awaits(collectors[0], "not proven yet")
+        self.assertEqual(("install-trust", [self.a]), self.bound_to(pinned))
+
+    def reconnected(self, collectors):
+        before = [collector.log().count("connected to") for collector in collectors]
+        self.single.stop("engine")
+        self.single.start("engine")
+        for collector, count in zip(collectors, before):
+            await_condition(lambda: collector.log().count("connected to") > count and collector.status().get("connected"), "connected again:\n" + collector.log())
+
     def test_new_trust_falls_back_to_the_last_that_worked_until_it_is_bound(self):
         self.serve()
         state = self.state(f'collector.servers = ["localhost:{self.a}"]')

@@ -31,6 +31,7 @@ std::vector<std::string> messages() {
       Proof{.root = std::string(64, 'b')},
       Revocations{.issuers = {Bytes(40, 6)}, .lists = {Bytes(300, 9)}},
       Move{.host = "b.test", .port = 443, .name = "b.test", .anchors = {Bytes(40, 6)}, .within_seconds = 3},
+      Move{.host = "", .port = 0, .name = "", .anchors = {Bytes(40, 6)}, .within_seconds = 3},
       Moved{.state = moved_failed, .reason = "untrusted-root"},
       Rehearsal{.id = "0123456789abcdef",
                 .about = "portal",
