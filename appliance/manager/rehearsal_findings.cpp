@@ -18,13 +18,10 @@ constexpr std::size_t most_named = 100;
 constexpr std::size_t id_shown = 16;
 
 struct WayOut {
-  const char* reason;
+  const char* reason;  // or the kind of who needs it
   const char* hint;
 };
 constexpr std::array ways_out{
-    WayOut{"untrusted-root",
-           "let it trust the new root first (a collector: chancery collector install-trust F; an appliance: chancery "
-           "trust append F)"},
     WayOut{"name-mismatch", "give a certificate that bears this name too, or let it connect by a name that it bears"},
     WayOut{"not-yet-valid", "set its clock, or wait until the certificate is valid there"},
     WayOut{"expired", "set its clock, or take a certificate that is valid for longer"},
@@ -41,8 +38,24 @@ constexpr std::array ways_out{
 // Peers have said it.
 std::string shown(const std::string& text) { return printable(view_of(text)); }
 
-std::string way_out(const std::string& reason) {
-  const auto* const found = std::ranges::find_if(ways_out, [&](const WayOut& each) { return reason == each.reason; });
+// By what a store is filled.
+constexpr std::array roots_to{
+    WayOut{"collector",
+           "hand it the new root first, on the appliance that it is connected to: chancery collector install-trust F"},
+    WayOut{"appliance",
+           "let it trust the new root first, there: chancery trust append F (for the portal of a primary with --store "
+           "portal)"},
+    WayOut{"trust-store", "give it the new root first: chancery trust append F --store PATH"},
+};
+
+std::string way_out(const Entry& entry) {
+  if (entry.reason == "untrusted-root") {
+    const auto* const root =
+        std::ranges::find_if(roots_to, [&](const WayOut& each) { return entry.kind == each.reason; });
+    if (root != roots_to.end()) return root->hint;
+  }
+  const auto* const found =
+      std::ranges::find_if(ways_out, [&](const WayOut& each) { return entry.reason == each.reason; });
   return found == ways_out.end() ? "mend what keeps it from trusting this certificate" : found->hint;
 }
 
@@ -90,7 +103,7 @@ void weigh(preflight::Report& report, const Rehearsed& rehearsed, std::size_t ac
                                         : "";
   for (std::size_t at = 0; at < all.size() && at < most_named; ++at) {
     const auto& [entry, was_heard] = all[at];
-    report.add_milder(severity, "would-break", called(entry), told(entry, was_heard), way_out(entry.reason) + leave);
+    report.add_milder(severity, "would-break", called(entry), told(entry, was_heard), way_out(entry) + leave);
   }
   if (all.size() > most_named) {
     report.add_milder(severity, "would-break", "", "so would " + std::to_string(all.size() - most_named) + " more",
@@ -98,8 +111,7 @@ void weigh(preflight::Report& report, const Rehearsed& rehearsed, std::size_t ac
   }
   for (const Entry& entry : rehearsed.report.would_break) {
     if (rehearsal::is_counted(entry)) continue;
-    report.add_milder(preflight::Severity::warning, "would-break", called(entry), told(entry, true),
-                      way_out(entry.reason));
+    report.add_milder(preflight::Severity::warning, "would-break", called(entry), told(entry, true), way_out(entry));
   }
   const std::size_t unknown = static_cast<std::size_t>(std::ranges::count_if(
       rehearsed.report.silent, [](const rehearsal::Silent& each) { return each.predicted == Prediction::unknown; }));

@@ -232,12 +232,12 @@ void judge_surroundings(const Question& question, const Knowledge& knowledge, Re
       names.push_back(std::to_string(count - 7) + " more");
     }
     for (std::string& name : names) name = printable(name);
-    report.add(
-        "pinned-collectors", "",
-        std::to_string(count) + (count == 1 ? " collector is" : " collectors are") +
-            " pinned to a root that this chain does not end in, and would be locked out: " + joined(names),
-        "bring them the new root first: chancery collector install-trust F, or a new installer (chancery collector "
-        "installer --output F.zip --with-root)");
+    report.add("pinned-collectors", "",
+               std::to_string(count) + (count == 1 ? " collector is" : " collectors are") +
+                   " pinned to a root that this chain does not end in, and would be locked out: " + joined(names),
+               "hand them the new root first, on this appliance: chancery collector install-trust F; or make a new "
+               "installer (chancery collector "
+               "installer --output F.zip --with-root)");
   }
   judge_key_permissions(question.key_paths, question.key_reader, report);
 }
