@@ -5,6 +5,7 @@ namespace chancery::pages {
 namespace {
 
 constexpr const char* style = R"(:root { color-scheme: light dark; --line: #8884; --soft: #8888; }
+html { background: Canvas; color: CanvasText; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 70rem; }
 header { display: flex; justify-content: space-between; align-items: baseline; border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.4rem; margin: 0 0 .6rem; }

@@ -10,6 +10,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+import test_browser
+import test_console_pages
 from harness import BIN, SystemTest, await_condition, must, free_port_base
 
 PEOPLE = """dn: dc=example,dc=com
@@ -89,7 +91,7 @@ class Slapd:
         must("/usr/sbin/slapadd", "-f", conf, "-l", ldif)
         urls = f"ldap://127.0.0.1:{self.plain}" + (f" ldaps://127.0.0.1:{self.tls}" if certificate else "")
         with open(self.log_path, "ab") as out:
-            process = subprocess.Popen(["/usr/sbin/slapd", "-f", conf, "-h", urls, "-d", "256"], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self.process = process = subprocess.Popen(["/usr/sbin/slapd", "-f", conf, "-h", urls, "-d", "256"], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         test.processes.append(process)
 
         def listens():
@@ -252,6 +254,31 @@ class PortalToLdap(SystemTest):
             for one in many:
                 one.join()
             self.assertEqual([503] * 12, results)
+
+    def test_a_person_of_the_directory_at_the_pages(self):
+        """The same in Chromium: who may come in sees the pages, others and those whom nobody can judge now are told why not."""
+        server = self.slapd()
+        self.trust()
+        self.portal_with(f'ldap.url = "ldaps://127.0.0.1:{server.tls}"', 'ldap.user-dn = "uid={user},ou=people,dc=example,dc=com"')
+        visitor = test_browser.Browser(self, "directory")
+        visitor.import_root(self.single.root(), "the root")
+        path = os.path.join(self.folder, "directory.json")
+        with open(path, "w") as file:
+            json.dump({"modules": test_console_pages.modules(), "home": visitor.home, "pictures": test_console_pages.PICTURES,
+                       "allPictures": bool(os.environ.get("CHANCERY_PICTURES")), "portal": f"https://localhost:{self.single.portal}",
+                       "administrator": self.single.password()}, file)
+        with subprocess.Popen(["node", os.path.join(test_console_pages.TESTS, "directory.mjs"), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as process:
+            for line in process.stdout:
+                print(line, end="")
+                if line.strip() == "take the directory away":
+                    server.process.terminate()
+                    server.process.wait(timeout=30)
+                    process.stdin.write("it is away\n")
+                    process.stdin.flush()
+        self.assertEqual(0, process.returncode)
+        self.assertTrue([line for line in server.binds() if "uid=ada,ou=people" in line], "it was the directory that was asked")
+        self.assertFalse([line for line in server.binds() if "administrator" in line], "and never about the administrator")
 
     def test_settings_that_cannot_be(self):
         for settings, word in ((['ldap.url = "http://localhost"', 'ldap.user-dn = "uid={user}"'], "no address of a directory"),
