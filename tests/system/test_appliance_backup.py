@@ -281,6 +281,13 @@ class Refusals(Recovery):
         worker.start()
         try:
             outputs = [self.backup(single, f"backup-{n}.bin")[0] for n in range(3)]
+            # One that is slow: what is changed meanwhile is in all of its parts or in none.
+            slow = os.path.join(self.folder, "slow.bin")
+            count = len(made)
+            must("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:delay_enter=4000", os.path.join(BIN, "chancery"),
+                 "--state", single.state, "backup", "appliance", "--output", slow, "--passphrase-file", self.passphrase)
+            await_condition(lambda: len(made) > count + 2, "changes go on")
+            outputs.append(slow)
         finally:
             stop.set()
             worker.join()
@@ -296,6 +303,9 @@ class Refusals(Recovery):
             self.assertEqual(0, run(os.path.join(BIN, "chancery"), "--state", target, "audit", "verify").returncode)
             self.assertFalse(os.path.exists(os.path.join(target, "change.json")))
             self.assertLess(run(os.path.join(BIN, "chancery"), "--state", target, "doctor").returncode, 2)
+            profiles = json.loads(must(os.path.join(BIN, "chancery"), "--state", target, "--json", "profile", "list"))["profiles"]
+            told = json.loads(must(os.path.join(BIN, "chancery"), "--state", target, "--json", "audit", "show", "--verb", "profile-set", "--limit", "1000"))
+            self.assertEqual(len([r for r in told["records"] if r["outcome"] == "done"]), len([p for p in profiles if re.fullmatch(r"p\d+", p["name"])]))
 
 
 if __name__ == "__main__":
