@@ -4,6 +4,7 @@
 #include <array>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "appliance/control/message.h"
 #include "appliance/manager/knowledge.h"
@@ -62,6 +63,21 @@ std::vector<std::string> those_of(const std::vector<std::string>& identities, st
 
 }  // namespace
 
+// A collector may be asked about its engine and about its portal, which on a single appliance change together. Worse news
+// of the same one first: said by himself, then expected of him.
+static void count_once(Report& report) {
+  std::set<std::string> seen;
+  const auto is_double = [&](const rehearsal::Entry& entry) {
+    return !seen.insert(entry.kind + " " + entry.who + (entry.kind == "collector" ? "" : " " + entry.calls)).second;
+  };
+  std::size_t dropped = std::erase_if(report.would_break, is_double);
+  std::ranges::stable_partition(report.silent, [](const rehearsal::Silent& each) {
+    return each.predicted == rehearsal::Prediction::would_break;
+  });
+  dropped += std::erase_if(report.silent, [&](const rehearsal::Silent& each) { return is_double(each.entry); });
+  report.asked -= std::min(report.asked, dropped);
+}
+
 Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
   std::vector<std::future<Report>> asked;
   for (const Inquiry& inquiry : inquiries) {
@@ -70,6 +86,7 @@ Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
   }
   Rehearsed rehearsed;
   for (auto& each : asked) rehearsed.report.add(each.get());
+  count_once(rehearsed.report);
   return rehearsed;
 }
 

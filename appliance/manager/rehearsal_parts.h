@@ -12,7 +12,7 @@ struct Inquiry {
   std::string program;  // "engine", "portal"
   rehearsal::Question question;
 };
-// Programs in parallel; one that does not run has nobody connected, and is not asked.
+// Programs in parallel; one that does not run has nobody connected, and is not asked. Whoever is named twice counts once.
 [[nodiscard]] Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries);
 [[nodiscard]] bool runs_any(const Bench& bench);
 
@@ -36,7 +36,7 @@ struct ServingChange {
 // Anchors that go from the trust of engine and portal.
 [[nodiscard]] std::vector<Inquiry> trust_change(Bench& bench, const backup::Edits& edits,
                                                 std::chrono::milliseconds deadline);
-// Everything, asked; nullopt where there is nothing to ask. Whoever is named twice counts once.
+// Everything, asked; nullopt where there is nothing to ask.
 [[nodiscard]] std::optional<Rehearsed> rehearse_edits(Bench& bench, const backup::Edits& edits,
                                                       const std::vector<Certificate>& given_roots,
                                                       std::chrono::milliseconds deadline);

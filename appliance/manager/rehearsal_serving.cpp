@@ -203,20 +203,6 @@ std::set<std::string> anchors_in(const View& view, const std::string& program) {
   return anchors;
 }
 
-// Worse news of the same one first: said by himself, then expected of him.
-void count_once(Report& report) {
-  std::set<std::string> seen;
-  const auto is_double = [&](const rehearsal::Entry& entry) {
-    return !seen.insert(entry.kind + " " + entry.who + (entry.kind == "collector" ? "" : " " + entry.calls)).second;
-  };
-  std::size_t dropped = std::erase_if(report.would_break, is_double);
-  std::ranges::stable_partition(report.silent, [](const rehearsal::Silent& each) {
-    return each.predicted == rehearsal::Prediction::would_break;
-  });
-  dropped += std::erase_if(report.silent, [&](const rehearsal::Silent& each) { return is_double(each.entry); });
-  report.asked -= std::min(report.asked, dropped);
-}
-
 }  // namespace
 
 ServingChange serving_change(Bench& bench, const backup::Edits& edits, const std::vector<Certificate>& given_roots,
@@ -296,7 +282,6 @@ std::optional<Rehearsed> rehearse_edits(Bench& bench, const backup::Edits& edits
   for (const ServingChange::Chain& chain : change.chains) {
     rehearsed.report.add(judge_stores(bench, chain.present, chain.next));
   }
-  count_once(rehearsed.report);
   return rehearsed;
 }
 

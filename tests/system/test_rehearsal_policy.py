@@ -210,6 +210,27 @@ class RehearsedPolicy(SystemTest):
         for collector in (latest, older):
             collector.await_connected()
 
+    def test_the_portals_policy_is_tried_with_those_who_ask_it_and_each_counts_once(self):
+        """It has two endpoints, of two chains: about both the same engine is asked, and the same collector is meant."""
+        older = self.collector(self.secondary, self.primary, name="older", settings=[
+            f'collector.portal = "localhost:{self.primary.portal}"', f'collector.root-ca = "{self.both}"', "collector.report-interval = 1"])
+        self.stopped(older)
+        older.env = {"OPENSSL_CONF": self.older_only}
+        self.launched(older)
+        older.await_connected(to="secondary.test")
+        command = ["--json", "profile", "set", "default", "minimum-protocol=TLSv1.3"]
+        before = self.primary.in_force()
+
+        def told():
+            done = self.primary.cli(*command, "--dry-run")
+            return done.json() if done.code == 1 else None
+
+        rehearsal = await_condition(told, "the engine has heard from it")["rehearsal"]
+        self.assertEqual([(older.status()["id"], "protocol-version")], [(e["who"], e["reason"]) for e in rehearsal["would_break"]], rehearsal)
+        self.assertEqual((1, before), (rehearsal["breakage"], self.primary.in_force()))
+        self.assertEqual("done", self.primary.json(*command[1:], "--accept-breakage", "1")["outcome"])
+        self.connect_anew([], [older])
+
 
 if __name__ == "__main__":
     unittest.main()
