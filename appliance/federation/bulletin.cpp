@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/federation/authority_link.h"
+#include "appliance/federation/json_text.h"
 #include "appliance/federation/strict_json.h"
 #include "keystore/bytes/cursor.h"
 #include "keystore/bytes/text_encoding.h"
@@ -48,12 +49,16 @@ std::optional<Certificate> certificate_or_none(Members& members, const char* nam
   return value.is_null() ? std::nullopt : std::optional(certificate(members, value));
 }
 
-json pem_or_null(const std::optional<Certificate>& certificate) {
-  return certificate ? json(certificate->to_pem()) : json(nullptr);
+void put(JsonText& out, const std::optional<Certificate>& certificate) {
+  if (certificate) {
+    out.text(certificate->to_pem());
+  } else {
+    out.raw("null");
+  }
 }
 
-json pems(const std::vector<Certificate>& all) {
-  json list = json::array();
+std::vector<std::string> pems(const std::vector<Certificate>& all) {
+  std::vector<std::string> list;
   for (const Certificate& each : all) list.push_back(each.to_pem());
   return list;
 }
@@ -64,6 +69,41 @@ Bytes signed_bytes(std::string_view text) {
   const SecretBytes taken = writer.take();
   return {taken.begin(), taken.end()};
 }
+
+// Reads until it has the number. Names stand in their order (write_bulletin), so that is before all that is retired.
+class NumberSeeker : public json::json_sax_t {
+ public:
+  std::optional<std::uint64_t> number;
+
+  bool key(std::string& name) override {
+    is_it_ = depth_ == 1 && name == "number";
+    return true;
+  }
+  bool number_unsigned(std::uint64_t value) override {
+    if (is_it_) number = value;
+    return !is_it_;
+  }
+  bool number_integer(std::int64_t) override { return !is_it_; }
+  bool number_float(double, const std::string&) override { return !is_it_; }
+  bool string(std::string&) override { return !is_it_; }
+  bool binary(json::binary_t&) override { return false; }
+  bool boolean(bool) override { return !is_it_; }
+  bool null() override { return !is_it_; }
+  bool start_object(std::size_t) override { return deeper(); }
+  bool start_array(std::size_t) override { return deeper(); }
+  bool end_object() override { return shallower(); }
+  bool end_array() override { return shallower(); }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) override { return false; }
+
+ private:
+  bool deeper() { return !is_it_ && ++depth_ <= kind.deepest; }
+  bool shallower() {
+    --depth_;
+    return true;
+  }
+  int depth_ = 0;
+  bool is_it_ = false;
+};
 
 // What a member is going to trust must be what it says it is, whoever signed for it.
 void expect_sound(const Bulletin& bulletin) {
@@ -101,18 +141,20 @@ Bulletin bulletin_of(authority::Authority& authority) {
           .retired = authority::retired_anchors(authority.store())};
 }
 
+// Most of it are certificates. In the order of their names, as everybody who reads and writes JSON would put them.
 std::string write_bulletin(const Bulletin& bulletin) {
-  return json({{"federation", bulletin.federation},
-               {"number", bulletin.number},
-               {"phase", authority::to_text(bulletin.phase)},
-               {"since", bulletin.since.time_since_epoch().count()},
-               {"roots", pems(bulletin.roots)},
-               {"root", bulletin.root.to_pem()},
-               {"issuing", bulletin.issuing.to_pem()},
-               {"former_issuing", pem_or_null(bulletin.former_issuing)},
-               {"cross", pem_or_null(bulletin.cross)},
-               {"retired", pems(bulletin.retired)}})
-      .dump();
+  JsonText out(std::size_t{16} * 1024);
+  put(out.raw("{\"cross\":"), bulletin.cross);
+  out.raw(",\"federation\":").text(bulletin.federation);
+  put(out.raw(",\"former_issuing\":"), bulletin.former_issuing);
+  out.raw(",\"issuing\":").text(bulletin.issuing.to_pem());
+  out.raw(",\"number\":").raw(std::to_string(bulletin.number));
+  out.raw(",\"phase\":").text(authority::to_text(bulletin.phase));
+  out.raw(",\"retired\":").texts(pems(bulletin.retired));
+  out.raw(",\"root\":").text(bulletin.root.to_pem());
+  out.raw(",\"roots\":").texts(pems(bulletin.roots));
+  out.raw(",\"since\":").raw(std::to_string(bulletin.since.time_since_epoch().count()));
+  return out.raw("}").take();
 }
 
 // Members that nobody here knows are let pass: a primary may run a later version than its secondaries.
@@ -134,6 +176,13 @@ Bulletin read_bulletin(std::string_view body) {
                     .retired = certificates(members, "retired")};
   expect_sound(bulletin);
   return bulletin;
+}
+
+std::uint64_t number_of_bulletin(std::string_view text) {
+  NumberSeeker seeker;
+  (void)json::sax_parse(text, &seeker);
+  if (!seeker.number) invalid("it has no number");
+  return *seeker.number;
 }
 
 SignedBulletin sign(const Bulletin& bulletin, const PrivateKey& tls_key) {

@@ -52,6 +52,8 @@ struct SignedBulletin {
 [[nodiscard]] SignedBulletin sign(const Bulletin& bulletin, const PrivateKey& tls_key);
 // Of TEXT alone, whoever signed it.
 [[nodiscard]] Bulletin read_bulletin(std::string_view text);
+// Its number alone, of one that was read before: nothing else of it is looked at, no certificate decoded.
+[[nodiscard]] std::uint64_t number_of_bulletin(std::string_view text);
 [[nodiscard]] std::string write_bulletin(const Bulletin& bulletin);
 
 struct News {

@@ -166,18 +166,16 @@ void prove_own(const Bench& bench, AuthorityDesk& desk) {
 // Taking the lock has just ended the change by which this appliance follows the emergency: whoever asked for that one
 // asks again, and not for another.
 bool has_just_ended(const Bench::Writer& writer, const backup::Generation& current, const Anchors& anchors) {
-  const auto last = followed_bulletin(current);
   return anchors.is_emergency && writer.resolved && writer.resolved->committed &&
          writer.resolved->generation == current.number() && current.manifest().cause.reason == "rotation retire" &&
-         last && last->number == anchors.number;
+         followed_number(current) == anchors.number;
 }
 
 json emergency(Bench& bench, AuthorityDesk& desk, const Call& call, const authority::RootAccess& access,
                const Bench::Writer& writer) {
   const Anchors before = authority::anchors_of(desk.authority.store());
-  const auto last = followed_bulletin(bench.current());
   // One that was cut short is ended; another root would help nobody.
-  const bool is_begun = (before.is_emergency && before.number > (last ? last->number : 0)) ||
+  const bool is_begun = (before.is_emergency && before.number > followed_number(bench.current())) ||
                         has_just_ended(writer, bench.current(), before);
   if (is_begun && !call.flag("dry_run")) return followed(bench, desk, call, true);
   const std::vector<Blocker> lost = lost_at_once(bench, desk, before);

@@ -139,10 +139,10 @@ void strip_crosses(change::Plan& plan, Bench& bench, const Bulletin& bulletin) {
   }
 }
 
-std::string reason_of(const Bulletin& bulletin, const std::optional<Bulletin>& before) {
+std::string reason_of(const Bulletin& bulletin, std::uint64_t before) {
   const bool retires = bulletin.phase == authority::Phase::steady;
   std::string step = retires ? "retire" : bulletin.phase == authority::Phase::prepared ? "prepare" : "activate";
-  if (before && before->number == bulletin.number) step = "renew";
+  if (before == bulletin.number) step = "renew";
   return "rotation " + step;
 }
 
@@ -150,7 +150,7 @@ change::Plan plan_rotation(Bench& bench, const Bulletin& bulletin, const Materia
   const backup::Generation& base = bench.current();
   change::Plan plan;
   if (!renewed.empty()) plan = change::plan_renew(base, bench.appliance, renewed, former_issuers(bulletin));
-  plan.reason = reason_of(bulletin, followed_bulletin(base));
+  plan.reason = reason_of(bulletin, followed_number(base));
   plan.base = base.number();
   const Anchoring anchoring = anchoring_of(base, bulletin);
   put_certificates(plan, bench, roots_path, bulletin.roots);
@@ -179,6 +179,11 @@ std::optional<Bulletin> followed_bulletin(const backup::Generation& generation) 
   return federation::read_bulletin(text_of(generation.read(federation::followed_bulletin_path)));
 }
 
+std::uint64_t followed_number(const backup::Generation& generation) {
+  if (!generation.has(federation::followed_bulletin_path)) return 0;
+  return federation::number_of_bulletin(text_of(generation.read(federation::followed_bulletin_path)));
+}
+
 std::vector<std::string> outdated_identities(const backup::Generation& generation, const Appliance& appliance,
                                              const Bulletin& bulletin) {
   const std::vector<Certificate> former = former_issuers(bulletin);
@@ -195,8 +200,7 @@ std::vector<std::string> outdated_identities(const backup::Generation& generatio
 }
 
 bool needs_following(const backup::Generation& generation, const Appliance& appliance, const Bulletin& bulletin) {
-  const std::optional<Bulletin> followed = followed_bulletin(generation);
-  const std::uint64_t number = followed ? followed->number : 0;
+  const std::uint64_t number = followed_number(generation);
   if (bulletin.number != number) return bulletin.number > number;
   return number > 0 && !outdated_identities(generation, appliance, bulletin).empty();
 }

@@ -22,6 +22,7 @@ class AuthorityDesk;
 
 // What was followed last; nullopt: nothing yet.
 [[nodiscard]] std::optional<federation::Bulletin> followed_bulletin(const backup::Generation& generation);
+[[nodiscard]] std::uint64_t followed_number(const backup::Generation& generation);  // its number; 0: nothing yet
 
 // Identities that present, or would present after a reset, something that another CA than the bulletin's issued.
 [[nodiscard]] std::vector<std::string> outdated_identities(const backup::Generation& generation,

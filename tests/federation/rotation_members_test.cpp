@@ -2,6 +2,7 @@
 // middle of one, and the proof of the coming root.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "appliance/authority/rotation.h"
@@ -39,6 +40,8 @@ TEST(Bulletin, IsReadAsItWasWrittenInEveryPhase) {
     const Bulletin wanted = bulletin_of(primary.authority());
     EXPECT_EQ(write_bulletin(news.bulletin), write_bulletin(wanted)) << step;
     EXPECT_EQ(news.bulletin.number, static_cast<std::uint64_t>(step));
+    EXPECT_EQ(nlohmann::json::parse(write_bulletin(wanted)).dump(), write_bulletin(wanted));
+    EXPECT_EQ(number_of_bulletin(write_bulletin(wanted)), static_cast<std::uint64_t>(step));
     EXPECT_EQ(news.bulletin.roots, present_anchors(primary).roots());
     EXPECT_EQ(news.lists.size(), step == 2 ? 2U : 1U);
   }
@@ -105,6 +108,10 @@ TEST(Bulletin, OfAnotherKeyFederationOrShapeIsRefused) {
   for (const char* body : {"", "{}", "[]", "null", R"({"bulletin":"","signature":"","lists":[]})",
                            R"({"bulletin":7,"signature":"","lists":[]})", R"([[[[[[[[]]]]]]]])"}) {
     EXPECT_EQ(read(body), "bulletin-invalid") << body;
+  }
+  for (const char* none : {"", "{}", "[1]", R"({"number":"1"})", R"({"number":-1})", R"({"number":{"number":1}})",
+                           R"({"a":{"number":1}})", R"({"number")", R"([[[[[)"}) {
+    EXPECT_EQ(code_of([&] { (void)number_of_bulletin(none); }), "bulletin-invalid") << none;
   }
   // Nothing of what is signed can be altered; a signed one can still be no bulletin.
   for (std::size_t at = 0; at < good.size(); at += 7) {
