@@ -71,7 +71,7 @@ static void count_once(Report& report) {
     return !seen.insert(entry.kind + " " + entry.who + (entry.kind == "collector" ? "" : " " + entry.calls)).second;
   };
   std::size_t dropped = std::erase_if(report.would_break, is_double);
-  std::ranges::stable_partition(report.silent, [](const rehearsal::Silent& each) {
+  std::stable_partition(report.silent.begin(), report.silent.end(), [](const rehearsal::Silent& each) {
     return each.predicted == rehearsal::Prediction::would_break;
   });
   dropped += std::erase_if(report.silent, [&](const rehearsal::Silent& each) { return is_double(each.entry); });

@@ -15,7 +15,6 @@ namespace {
 
 using rehearsal::About;
 using rehearsal::Question;
-using rehearsal::Report;
 
 constexpr const char* engine_trust = "trust/engine/ca-bundle.crt";
 constexpr const char* known_roots = "trust/appliance/known.pem";
