@@ -59,7 +59,7 @@ void add_news(serving::Program& program, NewsSources sources,
   auto stream = std::make_shared<http::EventStream>(most_listeners);
   program.routes().add("GET", "/api/v1/events", [stream, refusal = std::move(refusal)](const http::Call& call) {
     if (auto refused = refusal(call)) return *refused;
-    return stream->answer([until = Steady::now() + longest_stream] { return Steady::now() < until; });
+    return stream->answer(call, [until = Steady::now() + longest_stream] { return Steady::now() < until; });
   });
   program.run_in_background("news",
                             [&program, stream, sources = std::move(sources)] { watch(program, *stream, sources); });

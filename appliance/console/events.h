@@ -2,7 +2,7 @@
 //
 //   EventHub hub(manager);
 //   program.run_in_background("events", [&] { hub.run(program); });
-//   return hub.answer([&] { return sessions.find(cookie, false).has_value(); });
+//   return hub.answer(call, [&] { return sessions.find(cookie, false).has_value(); });
 //
 // Events: "hello" at the beginning (whoever was away asks anew for what it shows), "progress" for what changes do
 // (manager/progress.h, one JSON object each), "manager" {"running":bool}. The manager is asked five times a second while
@@ -25,7 +25,9 @@ class EventHub {
   explicit EventHub(ManagerLine& manager) : manager_(manager) {}
   // Until the program stops.
   void run(serving::Program& program);
-  [[nodiscard]] http::Answer answer(std::function<bool()> is_welcome) { return stream_.answer(std::move(is_welcome)); }
+  [[nodiscard]] http::Answer answer(const http::Call& call, std::function<bool()> is_welcome) {
+    return stream_.answer(call, std::move(is_welcome));
+  }
 
  private:
   static constexpr std::size_t most_listeners = 24;

@@ -218,7 +218,7 @@ http::Answer SessionRoutes::remove_token(const http::Call& call, const Session&)
 
 http::Answer SessionRoutes::listen(const http::Call& call, const Session&) {
   return events_.answer(
-      [this, cookie = cookie_of(call)] { return sessions_.find(cookie, /*touch=*/false).has_value(); });
+      call, [this, cookie = cookie_of(call)] { return sessions_.find(cookie, /*touch=*/false).has_value(); });
 }
 
 }  // namespace chancery::console

@@ -1,5 +1,7 @@
 #include "appliance/http/event_stream.h"
 
+#include <poll.h>
+
 namespace chancery::http {
 
 namespace {
@@ -11,15 +13,23 @@ std::string event_text(const std::string& event, const std::string& data) {
   return "event: " + event + "\ndata: " + data + "\n\n";
 }
 
+// Whoever closes a page says so at once; without a look at the connection that would be seen only where something is
+// written to it for the second time.
+bool has_gone(int descriptor) {
+  pollfd look{.fd = descriptor, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 }  // namespace
 
 struct EventStream::Listener {
   EventStream& stream;
+  int descriptor;  // of the connection, which is there as long as it is answered
   std::function<bool()> is_welcome;
   std::uint64_t next;
   bool has_begun = false;
-  Listener(EventStream& of, std::function<bool()> welcome, std::uint64_t from)
-      : stream(of), is_welcome(std::move(welcome)), next(from) {}
+  Listener(EventStream& of, int connection, std::function<bool()> welcome, std::uint64_t from)
+      : stream(of), descriptor(connection), is_welcome(std::move(welcome)), next(from) {}
   ~Listener() {
     const std::lock_guard lock(stream.mutex_);
     --stream.listeners_;
@@ -28,13 +38,13 @@ struct EventStream::Listener {
   Listener& operator=(const Listener&) = delete;
 };
 
-Answer EventStream::answer(std::function<bool()> is_welcome) {
+Answer EventStream::answer(const Call& call, std::function<bool()> is_welcome) {
   std::shared_ptr<Listener> listener;
   {
     const std::lock_guard lock(mutex_);
     if (!is_closed_ && listeners_ < most_listeners_) {
       ++listeners_;
-      listener = std::make_shared<Listener>(*this, std::move(is_welcome), told_);
+      listener = std::make_shared<Listener>(*this, call.connection.descriptor(), std::move(is_welcome), told_);
     }
   }
   if (!listener) {
@@ -52,7 +62,7 @@ Answer EventStream::answer(std::function<bool()> is_welcome) {
 std::string EventStream::next(Listener& listener) {
   const auto begun = std::chrono::steady_clock::now();
   for (;;) {
-    if (!listener.is_welcome()) return "";
+    if (has_gone(listener.descriptor) || !listener.is_welcome()) return "";
     std::unique_lock lock(mutex_);
     if (is_closed_) return "";
     if (!listener.has_begun) {

@@ -142,7 +142,7 @@ class PortalPages(SystemTest):
         done = self.primary.json("profile", "set", "spare", "minimum-protocol=TLSv1.3")
         self.assertEqual("done", done["outcome"])
         for events in listeners:
-            self.assertIn(("changed", {"anyway": False}), [next(events) for _ in range(2)])
+            self.assertIn(("changed", {"anyway": False}), (next(events) for _ in range(2)))
             events.close()
         await_condition(listening, "there is room again")
 
