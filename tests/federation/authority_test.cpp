@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "appliance/authority/certificate_writer.h"
+#include "appliance/authority/permitted_names.h"
 #include "appliance/authority/register.h"
 #include "keystore/bytes/text_encoding.h"
 #include "tests/federation/fixture.h"
@@ -149,6 +150,17 @@ TEST_F(AuthorityTest, StructureIsWhatTheHeaderPromises) {
   EXPECT_NE(text.find("X509v3 Key Usage: critical"), std::string::npos) << text;
   EXPECT_NE(text.find("X509v3 Basic Constraints: critical"), std::string::npos) << text;
   EXPECT_NE(text.find("IP:192.0.2.7/255.255.255.255"), std::string::npos) << text;
+}
+
+TEST(PermittedNames, GrowByWhatNoneOfThemCovers) {
+  NameConstraints permitted;
+  permitted.dns = {"a.example.com"};
+  permitted.addresses = {"192.0.2.1"};
+  EXPECT_FALSE(widen(permitted, exact_names({"a.example.com", "c.b.a.example.com", "192.0.2.1"})));
+  EXPECT_TRUE(widen(permitted, exact_names({"nota.example.com", "example.com", "b.example.com", "192.0.2.2"})));
+  EXPECT_EQ(permitted.dns, (std::vector<std::string>{"a.example.com", "nota.example.com", "example.com"}));
+  EXPECT_EQ(permitted.addresses, (std::vector<std::string>{"192.0.2.1", "192.0.2.2"}));
+  EXPECT_EQ(exact_names({"a.test", "A.test", "192.0.2.1", "192.0.2.1", "b.test"}).size(), 3U);
 }
 
 TEST_F(AuthorityTest, TheRegisterSaysOfALeafWhatStandsInIt) {
