@@ -29,8 +29,8 @@ class WindowsTrust(SystemTest):
         os.mkdir(prefix)
         # The first program makes the prefix. A server that stays until it is told to go spares every other one a start.
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": PATIENCE}
-        subprocess.run([WINESERVER, "-p"], env=self.environment, **quiet)
         self.addCleanup(subprocess.run, [WINESERVER, "-k", "-w"], env=self.environment, **quiet)
+        subprocess.run([WINESERVER, "-p"], env=self.environment, **quiet)
 
     def wine(self, *words, cwd=None):
         """Into files: Wine's services stay, and would keep a pipe open."""
