@@ -1,5 +1,5 @@
-// The files of a web app over HTTP, as web/build.mjs puts them into the program: compressed where the browser takes gzip,
-// with an ETag; what has its hash in its name is kept by the browser for good. The Content-Security-Policy allows this
+// The files of a web app over HTTP, as web/build.mjs puts them into the program, with an ETag; what has its hash in its
+// name is compressed where the browser takes gzip, and kept by the browser for good. The Content-Security-Policy allows this
 // host's own files and nothing else, no inline script or style, no frame around it.
 //
 //   for (const Asset& asset : console::assets()) pages::add_asset(routes, asset);

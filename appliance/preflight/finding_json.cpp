@@ -20,11 +20,13 @@ nlohmann::json to_json(const Certificate& certificate) {
 }
 
 nlohmann::json to_json(const Finding& finding) {
-  return {{"code", finding.code},
-          {"severity", to_text(finding.severity)},
-          {"subject", finding.subject},
-          {"message", finding.message},
-          {"hint", finding.hint}};
+  nlohmann::json document{{"code", finding.code},
+                          {"severity", to_text(finding.severity)},
+                          {"subject", finding.subject},
+                          {"message", finding.message},
+                          {"hint", finding.hint}};
+  if (finding.severity == Severity::error && is_acceptable(finding.code)) document["acceptable"] = true;
+  return document;
 }
 
 nlohmann::json to_json(const Report& report) {

@@ -56,7 +56,10 @@ TEST_F(Encoding, LeavesThatOthersRefuse) {
   expect_malformed(patched_leaf("default", "0101ff", "010100").answer().report, "not critical");
   expect_malformed(patched_leaf("ia5", "0c046c656166", "16046cff6166").answer().report, "its subject has a text");
   expect_malformed(patched_leaf("printable", "0c046c656166", "13046c406166").answer().report, "its subject has a text");
-  expect_malformed(patched_leaf("loose-key", "03420004", "03420104").answer().report, "whole number of bytes");
+  // Where the bit that does not count was set, OpenSSL reads another key besides.
+  const Report loose = patched_leaf("loose-key", "03420004", "03420104").answer().report;
+  EXPECT_NE(message_of(loose, "malformed-certificate").find("whole number of bytes"), std::string::npos)
+      << everything(loose);
   expect(patched_leaf("printable-star", "0c046c656166", "13046c2a6166").answer().report, {});
 }
 

@@ -13,7 +13,7 @@ ADHOC = ("cert_chain_of_trust", "cert_trust", "cert_revocation", "cert_caIssuers
          "cert_ocspURL", "OCSP_stapling", "cert_mustStapleExtension", "overall_grade", "grade_cap_reason", "scanProblem", "scanTime")
 # Those that look at a TLS server; nmap's wording where one finds something.
 SCRIPTS = "ssl-enum-ciphers,ssl-dh-params,ssl-heartbleed,ssl-poodle,ssl-ccs-injection,sslv2,sslv2-drown,ssl-known-key,tls-ticketbleed,rsa-vuln-roca"
-WEAK = re.compile(r"VULNERABLE|least strength: [B-F]|SSLv[23]|TLSv1\.[01]\b|WEAK|NULL|EXPORT|RC4|3DES")
+WEAK = re.compile(r"VULNERABLE|least strength: [B-F]|SSLv[23]|TLSv1\.[01]\b|WEAK|_NULL|NULL_|EXPORT|RC4|3DES")
 
 
 class Scan(SystemTest):

@@ -224,15 +224,16 @@ class Attacks(OneAppliance):
     def test_pages_are_light_and_kept(self):
         appliance, asker = self.console()
         page = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip"})
-        self.assertEqual("gzip", page.headers["Content-Encoding"])
+        self.assertNotIn("Content-Encoding", page.headers, "what is for one reader is not compressed (BREACH)")
         again = asker.ask("GET", "/", plain=True, headers={"Accept-Encoding": "gzip", "If-None-Match": page.headers["ETag"]})
         self.assertEqual((304, b""), (again.status, again.body))
         text = asker.ask("GET", "/", plain=True).body.decode()
         total = len(page.body)
         for path in re.findall(r'(?:src|href)="(/[^"]+)"', text):
             reply = asker.ask("GET", path, plain=True, headers={"Accept-Encoding": "gzip"})
-            self.assertEqual((200, "gzip"), (reply.status, reply.headers["Content-Encoding"]), path)
+            self.assertEqual(200, reply.status, path)
             if path != "/icon.svg":
+                self.assertEqual("gzip", reply.headers["Content-Encoding"], path)
                 self.assertIn("immutable", reply.headers["Cache-Control"])
             total += len(reply.body)
         self.assertLess(total, 60_000, "what the first view loads")

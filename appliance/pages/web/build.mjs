@@ -79,8 +79,9 @@ const labels = [];
 const rows = [];
 files.forEach((file, at) => {
   const packed = gzipSync(file.bytes, { level: 9 });
-  total += packed.length;
-  weight[file.path] = { bytes: file.bytes.length, gzip: packed.length };
+  const sent = file.lasting ? packed.length : file.bytes.length;
+  total += sent;
+  weight[file.path] = { bytes: file.bytes.length, gzip: sent };
   const type = file.type ?? types[file.path.slice(file.path.lastIndexOf("."))];
   const etag = `"${createHash("sha256").update(file.bytes).digest("hex").slice(0, 24)}"`;
   for (const [kind, bytes] of [["whole", file.bytes], ["gzip", packed]]) {

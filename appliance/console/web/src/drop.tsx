@@ -4,8 +4,6 @@ import { useRef, useState } from "preact/hooks";
 
 export interface Dropped { path: string; file: File }
 export const largest = 4 * 1024 * 1024;
-// Errors that somebody may have a reason to accept: the console asks for each by name (preflight/finding.cpp).
-export const acceptable = ["expired", "not-yet-valid", "name-mismatch", "no-san", "malformed-san", "ca-as-leaf", "self-signed", "eku-mismatch", "key-usage", "key-weak", "signature-weak", "unknown-critical-extension", "malformed-certificate", "missing-intermediate", "untrusted-root", "key-id-mismatch", "refused-by-openssl"];
 
 async function walked(entry: FileSystemEntry): Promise<Dropped[]> {
   if (entry.isFile) {
