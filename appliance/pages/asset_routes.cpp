@@ -23,8 +23,7 @@ const char* caching(const Asset& asset, bool is_public) {
 http::Answer answer_with(const Asset& asset, const http::Call& call, bool is_public) {
   // The page itself goes as it is: what is compressed has its hash in its name and says the same to everybody, so that
   // its length tells nothing (BREACH), and scanners have nothing to warn of.
-  const bool takes_gzip =
-      asset.is_lasting && header_in(call, "accept-encoding").find("gzip") != std::string_view::npos;
+  const bool takes_gzip = asset.is_lasting && header_in(call, "accept-encoding").find("gzip") != std::string_view::npos;
   http::Answer answer{.status = 200,
                       .content_type = std::string(asset.content_type),
                       .body = {},
