@@ -302,9 +302,11 @@ class Flow(Rotation):
 class Kills(Rotation):
     """Either side is killed at every step; started again, the end is the same."""
 
-    POINTS = 3  # of each step here; all of them with CHANCERY_ALL_POINTS=1 (an hour), of one step alone with its number in
-    STEP = os.environ.get("CHANCERY_STEP")  # CHANCERY_STEP as well: 1 prepare, 2 activate, 3 retire, 4 an emergency; with
-    FROM = int(os.environ.get("CHANCERY_FROM", 0))  # CHANCERY_FROM from that point on
+    # Of each step here; all with CHANCERY_ALL_POINTS=1 (a quarter of an hour with TMPDIR in memory), of one step alone with
+    # its number in CHANCERY_STEP as well: 1 prepare, 2 activate, 3 retire, 4 an emergency; with CHANCERY_FROM from that on.
+    POINTS = 3
+    STEP = os.environ.get("CHANCERY_STEP")
+    FROM = int(os.environ.get("CHANCERY_FROM", 0))
 
     def test_the_command_is_killed_at_its_file_calls_and_run_again(self):
         primary = self.appliance("primary", name="primary.test")
