@@ -113,7 +113,7 @@ json backup_restore(Bench& bench, Call& call) {
   change::Plan plan =
       change::plan_restore(bench.current(), bench.appliance, id, set.files(""), components, know(bench), bench.now());
   follow_foreign(bench, plan);
-  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
+  return finish_rehearsed(bench, std::move(plan), call, advisory_options(call));
 }
 
 json backup_export(Bench& bench, Call& call) {

@@ -1,6 +1,5 @@
 // Certificates put in force: check, replace, reset.
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/knowledge.h"
@@ -121,10 +120,7 @@ json cert_reset(Bench& bench, Call& call) {
   expect_replaceable(bench.appliance, identity);
   const Bench::Writer writer = bench.begin_change(call.who() + ", cert reset " + identity);
   change::Plan plan = change::plan_reset(bench.current(), bench.appliance, identity, know(bench), bench.now());
-  // A way back: who would break is told, and stops it only where the call says how many may.
-  RehearsalOptions options = rehearsal_options(call);
-  if (!call.number("accept_breakage")) options.accepted = std::numeric_limits<std::size_t>::max();
-  return finish_rehearsed(bench, std::move(plan), call, options);
+  return finish_rehearsed(bench, std::move(plan), call, advisory_options(call));
 }
 
 }  // namespace chancery::manager

@@ -72,7 +72,7 @@ json generation_rollback(Bench& bench, Call& call) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", generation rollback " + std::to_string(number));
   const Generation target = bench.generations.open(number);
   change::Plan plan = change::plan_rollback(bench.current(), bench.appliance, target, know(bench), bench.now());
-  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
+  return finish_rehearsed(bench, std::move(plan), call, advisory_options(call));
 }
 
 json generation_adopt(Bench& bench, Call& call) {

@@ -274,7 +274,9 @@ json set(Bench& bench, Call& call, const Kind& kind) {
       change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), toml, std::move(beside));
   if (std::string_view(kind.noun) == "profile") warn_of(parse_profile(name, view_of(toml)), plan.report);
   const bool has_clients = std::string_view(kind.noun) != "consumer";
-  json reply = has_clients ? finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call))
+  const bool is_endpoint = std::string_view(kind.noun) == "endpoint";
+  json reply = has_clients ? finish_rehearsed(bench, std::move(plan), call,
+                                              is_endpoint ? advisory_options(call) : rehearsal_options(call))
                            : finish(bench, std::move(plan), call);
   if (reply["outcome"] == "done") reply["settings"] = shown(bench, kind, name);
   return reply;
@@ -290,7 +292,7 @@ json remove(Bench& bench, Call& call, const Kind& kind) {
   change::Plan plan =
       change::plan_policy(bench.current(), bench.appliance, path_of(kind, name), std::nullopt, std::move(beside));
   if (std::string_view(kind.noun) != "endpoint") return finish(bench, std::move(plan), call);
-  return finish_rehearsed(bench, std::move(plan), call, rehearsal_options(call));
+  return finish_rehearsed(bench, std::move(plan), call, advisory_options(call));
 }
 
 json show(Bench& bench, Call& call, const Kind& kind) {

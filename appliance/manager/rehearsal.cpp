@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -116,6 +117,12 @@ RehearsalOptions rehearsal_options(const Call& call) {
   if (seconds < 1 || seconds > 60) throw bad_argument("deadline_seconds", "is out of range", "use 1 to 60 seconds");
   options.accepted = static_cast<std::size_t>(accepted);
   options.deadline = std::chrono::seconds(seconds);
+  return options;
+}
+
+RehearsalOptions advisory_options(const Call& call) {
+  RehearsalOptions options = rehearsal_options(call);
+  if (!call.number("accept_breakage")) options.accepted = std::numeric_limits<std::size_t>::max();
   return options;
 }
 

@@ -20,13 +20,11 @@ nlohmann::json to_json(const Certificate& certificate) {
 }
 
 nlohmann::json to_json(const Finding& finding) {
-  nlohmann::json document{{"code", finding.code},
-                          {"severity", to_text(finding.severity)},
-                          {"subject", finding.subject},
-                          {"message", finding.message},
-                          {"hint", finding.hint}};
-  if (finding.severity == Severity::error && is_acceptable(finding.code)) document["acceptable"] = true;
-  return document;
+  return {{"code", finding.code},
+          {"severity", to_text(finding.severity)},
+          {"subject", finding.subject},
+          {"message", finding.message},
+          {"hint", finding.hint}};
 }
 
 nlohmann::json to_json(const Report& report) {

@@ -133,7 +133,7 @@ export function ChangeDialog({ request, close }: { request: ChangeRequest; close
   const [breakage, setBreakage] = useState(0);
   const change = useChange();
   const undo = useChange();
-  const accepted: Accepted = breakage > 0 ? { accept_breakage: breakage } : {};
+  const accepted: Accepted = { accept_breakage: breakage };
   useEffect(() => { dialog.current?.showModal(); }, []);
   useEffect(() => {
     setPlanned(undefined);

@@ -1,9 +1,13 @@
 // Where files are dropped or chosen, folders with what is in them too: each file by its path as it was dropped. And what
 // pages that take files have in common.
 import { useRef, useState } from "preact/hooks";
+import type { Finding } from "./api";
 
 export interface Dropped { path: string; file: File }
 export const largest = 4 * 1024 * 1024;
+// Errors of preflight that --accept takes (preflight/finding.cpp).
+const acceptable = ["expired", "not-yet-valid", "name-mismatch", "no-san", "malformed-san", "ca-as-leaf", "self-signed", "eku-mismatch", "key-usage", "key-weak", "signature-weak", "unknown-critical-extension", "malformed-certificate", "missing-intermediate", "untrusted-root", "key-id-mismatch", "policy-constraint", "refused-by-openssl"];
+export const isAcceptable = (finding: Finding) => finding.severity === "error" && acceptable.includes(finding.code);
 
 async function walked(entry: FileSystemEntry): Promise<Dropped[]> {
   if (entry.isFile) {

@@ -1,5 +1,5 @@
 // What the APIs of console and portal have in common: certificates, findings, and problems (RFC 9457).
-export interface Finding { code: string; severity: "error" | "warning" | "info"; subject: string; message: string; hint: string; acceptable?: boolean }
+export interface Finding { code: string; severity: "error" | "warning" | "info"; subject: string; message: string; hint: string }
 export interface Certificate {
   subject: string; issuer: string; serial: string; sans: string[]; not_before: string; not_after: string; sha256: string;
   key: { type: string; bits: number }; ca: boolean; self_issued: boolean; alias?: string; source?: string;

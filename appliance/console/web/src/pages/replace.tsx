@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { call, formOf, type Outcome, Problem, type Rehearsal } from "../api";
 import { breakageOf, LiveSteps, PlanView, RehearsalView, undoTo, useChange } from "../change";
-import { AcceptOption, DropZone, largest } from "../drop";
+import { AcceptOption, isAcceptable, DropZone, largest } from "../drop";
 import { Chain, Field, Findings, Loading, Note, Page, ProblemNote, Section } from "../ui";
 import type { SessionInfo } from "../api";
 import { groupOf, plural, titleOf } from "../words";
@@ -66,7 +66,7 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
   const report = planned?.report ?? refusal?.report;
   const rehearsal = planned?.rehearsal ?? (refusal?.data.rehearsal as Rehearsal | undefined);
   const broken = rehearsal ? breakageOf(rehearsal) : 0;
-  const errors = report?.findings.filter((finding) => finding.acceptable).map((finding) => finding.code) ?? [];
+  const errors = report?.findings.filter(isAcceptable).map((finding) => finding.code) ?? [];
   const needsPassphrase = report?.findings.some((finding) => finding.code === "key-encrypted") ?? false;
   const offered = [...new Set([...errors, ...accepted])];
   const base = planned?.plan?.base;

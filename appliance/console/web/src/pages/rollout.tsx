@@ -3,7 +3,7 @@
 // other, and any page can go on with what another one left.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call, formOf, Problem, type Report } from "../api";
-import { AcceptOption, type Dropped, DropZone, largest } from "../drop";
+import { AcceptOption, isAcceptable, type Dropped, DropZone, largest } from "../drop";
 import { refreshAll, useData } from "../live";
 import { Await, Badge, Cell, Empty, Field, Findings, Loading, Mark, Note, Page, ProblemNote, Section, sentence, Table, Time } from "../ui";
 import { plural, type Tone } from "../words";
@@ -122,7 +122,7 @@ function Begin({ members, begun }: { members: string[]; begun: (rollout: Step) =
     setLooking(true);
     call<Step>("POST", "/federation/rollouts", form(false)).then(begun, (failure: Problem) => { setProblem(failure); setLooking(false); });
   };
-  const findings = plan?.members.flatMap((member) => (member.report?.findings ?? []).filter((each) => each.acceptable).map((each) => each.code)) ?? [];
+  const findings = plan?.members.flatMap((member) => (member.report?.findings ?? []).filter(isAcceptable).map((each) => each.code)) ?? [];
   const offered = [...new Set([...findings, ...accepted])];
   const refusing = plan?.members.filter((member) => member.verdict === "refuse").length ?? 0;
   return (
