@@ -120,7 +120,8 @@ class Primary(Recovery):
         # Members and collectors come back by themselves.
         self.assertEqual(portal, served_chain(primary.portal))
         beats = secondary.log("engine").count("heartbeat accepted")
-        await_condition(lambda: secondary.log("engine").count("heartbeat accepted") > beats, "heartbeats are accepted again")
+        await_condition(lambda: secondary.log("engine").count("heartbeat accepted") > beats, "heartbeats are accepted again",
+                        patience=90)  # an engine that has missed its portal for long asks less often
         self.assertEqual([m["name"] for m in members], [m["name"] for m in primary.json("federation", "list")["members"]])
         self.assertTrue(collector.status().get("connected"), collector.log())
         again = self.collector(secondary, primary, name="another")
