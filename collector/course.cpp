@@ -241,40 +241,37 @@ void Course::plan_trial(std::chrono::milliseconds from, std::chrono::millisecond
 wire::Moved Course::take_trust(const Situation& present, const wire::Move& move) {
   Situation next = present;
   next.source = "install-trust";
-  next.settings = settings_now_ ? settings_now_->settings : present.settings;
-  try {
-    for (const Bytes& der : move.anchors) {
-      const Certificate anchor = Certificate::from_der(der);
-      if (std::ranges::find(next.anchors, anchor) == next.anchors.end()) next.anchors.push_back(anchor);
-    }
-    if (next.anchors.size() == present.anchors.size()) return {wire::moved_proven, ""};
-    standing_ = Standing::change(parts_.state, [&](Standing& now) { now.candidate = next; });
-  } catch (const Failure& failure) {
-    spdlog::warn("trust that was handed over cannot be taken: {}", failure.what());
-    return {wire::moved_refused, failure.code()};
-  }
-  parts_.status.set_standing(standing_);
-  spdlog::info("told to trust more: {}; what it trusts now goes on counting", described(next));
-  plan_trial(0ms, std::chrono::seconds(move.within_seconds));
-  return {wire::moved_taken, ""};
+  if (settings_now_) next.settings = settings_now_->settings;
+  return take(std::move(next), move, "trust more:");
 }
 
 wire::Moved Course::take_move(const Situation& present, const wire::Move& move) {
   if (move.host.empty()) return take_trust(present, move);
   Situation next;
   next.source = "move";
-  next.servers = {{move.host, move.port, move.name.empty() ? move.host : move.name}};
   next.settings = settings_now_ ? settings_now_->settings : present.settings;
+  next.servers = {{move.host, move.port, move.name.empty() ? move.host : move.name}};
+  return take(std::move(next), move, "move to");
+}
+
+// `next` with the anchors that were handed over: a candidate from now on.
+wire::Moved Course::take(Situation next, const wire::Move& move, const char* told) {
+  const std::size_t known = next.anchors.size();
   try {
-    for (const Bytes& der : move.anchors) next.anchors.push_back(Certificate::from_der(der));
+    for (const Bytes& der : move.anchors) {
+      const Certificate anchor = Certificate::from_der(der);
+      if (std::ranges::find(next.anchors, anchor) == next.anchors.end()) next.anchors.push_back(anchor);
+    }
+    // It stays, and trusts all of them already.
+    if (move.host.empty() && next.anchors.size() == known) return {wire::moved_proven, ""};
     if (next.anchors.empty()) return {wire::moved_refused, "no-trust"};
     standing_ = Standing::change(parts_.state, [&](Standing& now) { now.candidate = next; });
   } catch (const Failure& failure) {
-    spdlog::warn("a move to {}:{} cannot be taken: {}", move.host, move.port, failure.what());
+    spdlog::warn("told to {} {}, which cannot be taken: {}", told, described(next), failure.what());
     return {wire::moved_refused, failure.code()};
   }
   parts_.status.set_standing(standing_);
-  spdlog::info("told to move to {}; it stays here until that is proven", described(next));
+  spdlog::info("told to {} {}; it goes on as it is until that is proven", told, described(next));
   plan_trial(0ms, std::chrono::seconds(move.within_seconds));
   return {wire::moved_taken, ""};
 }

@@ -47,6 +47,7 @@ class Course {
   void on_connected(const Attempt& attempt, bool verified);
   wire::Moved take_trust(const Situation& present, const wire::Move& move);
   wire::Moved take_move(const Situation& present, const wire::Move& move);
+  wire::Moved take(Situation next, const wire::Move& move, const char* told);
   UplinkEvents::Trial try_candidate();
   bool has_something_new() const;
   std::vector<Situation> next_situations() const;

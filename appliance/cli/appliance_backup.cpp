@@ -71,10 +71,8 @@ class Output {
 SecretBytes passphrase_of(Session& session, const std::string& prompt, bool twice) {
   if (auto given = given_secret(session.arguments(), "--passphrase")) return std::move(*given);
   if (can_prompt()) return twice ? prompted_secret_twice(prompt) : prompted_secret(prompt);
-  throw Failure({.code = "usage",
-                 .subject = "",
-                 .cause = "the passphrase of the backup is not given",
-                 .hint = "give the file that holds it: --passphrase-file FILE (- is stdin)"});
+  throw usage("the passphrase of the backup is not given",
+              "give the file that holds it: --passphrase-file FILE (- is stdin)");
 }
 
 Json json_of(const manager::WholeBackup& backup) {
@@ -129,16 +127,10 @@ int run_backup_appliance(Session& session) {
   const std::string path = arguments.value("--output");
   Terminal& terminal = session.terminal();
   if (path == "-" && session.json()) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "--output - and --json both want stdout",
-                   .hint = "give --output a file"});
+    throw usage("--output - and --json both want stdout", "give --output a file");
   }
   if (path == "-" && ::isatty(STDOUT_FILENO) != 0) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "a terminal is no place for a backup",
-                   .hint = "give --output a file, or send stdout to one"});
+    throw usage("a terminal is no place for a backup", "give --output a file, or send stdout to one");
   }
   const SecretBytes passphrase = passphrase_of(session, "passphrase for the backup: ", true);
   Output output(path);
@@ -193,10 +185,8 @@ int run_rebuild(Session& session) {
   for (const char* other : {"--role", "--name", "--internal-name", "--san", "--listen", "--port-base",
                             "--password-file", "--administrator-password-file"}) {
     if (!arguments.has(other)) continue;
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = std::string(other) + " cannot be given with --from: all of it is in the backup",
-                   .hint = "leave it out; endpoints and names are changed afterwards"});
+    throw usage(std::string(other) + " cannot be given with --from: all of it is in the backup",
+                "leave it out; endpoints and names are changed afterwards");
   }
   const manager::RebuildOptions options{.backup = arguments.value("--from"), .state = session.state()};
   const SecretBytes passphrase = passphrase_of(session, "passphrase of the backup: ", false);

@@ -6,14 +6,9 @@
 #include <memory>
 
 #include "appliance/cli/commands.h"
-#include "keystore/fault.h"
 
 namespace chancery::cli {
 namespace {
-
-Failure usage(std::string cause, std::string hint) {
-  return Failure({.code = "usage", .subject = "", .cause = std::move(cause), .hint = std::move(hint)});
-}
 
 std::string joined(const std::vector<std::string>& words, const char* between) {
   std::string text;
@@ -186,6 +181,16 @@ void take_options(const Command& command, std::vector<std::string> rest, Invocat
 }
 
 }  // namespace
+
+Failure usage(std::string cause, std::string hint) {
+  return Failure({.code = "usage", .subject = "", .cause = std::move(cause), .hint = std::move(hint)});
+}
+
+KeyValue key_value(const std::string& word, std::string hint) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string::npos || equals == 0) throw usage("not KEY=VALUE: " + word, std::move(hint));
+  return {.key = word.substr(0, equals), .value = word.substr(equals + 1)};
+}
 
 bool Arguments::has(std::string_view name) const { return values_.find(name) != values_.end(); }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "appliance/cli/command.h"
+#include "keystore/fault.h"
 
 namespace chancery::cli {
 
@@ -38,6 +39,16 @@ struct Invocation {
 };
 
 [[nodiscard]] Invocation read_arguments(const std::vector<std::string>& arguments);
+// What was typed cannot be meant: Failure("usage"), exit 2.
+[[nodiscard]] Failure usage(std::string cause, std::string hint);
+
+struct KeyValue {
+  std::string key;
+  std::string value;  // what stands behind the first "="; may be empty
+};
+// Of KEY=VALUE; Failure("usage") with the command's own example as hint.
+[[nodiscard]] KeyValue key_value(const std::string& word, std::string hint);
+
 // "10m", "24h", "90s", "7d" or seconds; Failure("usage").
 [[nodiscard]] long seconds_from(const std::string& text, std::string_view option);
 

@@ -48,10 +48,7 @@ int run_backup_export(Session& session) {
   Terminal& terminal = session.terminal();
   if (output == "-") {
     if (session.json()) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "--output - and --json both want stdout",
-                     .hint = "give --output a file"});
+      throw usage("--output - and --json both want stdout", "give --output a file");
     }
     terminal.secret(view_of(attachments.front()));
     return 0;

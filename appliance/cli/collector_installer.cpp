@@ -16,10 +16,8 @@ namespace {
 std::string trust_choice(const Arguments& arguments) {
   const bool with_root = arguments.has("--with-root");
   if (with_root && arguments.has("--os-trust")) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "--with-root and --os-trust contradict each other",
-                   .hint = "with --with-root collectors trust the root alone, with --os-trust their machine's store"});
+    throw usage("--with-root and --os-trust contradict each other",
+                "with --with-root collectors trust the root alone, with --os-trust their machine's store");
   }
   return with_root ? "with-root" : arguments.has("--os-trust") ? "os-trust" : "";
 }

@@ -16,6 +16,7 @@
 #include "appliance/cli/outcome_view.h"
 #include "appliance/cli/session.h"
 #include "appliance/cli/table.h"
+#include "appliance/settings/own_folder.h"
 #include "appliance/settings/policy.h"
 #include "appliance/tls/descriptor.h"
 
@@ -44,12 +45,6 @@ std::string endpoint_state(const Session& session) {
                  .cause = "there is no collector's state here",
                  .hint = "run this on the endpoint, with its state: chancery --state /var/lib/chancery-collector "
                          "collector …"});
-}
-
-std::string program_path() {
-  std::error_code failed;
-  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  return (failed ? fs::path("/usr/bin") : self.parent_path()) / "chancery-collector";
 }
 
 // Standard output of the program to its end; what it says on standard error goes where ours goes.
@@ -94,7 +89,7 @@ std::string output_of(const std::vector<std::string>& words) {
 }
 
 int on_endpoint(Session& session, std::vector<std::string> verb, const std::string& done) {
-  std::vector<std::string> words{program_path(), "--state", endpoint_state(session)};
+  std::vector<std::string> words{own_folder() + "/chancery-collector", "--state", endpoint_state(session)};
   words.insert(words.end(), verb.begin(), verb.end());
   words.emplace_back("--json");
   if (session.arguments().has("--dry-run")) words.emplace_back("--dry-run");

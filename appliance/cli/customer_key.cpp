@@ -16,10 +16,8 @@ int run_rotate(Session& session) {
   const Arguments& arguments = session.arguments();
   const bool ends = arguments.has("--end-overlap");
   if (ends && arguments.has("--overlap")) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "--end-overlap and --overlap contradict each other",
-                   .hint = "--end-overlap makes no new key: it only ends the time in which former ones admit"});
+    throw usage("--end-overlap and --overlap contradict each other",
+                "--end-overlap makes no new key: it only ends the time in which former ones admit");
   }
   Ask ask("customer-key-rotate");
   ask.put_flag("end_overlap", ends).put_flag("dry_run", arguments.has("--dry-run"));

@@ -56,10 +56,8 @@ std::optional<SecretBytes> given_password(const Arguments& arguments, const std:
   std::optional<SecretBytes> given = given_secret(arguments, name);
   if (!arguments.has(name)) return given;
   if (given) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = name + " and " + name + "-file or " + name + "-env exclude each other",
-                   .hint = "give the file or the variable: what stands on the command line is seen by everybody here"});
+    throw usage(name + " and " + name + "-file or " + name + "-env exclude each other",
+                "give the file or the variable: what stands on the command line is seen by everybody here");
   }
   return secret_copy(std::string_view(arguments.value(name)));
 }
@@ -170,10 +168,7 @@ void warn_for_java(Json& reply, java::StoreType type, const SecretBytes* passwor
 void write_new_file(Session& session, const std::string& path, ByteView bytes, bool is_secret) {
   if (path == "-") {
     if (session.json()) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "--output - and --json both want stdout",
-                     .hint = "give --output a file"});
+      throw usage("--output - and --json both want stdout", "give --output a file");
     }
     session.terminal().secret(bytes);
     return;

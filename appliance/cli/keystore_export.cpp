@@ -16,10 +16,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-Failure usage(const std::string& cause, const std::string& hint) {
-  return Failure({.code = "usage", .subject = "", .cause = cause, .hint = hint});
-}
-
 java::Encoding encoding_of(const Arguments& arguments) {
   const std::string format = arguments.value("--format", "pem");
   if (format == "pem") return java::Encoding::pem;

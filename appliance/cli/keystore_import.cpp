@@ -49,10 +49,8 @@ Given read_given(const Arguments& arguments) {
   const std::size_t key_from = files.size();
   if (arguments.has("--key")) files.push_back(read_source(arguments.value("--key")));
   if (files.empty()) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "there is nothing to import",
-                   .hint = "give --file FILE: certificates in any container, or a key with its certificates"});
+    throw usage("there is nothing to import",
+                "give --file FILE: certificates in any container, or a key with its certificates");
   }
   std::vector<const SourceFile*> all;
   for (const SourceFile& file : files) all.push_back(&file);
@@ -125,10 +123,8 @@ Done import_with_key(OpenedStore& opened, const Given& given, Session& session) 
 Done renew(OpenedStore& opened, const Given& given, Session& session) {
   const std::string alias = session.arguments().value("--alias");
   if (alias.empty() || !given.keys.empty()) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "--renew gives the key that is under --alias new certificates",
-                   .hint = "name the key by --alias, and give only certificates"});
+    throw usage("--renew gives the key that is under --alias new certificates",
+                "name the key by --alias, and give only certificates");
   }
   const SecretBytes key_password = key_password_of(session, opened.password);
   Done done;

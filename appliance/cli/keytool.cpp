@@ -67,10 +67,8 @@ const char* last_part(const char* path) {
 }
 
 int run_without_options(Session&) {
-  throw Failure({.code = "usage",
-                 .subject = "",
-                 .cause = "keytool takes no options of chancery's but --state before it",
-                 .hint = "chancery [--state DIR] keytool -list -keystore FILE"});
+  throw usage("keytool takes no options of chancery's but --state before it",
+              "chancery [--state DIR] keytool -list -keystore FILE");
 }
 
 constexpr Example kExamples[] = {

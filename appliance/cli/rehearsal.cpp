@@ -20,10 +20,6 @@ namespace {
 constexpr std::size_t kShownDigits = 16;
 constexpr std::size_t kShownRows = 200;
 
-Failure usage(const std::string& cause, const std::string& hint) {
-  return Failure({.code = "usage", .subject = "", .cause = cause, .hint = hint});
-}
-
 // "5%" or "5".
 long share_from(std::string text) {
   constexpr long all = 100;
@@ -95,11 +91,8 @@ int run_rehearse(Session& session) {
   for (auto& [kind, file] : files) ask.add_file("files", kind, std::move(file));
   if (passphrase) ask.put_secret("passphrase", std::move(*passphrase));
   for (const std::string& word : arguments.values("--set")) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw usage("not KEY=VALUE: " + word, "for example: --set minimum-protocol=TLSv1.3");
-    }
-    ask.put_setting(word.substr(0, equals), word.substr(equals + 1));
+    const auto [key, value] = key_value(word, "for example: --set minimum-protocol=TLSv1.3");
+    ask.put_setting(key, value);
   }
   ask.put_texts("identities", arguments.values("--identity"))
       .put_texts("remove_trust", arguments.values("--remove-trust"))

@@ -17,10 +17,6 @@ using rollout::PlanEntry;
 
 namespace {
 
-Failure usage(const std::string& cause, const std::string& hint) {
-  return Failure({.code = "usage", .subject = "", .cause = cause, .hint = hint});
-}
-
 void put_files(Ask& ask, std::size_t index, const char* kind, std::vector<preflight::SourceFile>& files) {
   for (preflight::SourceFile& file : files) {
     ask.add_file("files", std::to_string(index) + "-" + kind, std::move(file));

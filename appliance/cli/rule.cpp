@@ -19,14 +19,8 @@ Json settings_of(Session& session) {
   const Arguments& arguments = session.arguments();
   Json settings = Json::object();
   for (const std::string& word : arguments.values("KEY=VALUE")) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "not KEY=VALUE: " + word,
-                     .hint = "for example: tag=shop engines=engine1.example.com"});
-    }
-    settings[word.substr(0, equals)] = word.substr(equals + 1);
+    const auto [key, value] = key_value(word, "for example: tag=shop engines=engine1.example.com");
+    settings[key] = value;
   }
   for (const std::string_view name : {"--order", "--fall-through"}) {
     if (arguments.has(name)) settings[std::string(name.substr(2))] = arguments.value(name);
@@ -57,10 +51,8 @@ int run_set(Session& session) {
   const std::string name = session.arguments().value("NAME");
   const Json settings = settings_of(session);
   if (settings.empty()) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "nothing to set for " + name,
-                   .hint = "for example: chancery rule set shops --tag shop --engine engine1.example.com"});
+    throw usage("nothing to set for " + name,
+                "for example: chancery rule set shops --tag shop --engine engine1.example.com");
   }
   Ask ask("rule-set");
   ask.put_text("name", name).put("settings", settings).put_flag("dry_run", session.arguments().has("--dry-run"));

@@ -49,19 +49,20 @@ bool read_line(SecretBytes& line) {
 
 }  // namespace
 
+SecretBytes secret_from(const std::string& path) {
+  SecretBytes secret = read_secret_file(path, kLongest);
+  drop_line_end(secret);
+  return secret;
+}
+
 std::optional<SecretBytes> given_secret(const Arguments& arguments, const std::string& name) {
   const bool by_file = arguments.has(name + "-file");
   const bool by_environment = arguments.has(name + "-env");
   if (by_file && by_environment) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = name + "-file and " + name + "-env exclude each other",
-                   .hint = "give one of them"});
+    throw usage(name + "-file and " + name + "-env exclude each other", "give one of them");
   }
   if (by_file) {
-    SecretBytes secret = read_secret_file(arguments.value(name + "-file"), kLongest);
-    drop_line_end(secret);
-    return secret;
+    return secret_from(arguments.value(name + "-file"));
   }
   if (!by_environment) return std::nullopt;
   const std::string variable = arguments.value(name + "-env");

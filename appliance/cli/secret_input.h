@@ -18,6 +18,7 @@ namespace chancery::cli {
 
 // From NAME-file FILE ("-" is stdin) or NAME-env VARIABLE; nullopt when neither was given. Both is Failure("usage").
 [[nodiscard]] std::optional<SecretBytes> given_secret(const Arguments& arguments, const std::string& name);
+[[nodiscard]] SecretBytes secret_from(const std::string& path);
 
 // A prompt can be answered: stdin and stderr are terminals.
 [[nodiscard]] bool can_prompt();

@@ -82,10 +82,8 @@ preflight::SourceFile read_source(const std::string& path) {
   static bool stdin_taken = false;
   if (path == "-") {
     if (stdin_taken) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "stdin (-) can be read only once",
-                     .hint = "give the other files by their paths, or all of them in one stream"});
+      throw usage("stdin (-) can be read only once",
+                  "give the other files by their paths, or all of them in one stream");
     }
     stdin_taken = true;
   }

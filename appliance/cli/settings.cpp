@@ -3,6 +3,7 @@
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/outcome_view.h"
+#include "appliance/cli/secret_input.h"
 #include "appliance/cli/table.h"
 
 namespace chancery::cli {
@@ -11,17 +12,27 @@ using Json = nlohmann::json;
 
 namespace {
 
+// What begins with @ names a file, as with curl and gh: an address may hold a token, and argv is everybody's to read.
+std::string value_of(const std::string& key, const std::string& word) {
+  if (!word.starts_with('@')) return word;
+  const std::string path = word.substr(1);
+  if (path.empty()) throw usage(key + "=@ names no file", "give " + key + "=@FILE, or " + key + "=@- for stdin");
+  const SecretBytes bytes = secret_from(path);
+  const std::string_view text = text_of(view_of(bytes));
+  if (!text.empty() && text.find_first_of(std::string_view("\n\0", 2)) == std::string_view::npos) {
+    return std::string(text);
+  }
+  throw Failure({.code = "bad-setting",
+                 .subject = key,
+                 .cause = path + (text.empty() ? " is empty" : " holds more than one line"),
+                 .hint = "write the value of " + key + " into it, as one line; " + key + "= takes the setting away"});
+}
+
 Json settings_given(const std::vector<std::string>& words) {
   Json settings = Json::object();
   for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "not KEY=VALUE: " + word,
-                     .hint = "for example: mail.to=ops@example.com; KEY= takes it away"});
-    }
-    settings[word.substr(0, equals)] = word.substr(equals + 1);
+    const auto [key, value] = key_value(word, "for example: mail.to=ops@example.com; KEY= takes it away");
+    settings[key] = value_of(key, value);
   }
   return settings;
 }
@@ -54,8 +65,10 @@ int run_settings_show(Session& session) {
       terminal.note(Text() << painted(Colour::dim, "hint: ") << text_at(program["problem"], "hint"));
     }
     if (program.value("restart", false)) {
-      terminal.note(Text() << painted(Colour::yellow, "not in force yet: ") << "chancery-" + name
-                           << " was started with other settings: systemctl restart chancery-" + name);
+      const std::string waiting = text_at(program, "waiting");
+      terminal.note(Text() << painted(Colour::yellow, "not in force yet: ")
+                           << (waiting.empty() ? "chancery-" + name + " was started with other settings" : waiting)
+                           << ": systemctl restart chancery-" + name);
     }
   }
   return 0;
@@ -87,7 +100,9 @@ constexpr Positional kShowPositionals[] = {
     {.name = "PROGRAM", .help = "only this one's", .kind = kPrograms, .required = false}};
 constexpr Positional kSettingPositionals[] = {
     {.name = "PROGRAM", .help = "whose setting it is", .kind = kPrograms},
-    {.name = "KEY=VALUE", .help = "lists separated by commas; KEY= takes it away", .repeated = true}};
+    {.name = "KEY=VALUE",
+     .help = "lists separated by commas; KEY= takes it away, KEY=@FILE reads it (@- is stdin)",
+     .repeated = true}};
 constexpr Option kSettingOptions[] = {
     {.name = "--dry-run", .value = "", .help = "print the plan (files, values before and after); change nothing"}};
 constexpr Example kSettingsShowExamples[] = {
@@ -96,6 +111,8 @@ constexpr Example kSettingsShowExamples[] = {
 constexpr Example kSettingsSetExamples[] = {
     {"chancery settings set portal mail.from=us@example.com mail.to=ops@example.com",
      "several that belong together, in one change"},
+    {"chancery settings set portal alerts.webhook=@/root/webhook",
+     "an address with a token in it: from a file, never on the command line"},
     {"chancery settings set portal alerts.quiet=22:00-06:30 --dry-run", "what would be written"},
     {"chancery settings set console session-idle=", "back to the default"}};
 
@@ -117,7 +134,9 @@ constexpr Command kSettingsCommands[] = {
      .description =
          "Written through the same transaction as everything else: read back as the program would read it, with a "
          "backup set of what stood there, and an audit record. What the program would refuse is refused here, and "
-         "nothing is changed. Comments and other settings stay as they are. Programs read their settings when they "
+         "nothing is changed. Comments and other settings stay as they are. What begins with @ names the file that "
+         "holds "
+         "the value, as one line: a secret belongs there and not on the command line. Programs read theirs when they "
          "start; the manager's count from the next change on.",
      .positionals = kSettingPositionals,
      .options = kSettingOptions,

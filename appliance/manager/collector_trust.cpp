@@ -65,10 +65,6 @@ std::string federation_of(Bench& bench) {
   return bench.appliance.federation;
 }
 
-}  // namespace
-
-namespace {
-
 // Asked twice: first what it would come to.
 json hand_down(Bench& bench, Call& call, const std::string& verb, json question,
                const std::vector<Certificate>& anchors) {

@@ -2,13 +2,13 @@
 // the servers do not fit, or is left without the one that they need.
 #include "appliance/installer/installer.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "appliance/manager/heartbeats.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/repair/repair_keys.h"
+#include "appliance/settings/own_folder.h"
 #include "appliance/tls/connection.h"
 #include "appliance/wire/collector_messages.h"
 #include "keystore/files/folder.h"
@@ -36,17 +36,11 @@ struct Station {
   std::string problem;  // why nobody knows the chain
 };
 
-std::filesystem::path own_folder() {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? std::filesystem::path("/usr/bin") : self.parent_path();
-}
-
 // Beside the programs where they were built, below lib where they were installed; empty where it was not built.
 Bytes windows_trust_bytes() {
   for (const char* place : {"chancery-trust.exe", "../lib/chancery/chancery-trust.exe"}) {
     try {
-      return read_file((own_folder() / place).string(), program_limit);
+      return read_file(own_folder() + "/" + place, program_limit);
     } catch (const Failure& failure) {
       if (failure.code() != "not-found") throw;
     }
@@ -60,7 +54,7 @@ Bytes program_bytes(Call& call) {
     const SourceFile file = call.file("collector");
     return {file.bytes.begin(), file.bytes.end()};
   }
-  const std::string path = own_folder() / "chancery-collector";
+  const std::string path = own_folder() + "/chancery-collector";
   try {
     return read_file(path, program_limit);
   } catch (const Failure& failure) {

@@ -2,8 +2,9 @@
 // transaction as everything else. The file is written as one outside the generation (change/foreign.h): its bytes before
 // are in the change's backup set, and a crash leaves the one or the other.
 //
-// Programs read their settings when they start; the manager reads its own with each change. What a running program began
-// with is told by its status, so that nobody takes for in force what waits for a restart.
+// A running program reads its file again when the change is activated, as it takes up a generation; the manager reads its
+// own with each change. Which file it goes by, and which settings of it wait for a restart, is told by its status, so that
+// nobody takes for in force what is not.
 #include <nlohmann/json.hpp>
 
 #include "appliance/change/foreign.h"
@@ -46,7 +47,8 @@ std::optional<std::string> settings_text(const Bench& bench, const std::string& 
 struct RunningProgram {
   bool runs = false;
   pid_t pid = 0;
-  std::optional<std::string> settings_sha256;  // of the file that it began with; nullopt: it does not say
+  std::optional<std::string> settings_sha256;  // of the file that it goes by; nullopt: it does not say
+  std::vector<std::string> waiting = {};       // keys in it that count when it is started again
 };
 
 RunningProgram running(const Bench& bench, const std::string& program) {
@@ -55,6 +57,7 @@ RunningProgram running(const Bench& bench, const std::string& program) {
     const json status = ask_program(bench.state.path(), program, {{"verb", "status"}}, "start it");
     RunningProgram found{.runs = true, .pid = status.value("pid", 0), .settings_sha256 = {}};
     if (status.contains("settings_sha256")) found.settings_sha256 = status["settings_sha256"].get<std::string>();
+    found.waiting = status.value("settings_waiting", std::vector<std::string>());
     return found;
   } catch (const Failure&) {
     return {};
@@ -66,15 +69,14 @@ Environment environment_of(const RunningProgram& program) {
   auto variables = std::make_shared<std::map<std::string, std::string>>();
   try {
     if (program.runs) {
-      const Bytes bytes = read_file("/proc/" + std::to_string(program.pid) + "/environ", environment_limit);
-      const std::string all(bytes.begin(), bytes.end());
-      for (std::size_t start = 0; start < all.size();) {
-        const std::size_t end = std::min(all.find('\0', start), all.size());
-        const std::string line = all.substr(start, end - start);
-        if (const std::size_t equals = line.find('='); line.starts_with("CHANCERY_") && equals != std::string::npos) {
-          variables->emplace(line.substr(0, equals), line.substr(equals + 1));
-        }
-        start = end + 1;
+      // Whole environments hold other people's secrets: only ours leaves this memory.
+      const SecretBytes all = read_secret_file("/proc/" + std::to_string(program.pid) + "/environ", environment_limit);
+      for (std::string_view rest = text_of(view_of(all)); !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\0'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        const std::size_t equals = line.find('=');
+        if (!line.starts_with("CHANCERY_") || equals == std::string_view::npos) continue;
+        variables->emplace(line.substr(0, equals), line.substr(equals + 1));
       }
     }
   } catch (const Failure&) {
@@ -86,17 +88,18 @@ Environment environment_of(const RunningProgram& program) {
   };
 }
 
-// The authority follows its file by itself.
+// The authority follows its file by itself. A file that was edited by hand is taken up with the next change.
 bool waits_for_restart(const RunningProgram& program, const std::optional<std::string>& text) {
   if (!program.settings_sha256) return false;
-  return *program.settings_sha256 != (text ? sha256_hex(view_of(*text)) : "");
+  return !program.waiting.empty() || *program.settings_sha256 != (text ? sha256_hex(view_of(*text)) : "");
 }
 
 json setting_json(const SettingValue& value) {
   const SettingFact& fact = *value.fact;
-  json out{{"program", fact.program},  {"key", fact.key},     {"value", value.text},
-           {"default", fact.fallback}, {"from", value.where}, {"kind", to_text(fact.kind)},
-           {"meaning", fact.meaning}};
+  json out{{"program", fact.program}, {"key", fact.key},
+           {"value", value.text},     {"default", fact.fallback},
+           {"from", value.where},     {"kind", to_text(fact.kind)},
+           {"meaning", fact.meaning}, {"applies", needs_restart(fact) ? "after a restart" : "at once"}};
   if (!fact.example.empty()) out["example"] = fact.example;
   if (!fact.choices.empty()) out["choices"] = fact.choices;
   if (!fact.owner.empty()) out["changed_by"] = fact.owner;
@@ -169,7 +172,8 @@ json settings_show(Bench& bench, Call& call) {
     json about{{"program", program},
                {"file", bench.state.path() + "/" + settings_name(program)},
                {"running", now.runs},
-               {"restart", waits_for_restart(now, text)}};
+               {"restart", waits_for_restart(now, text)},
+               {"waiting", now.waiting}};
     try {
       for (const SettingValue& value :
            read_settings(settings_name(program), view_of(text.value_or("")), program, environment_of(now))) {
@@ -218,9 +222,13 @@ json settings_set(Bench& bench, Call& call) {
   reply["changes"] = std::move(changes);
   const RunningProgram now = running(bench, program);
   reply["restart"] = waits_for_restart(now, text);
+  reply["waiting"] = now.waiting;
   if (reply["restart"] == true && reply["outcome"] == "done") {
-    reply["warnings"].push_back("chancery-" + program +
-                                " goes on with what it was started with: systemctl restart chancery-" + program);
+    std::string keys;
+    for (const std::string& key : now.waiting) keys += (keys.empty() ? "" : ", ") + key;
+    reply["warnings"].push_back((keys.empty() ? "chancery-" + program + " goes on with what it was started with"
+                                              : keys + " of chancery-" + program + " counts after a restart") +
+                                ": systemctl restart chancery-" + program);
   }
   return reply;
 }

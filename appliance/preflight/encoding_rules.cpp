@@ -73,7 +73,7 @@ struct Extension {
 
 // The parts of a certificate that the rules below look at; empty where it is not followed so far.
 struct Parts {
-  ByteView version, serial, algorithm, issuer, validity, subject, key, outer_algorithm, signature;
+  ByteView serial, algorithm, issuer, validity, subject, key, outer_algorithm, signature;
   bool has_unique_ids = false;
   std::vector<Extension> extensions;
 };
@@ -108,7 +108,7 @@ Parts parts_of(ByteView certificate) {
   if (const auto algorithm = der::next(outside, der::sequence)) parts.outer_algorithm = algorithm->content;
   if (const auto signature = der::next(outside, der::bit_string)) parts.signature = signature->content;
   ByteView inside = signed_part->content;
-  if (const auto version = der::next(inside, der::context_0)) parts.version = version->content;
+  (void)der::next(inside, der::context_0);  // the version, if it is not the first
   if (const auto serial = der::next(inside, der::integer)) parts.serial = serial->content;
   for (ByteView* part : {&parts.algorithm, &parts.issuer, &parts.validity, &parts.subject, &parts.key}) {
     if (const auto field = der::next(inside, der::sequence)) *part = field->content;
@@ -120,11 +120,13 @@ Parts parts_of(ByteView certificate) {
   return parts;
 }
 
-void find_bad_booleans(ByteView bytes, bool& bad) {
+bool has_bad_boolean(ByteView bytes) {
+  bool bad = false;
   each_element(bytes, [&bad](const der::Element& element) {
     if (element.tag != boolean) return;
     bad = bad || element.content.size() != 1 || (element.content[0] != 0 && element.content[0] != 0xff);
   });
+  return bad;
 }
 
 // UTF8Strings that are none OpenSSL refuses by itself.
@@ -203,11 +205,10 @@ std::vector<std::string> encoding_faults(const Certificate& certificate) {
   if (loose_key || (!parts.signature.empty() && parts.signature[0] != 0)) {
     found.push_back("its key or signature is not a whole number of bytes");
   }
-  bool bad_boolean = false, states_default = false;
-  find_bad_booleans(certificate.der(), bad_boolean);
+  bool bad_boolean = has_bad_boolean(certificate.der()), states_default = false;
   for (const Extension& extension : parts.extensions) {
     states_default = states_default || extension.states_default;
-    find_bad_booleans(extension.value, bad_boolean);
+    bad_boolean = bad_boolean || has_bad_boolean(extension.value);
     if (is(extension.oid, alternative_names)) judge_addresses(extension.value, found);
     if (is(extension.oid, name_constraints)) judge_constraints(extension.value, certificate.is_ca(), found);
   }

@@ -236,8 +236,7 @@ void judge_surroundings(const Question& question, const Knowledge& knowledge, Re
                std::to_string(count) + (count == 1 ? " collector is" : " collectors are") +
                    " pinned to a root that this chain does not end in, and would be locked out: " + joined(names),
                "hand them the new root first, on this appliance: chancery collector install-trust F; or make a new "
-               "installer (chancery collector "
-               "installer --output F.zip --with-root)");
+               "installer (chancery collector installer --output F.zip --with-root)");
   }
   judge_key_permissions(question.key_paths, question.key_reader, report);
 }
