@@ -232,7 +232,7 @@ constexpr Option kRestoreOptions[] = {
      .kind = "file"},
     {.name = "--storepass-env", .value = "VARIABLE", .help = "the same from an environment variable"},
     kNoRehearsal,
-    kAcceptBreakage,
+    kStopAboveBreakage,
     kDeadline,
     kWatch,
     kWatchShare,

@@ -238,7 +238,7 @@ constexpr Example kReplaceExamples[] = {
     {"chancery cert replace --certificate signed.pem", "the answer to `chancery cert csr`"},
     {"chancery cert replace --certificate new.p12 --identity engine --dry-run", "the plan for the engine alone"}};
 
-constexpr Option kResetOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
+constexpr Option kResetOptions[] = {kNoRehearsal, kStopAboveBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kResetExamples[] = {
     {"chancery cert reset portal-collector", "back to the certificate that the federation made"}};
 

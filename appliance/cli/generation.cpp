@@ -18,10 +18,7 @@ long generation_number(const std::string& text) {
   long number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc{} && end == text.data() + text.size() && number > 0) return number;
-  throw Failure({.code = "usage",
-                 .subject = "",
-                 .cause = "not the number of a generation: " + text,
-                 .hint = "`chancery generation list` shows the numbers"});
+  throw usage("not the number of a generation: " + text, "`chancery generation list` shows the numbers");
 }
 
 int run_list(Session& session) {
@@ -100,8 +97,9 @@ int edits_by_hand(Session& session, Ask ask, const std::string& done, const std:
 }
 
 int run_adopt(Session& session) {
-  return edits_by_hand(session, Ask("generation-adopt"), "what was edited by hand is a generation of its own",
-                       "adopted");
+  Ask ask("generation-adopt");
+  put_rehearsal(ask, session.arguments());
+  return edits_by_hand(session, std::move(ask), "what was edited by hand is a generation of its own", "adopted");
 }
 
 int run_undo(Session& session) {
@@ -142,7 +140,7 @@ int run_purge(Session& session) {
 
 constexpr Option kDryRun{.name = "--dry-run", .value = "", .help = "print the plan; change nothing"};
 constexpr Option kDryRunOnly[] = {kDryRun};
-constexpr Option kRollbackOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
+constexpr Option kRehearsedOptions[] = {kNoRehearsal, kStopAboveBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kListExamples[] = {{"chancery generation list", "which is in force, who made each, and why"}};
 constexpr Positional kDiffPositionals[] = {
     {.name = "A", .help = "from this one; without it, the parent of B", .required = false},
@@ -154,7 +152,8 @@ constexpr Example kRollbackExamples[] = {
     {"chancery generation rollback 11", "everything as it was in 11, as a new generation"},
     {"chancery generation rollback 11 --dry-run", "what would change"}};
 constexpr Example kAdoptExamples[] = {
-    {"chancery generation adopt", "keep what was edited by hand, if it holds together"}};
+    {"chancery generation adopt", "keep what was edited by hand, if it holds together"},
+    {"chancery generation adopt --accept-breakage 0", "only where nobody would be locked out"}};
 constexpr Example kUndoExamples[] = {
     {"chancery generation undo", "every file is again as the last change made it"},
     {"chancery generation undo --dry-run", "which files differ, and what would be put back"}};
@@ -186,18 +185,21 @@ constexpr Command kGenerationCommands[] = {
     {.path = "generation rollback",
      .doing = "roll back",
      .summary = "everything as it was in an earlier one",
-     .description = "A change like any other: checked against the present, rehearsed, backed up, proven, or undone.",
+     .description =
+         "A change like any other: checked against the present, rehearsed, backed up, proven, or undone. Who would "
+         "break is told, and stops it only where --accept-breakage says how many are too many.",
      .positionals = kNumber,
-     .options = kRollbackOptions,
+     .options = kRehearsedOptions,
      .examples = kRollbackExamples,
      .run = run_rollback},
     {.path = "generation adopt",
      .doing = "adopt the edits",
      .summary = "keep what was edited by hand",
      .description = "Makes a new generation of the one in force with its edited files, after the same checks as for "
-                    "every change.",
+                    "every change. Programs have not served the edits until then: who would break is told, and stops "
+                    "it only where --accept-breakage says how many are too many.",
      .positionals = {},
-     .options = kDryRunOnly,
+     .options = kRehearsedOptions,
      .examples = kAdoptExamples,
      .run = run_adopt},
     {.path = "generation undo",

@@ -21,15 +21,7 @@ std::string noun_of(const Session& session) {
 // KEY=VALUE; a key given twice is a list.
 void put_settings(Json& settings, const std::vector<std::string>& words) {
   for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Failure({.code = "usage",
-                     .subject = "",
-                     .cause = "not KEY=VALUE: " + word,
-                     .hint = "for example: minimum-protocol=TLSv1.3"});
-    }
-    const std::string key = word.substr(0, equals);
-    const std::string value = word.substr(equals + 1);
+    const auto [key, value] = key_value(word, "for example: minimum-protocol=TLSv1.3");
     if (!settings.contains(key)) {
       settings[key] = value;
     } else if (settings[key].is_array()) {
@@ -78,10 +70,7 @@ int run_set(Session& session) {
     }
   }
   if (settings.empty()) {
-    throw Failure({.code = "usage",
-                   .subject = "",
-                   .cause = "nothing to set for " + name,
-                   .hint = "`chancery help " + noun + " set` lists the settings"});
+    throw usage("nothing to set for " + name, "`chancery help " + noun + " set` lists the settings");
   }
   Ask ask(noun + "-set");
   if (noun == "profile" && settings.contains("trusted")) add_trusted(ask, settings["trusted"]);
@@ -212,12 +201,12 @@ constexpr Option kEndpointOptions[] = {
     {.name = "--profile", .value = "NAME", .help = "its security profile"},
     {.name = "--identity", .value = "IDENTITY", .help = "the certificate that it presents", .kind = "identity"},
     kNoRehearsal,
-    kAcceptBreakage,
+    kStopAboveBreakage,
     kDeadline,
     kWatch,
     kWatchShare,
     kDryRun};
-constexpr Option kEndpointDeleteOptions[] = {kNoRehearsal, kAcceptBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
+constexpr Option kEndpointDeleteOptions[] = {kNoRehearsal, kStopAboveBreakage, kDeadline, kWatch, kWatchShare, kDryRun};
 constexpr Example kEndpointSetExamples[] = {
     {"chancery endpoint set portal --port 8443", "moves it at once; a port that cannot be opened changes nothing"},
     {"chancery endpoint set engine-api enabled=false", "closes it"}};
@@ -259,7 +248,8 @@ constexpr Command kPolicyCommands[] = {
      .summary = "make or change a security profile",
      .description =
          "What is not mentioned stays as it is. Listeners take it with their next handshake. Stops where somebody who "
-         "connects now could not any more: no version, suite or group in common, no client certificate, no TLS.",
+         "connects now could not any more (no version, suite or group in common, no client certificate, no TLS), "
+         "unless --accept-breakage allows for so many.",
      .positionals = kSetPositionals,
      .options = kProfileOptions,
      .examples = kProfileSetExamples,
@@ -293,8 +283,8 @@ constexpr Command kPolicyCommands[] = {
      .summary = "make or change an endpoint",
      .description =
          "Where a program listens, with which certificate and profile. What is not mentioned stays as it is. Those who "
-         "are connected there are asked before, or judged by what they have offered: it stops where somebody would be "
-         "locked out.",
+         "are connected there are asked before, or judged by what they have offered: who would be locked out is told, "
+         "and stops it only where --accept-breakage says how many are too many.",
      .positionals = kSetPositionals,
      .options = kEndpointOptions,
      .examples = kEndpointSetExamples,
@@ -318,7 +308,9 @@ constexpr Command kPolicyCommands[] = {
     {.path = "endpoint delete",
      .doing = "delete the endpoint",
      .summary = "remove an endpoint",
-     .description = "One that was added; the appliance's own ones are closed with enabled=false.",
+     .description =
+         "One that was added; the appliance's own ones are closed with enabled=false. Who is connected there and knows "
+         "no other way is told, and stops it only where --accept-breakage says how many are too many.",
      .positionals = kName,
      .options = kEndpointDeleteOptions,
      .examples = kEndpointDeleteExamples,

@@ -18,7 +18,12 @@ namespace chancery::cli {
 inline constexpr Option kNoRehearsal{
     .name = "--no-rehearsal", .value = "", .help = "do not ask those who would have to trust it"};
 inline constexpr Option kAcceptBreakage{
-    .name = "--accept-breakage", .value = "N", .help = "go on although so many would no longer connect"};
+    .name = "--accept-breakage", .value = "N", .help = "go on although so many would no longer connect (0)"};
+// Of what is told and not stopped: ways back, edits by hand, and endpoints that somebody has named.
+inline constexpr Option kStopAboveBreakage{
+    .name = "--accept-breakage",
+    .value = "N",
+    .help = "stop where more than N would no longer connect; without it they are named and it goes on"};
 inline constexpr Option kDeadline{.name = "--deadline",
                                   .value = "TIME",
                                   .help = "how long answers to the rehearsal are waited for (3s, at most 60s)"};

@@ -19,7 +19,7 @@
 // cert-replace       files{certificate[],key[],intermediate[],also_trust[]}, passphrase, identities[], accept[], keep_root, rehearsal arguments, dry_run
 // cert-reset         identity, rehearsal arguments, dry_run
 //                    (rehearsal arguments: no_rehearsal, accept_breakage, deadline_seconds, watch_seconds, watch_share; also of
-//                    profile-set, endpoint-set and -delete, backup-restore, generation-rollback; the first three of
+//                    profile-set, endpoint-set and -delete, backup-restore, generation-rollback and -adopt; the first three of
 //                    trust-remove and federation-rotate-retire. Their replies: {"rehearsal":{…}})
 // rehearse           files{certificate[],intermediate[],also_trust[]}, passphrase, identities[], keep_root; or remove_trust[],
 //                    store; or profile, settings; deadline_seconds        {"asked","would_trust","would_break","silent",…} (rehearsal.h)

@@ -81,7 +81,19 @@ json generation_adopt(Bench& bench, Call& call) {
   if (adopted.empty()) {
     return {{"outcome", "unchanged"}, {"generation", bench.current().number()}, {"adopted", std::move(adopted)}};
   }
-  json reply = finish(bench, change::plan_adopt(bench.current(), bench.appliance, know(bench), bench.now()), call);
+  change::Plan plan = change::plan_adopt(bench.current(), bench.appliance, know(bench), bench.now());
+  RehearsalOptions options = advisory_options(call);
+  std::string unknown;
+  backup::Edits served;
+  try {
+    if (!options.skip) served = as_made(bench);
+  } catch (const Failure& failure) {
+    // It must not bar the way out that what is served is known to nobody.
+    options.skip = true;
+    unknown = failure.what();
+  }
+  json reply = finish_rehearsed(bench, std::move(plan), call, options, &served);
+  if (!unknown.empty()) reply["warnings"].push_back("who would break was not asked: " + unknown);
   reply["adopted"] = std::move(adopted);
   return reply;
 }

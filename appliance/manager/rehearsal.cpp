@@ -41,15 +41,6 @@ Report ask(const Bench& bench, const std::string& program, const Question& quest
   }
 }
 
-std::vector<Certificate> chain_in_force(Bench& bench, const std::string& identity) {
-  const std::string folder = "identities/" + identity + "/";
-  std::vector<Certificate> chain = certificates_in(bench.current(), folder + "certificate.pem");
-  for (Certificate& above : certificates_in(bench.current(), folder + "intermediate.crt")) {
-    chain.push_back(std::move(above));
-  }
-  return chain;
-}
-
 bool has_program(const Bench& bench, const std::string& program) {
   const std::vector<std::string> programs = programs_of(bench.appliance.role);
   return std::ranges::find(programs, program) != programs.end();
@@ -62,11 +53,9 @@ std::vector<std::string> those_of(const std::vector<std::string>& identities, st
   return found;
 }
 
-}  // namespace
-
 // A collector may be asked about its engine and about its portal, which on a single appliance change together. Worse news
 // of the same one first: said by himself, then expected of him.
-static void count_once(Report& report) {
+void count_once(Report& report) {
   std::set<std::string> seen;
   const auto is_double = [&](const rehearsal::Entry& entry) {
     return !seen.insert(entry.kind + " " + entry.who + (entry.kind == "collector" ? "" : " " + entry.calls)).second;
@@ -78,6 +67,8 @@ static void count_once(Report& report) {
   dropped += std::erase_if(report.silent, [&](const rehearsal::Silent& each) { return is_double(each.entry); });
   report.asked -= std::min(report.asked, dropped);
 }
+
+}  // namespace
 
 Rehearsed ask_all(const Bench& bench, const std::vector<Inquiry>& inquiries) {
   std::vector<std::future<Report>> asked;
@@ -160,9 +151,10 @@ Rehearsed rehearse_retirement(Bench& bench, const std::vector<std::string>& root
   return ask_all(bench, {{program, {.about = About::retirement, .without = roots, .deadline = deadline}}});
 }
 
-std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options) {
+std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options,
+                                  const backup::Edits* served) {
   if (options.skip || plan.is_empty() || plan.report.verdict() == preflight::Verdict::refuse) return std::nullopt;
-  std::optional<Rehearsed> rehearsed = rehearse_edits(bench, plan.edits, plan.report.chain, options.deadline);
+  std::optional<Rehearsed> rehearsed = rehearse_edits(bench, plan.edits, plan.report.chain, options.deadline, served);
   if (rehearsed) weigh(plan.report, *rehearsed, options.accepted);
   return rehearsed;
 }
@@ -182,8 +174,9 @@ void set_watch(Bench& bench, const Call& call, const std::optional<Rehearsed>& r
   for (const rehearsal::Silent& each : rehearsed->report.silent) watch.spared.insert(each.entry.who);
 }
 
-json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call, const RehearsalOptions& options) {
-  const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options);
+json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call, const RehearsalOptions& options,
+                      const backup::Edits* served) {
+  const std::optional<Rehearsed> rehearsed = rehearse(bench, plan, options, served);
   set_watch(bench, call, rehearsed);
   json reply = finish(bench, std::move(plan), call);
   put_rehearsal(reply, rehearsed);

@@ -30,7 +30,7 @@ struct RehearsalOptions {
   std::chrono::milliseconds deadline{3000};
 };
 [[nodiscard]] RehearsalOptions rehearsal_options(const Call& call);
-// Of what goes back to what was, or closes what somebody has named: it is told who would break, and nobody is stopped
+// Of what goes back to what was, keeps what a hand has edited, or closes what somebody has named: it is told who would break, and nobody is stopped
 // unless the call says how many are too many. The way out of a bad night must not be the one that is barred.
 [[nodiscard]] RehearsalOptions advisory_options(const Call& call);
 
@@ -57,13 +57,18 @@ struct Candidate {
 
 // Of any plan: certificates, profiles, endpoints and trust as it leaves them (rehearsal_serving.cpp), with findings added
 // to the plan's report; nullopt where it is left out: skipped, refused already, or nothing changes that clients see.
-[[nodiscard]] std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options);
+// `served`, where it is given, is what programs serve instead of the files as they stand now.
+[[nodiscard]] std::optional<Rehearsed> rehearse(Bench& bench, change::Plan& plan, const RehearsalOptions& options,
+                                                const backup::Edits* served = nullptr);
+// The files of the generation in force as it was made, laid over what a hand has made of them: programs go on serving
+// those. Failure as BackupSets::pristine.
+[[nodiscard]] backup::Edits as_made(Bench& bench);
 // How collectors are watched after the change: as the settings and the call's watch_seconds and watch_share say. Who is
 // known to break and was accepted, and who was silent, is not waited for; with no_rehearsal only where the call says so.
 void set_watch(Bench& bench, const Call& call, const std::optional<Rehearsed>& rehearsed);
 // finish() after a rehearsal, and watched.
 [[nodiscard]] nlohmann::json finish_rehearsed(Bench& bench, change::Plan plan, const Call& call,
-                                              const RehearsalOptions& options);
+                                              const RehearsalOptions& options, const backup::Edits* served = nullptr);
 // "would-break" for each who would, as an error where they are more than accepted; a note of who is silent.
 void weigh(preflight::Report& report, const Rehearsed& rehearsed, std::size_t accepted);
 void put_rehearsal(nlohmann::json& reply, const std::optional<Rehearsed>& rehearsed);

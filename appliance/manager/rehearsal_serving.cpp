@@ -204,10 +204,25 @@ std::set<std::string> anchors_in(const View& view, const std::string& program) {
 
 }  // namespace
 
+std::vector<Certificate> chain_in_force(Bench& bench, const std::string& identity) {
+  return chain_of(View(bench, nullptr), identity);
+}
+
+backup::Edits as_made(Bench& bench) {
+  backup::Edits files;
+  for (const backup::Drift& drift : bench.current().drift()) {
+    if (drift.kind == backup::Drift::Kind::extra) files[drift.path] = std::nullopt;
+  }
+  std::map<std::string, backup::NewFile> made = bench.sets.pristine(bench.current().number()).files("");
+  for (auto& [path, file] : made) files[path] = std::move(file);
+  return files;
+}
+
 ServingChange serving_change(Bench& bench, const backup::Edits& edits, const std::vector<Certificate>& given_roots,
-                             std::chrono::milliseconds deadline) {
+                             std::chrono::milliseconds deadline, const backup::Edits* as_served) {
   const Role role = bench.appliance.role;
-  const std::map<std::string, Served> before = served(View(bench, nullptr), role);
+  const View present(bench, as_served);
+  const std::map<std::string, Served> before = served(present, role);
   const View view(bench, &edits);
   const std::map<std::string, Served> after = served(view, role);
   std::map<std::string, Inquiry> groups;  // by everything but the endpoint's name
@@ -222,7 +237,7 @@ ServingChange serving_change(Bench& bench, const backup::Edits& edits, const std
   }
   ServingChange change;
   for (const std::string& identity : touched_identities(edits)) {
-    add_chain(change, chain_of(View(bench, nullptr), identity), chain_of(view, identity));
+    add_chain(change, chain_of(present, identity), chain_of(view, identity));
   }
   const bool is_predicted =
       std::ranges::any_of(groups, [](const auto& each) { return !each.second.question.chain.empty(); }) &&
@@ -245,7 +260,8 @@ ServingChange serving_change(Bench& bench, const backup::Edits& edits, const std
   return change;
 }
 
-std::vector<Inquiry> trust_change(Bench& bench, const backup::Edits& edits, std::chrono::milliseconds deadline) {
+std::vector<Inquiry> trust_change(Bench& bench, const backup::Edits& edits, std::chrono::milliseconds deadline,
+                                  const backup::Edits* as_served) {
   std::vector<Inquiry> inquiries;
   for (const auto& [program, path] :
        {std::pair("engine", engine_trust), std::pair("portal", trust::portal_store_path)}) {
@@ -254,7 +270,7 @@ std::vector<Inquiry> trust_change(Bench& bench, const backup::Edits& edits, std:
     try {
       const std::set<std::string> next = anchors_in(View(bench, &edits), program);
       std::vector<std::string> gone;
-      for (const std::string& each : anchors_in(View(bench, nullptr), program)) {
+      for (const std::string& each : anchors_in(View(bench, as_served), program)) {
         if (!next.contains(each)) gone.push_back(each);
       }
       for (std::size_t at = 0; at < gone.size(); at += rehearsal::most_without) {
@@ -272,10 +288,11 @@ std::vector<Inquiry> trust_change(Bench& bench, const backup::Edits& edits, std:
 }
 
 std::optional<Rehearsed> rehearse_edits(Bench& bench, const backup::Edits& edits,
-                                        const std::vector<Certificate>& given_roots,
-                                        std::chrono::milliseconds deadline) {
-  ServingChange change = serving_change(bench, edits, given_roots, deadline);
-  for (Inquiry& inquiry : trust_change(bench, edits, deadline)) change.inquiries.push_back(std::move(inquiry));
+                                        const std::vector<Certificate>& given_roots, std::chrono::milliseconds deadline,
+                                        const backup::Edits* as_served) {
+  ServingChange change = serving_change(bench, edits, given_roots, deadline, as_served);
+  for (Inquiry& inquiry : trust_change(bench, edits, deadline, as_served))
+    change.inquiries.push_back(std::move(inquiry));
   if (change.inquiries.empty() && change.chains.empty()) return std::nullopt;
   Rehearsed rehearsed = ask_all(bench, change.inquiries);
   for (const ServingChange::Chain& chain : change.chains) {

@@ -216,6 +216,38 @@ class RehearsedPolicy(SystemTest):
         for collector in (latest, older):
             collector.await_connected()
 
+    def test_what_was_edited_by_hand_is_judged_before_it_is_adopted(self):
+        """Programs serve on what was made, and that, not the files as they are, is what everybody has now."""
+        newer, older = self.one("newer"), self.one("older", OPENSSL_CONF=self.older_only)
+        pinned = self.one("pinned", trust=self.primary.root())
+        current = os.path.join(self.secondary.state, "current")
+        profile = os.path.join(current, "profiles", "default.toml")
+        with open(profile) as file:
+            made = file.read()
+        edited = made.replace("TLSv1.2", "TLSv1.3")
+        self.assertNotEqual(made, edited, made)
+
+        def write(path, text):
+            with open(path, "w") as file:
+                file.write(text)
+
+        write(profile, edited)
+        self.refused({older.id: "protocol-version"}, "generation", "adopt")
+        leaf = self.custom.leaf(["secondary.test", "localhost"])
+        given = self.custom.files(leaf)
+        for option, name in (("--certificate", "certificate.pem"), ("--key", "key.pem"), ("--intermediate", "intermediate.crt")):
+            with open(given[given.index(option) + 1]) as file:
+                write(os.path.join(current, "identities", "engine", name), file.read())
+        both = {older.id: "protocol-version", pinned.id: "untrusted-root"}
+        self.refused(both, "generation", "adopt")
+        with open(profile) as file:
+            self.assertEqual(edited, file.read(), "the edits wait")
+        self.assertNotIn("rehearsal", self.secondary.json("generation", "adopt", "--no-rehearsal", "--dry-run"))
+        done = self.forced(both, "generation", "adopt")
+        self.assertEqual(both, self.broken(done["rehearsal"]))
+        self.assertEqual(self.custom.sent(leaf), served_chain(self.secondary.engine))
+        self.connect_anew([newer], [older, pinned])
+
     def test_the_portals_policy_is_tried_with_those_who_ask_it_and_each_counts_once(self):
         """It has two endpoints, of two chains: about both the same engine is asked, and the same collector is meant."""
         older = self.collector(self.secondary, self.primary, name="older", settings=[

@@ -124,7 +124,7 @@ export function OverviewPage({ session }: { session: SessionInfo }) {
   const [request, setRequest] = useState<ChangeRequest>();
   const members = federation.data?.members ?? [];
   const drift: ChangeRequest[] = [
-    { title: "Adopt the edits by hand", button: "Adopt", work: (dry) => call<Outcome>("POST", "/generations/adopt", { dry_run: dry }) },
+    { title: "Adopt the edits by hand", button: "Adopt", work: (dry, accepted) => call<Outcome>("POST", "/generations/adopt", { dry_run: dry, ...accepted }) },
     { title: "Undo the edits by hand", button: "Undo the edits", danger: true, work: (dry) => call<Outcome>("POST", "/generations/undo", { dry_run: dry }) },
   ];
   return (
