@@ -142,7 +142,7 @@ class Heart {
 
 }  // namespace
 
-void start_heartbeat(serving::Program& program, Devices& devices, std::chrono::seconds interval) {
+void start_heartbeat(serving::Program& program, Devices& devices, const std::atomic<int>& interval_seconds) {
   const auto heart = std::make_shared<Heart>(program, devices);
   program.on_generation([heart](const backup::Generation& generation) -> std::function<void()> {
     auto next = route_of(generation);
@@ -152,10 +152,14 @@ void start_heartbeat(serving::Program& program, Devices& devices, std::chrono::s
       proof();
     };
   });
-  program.run_in_background("heartbeat", [&program, heart, interval] {
+  program.run_in_background("heartbeat", [&program, heart, &interval_seconds] {
+    // By the second: an interval that became a shorter one counts now, not when the longer one has passed.
     do {
       heart->beat_and_say();
-    } while (program.pause(heart->is_behind() ? std::min(interval, std::chrono::seconds(1)) : interval));
+      for (int waited = 1; !heart->is_behind() && waited < interval_seconds; ++waited) {
+        if (!program.pause(std::chrono::seconds(1))) return;
+      }
+    } while (program.pause(std::chrono::seconds(1)));
   });
 }
 

@@ -6,12 +6,15 @@
 // was started anew is told of all.
 #pragma once
 
+#include <atomic>
+
 #include "appliance/serving/serving_program.h"
 #include "engine/devices.h"
 
 namespace chancery::engine {
 
-// Registers what has to follow a change of generation, and starts the thread.
-void start_heartbeat(serving::Program& program, Devices& devices, std::chrono::seconds interval);
+// Registers what has to follow a change of generation, and starts the thread. The interval is borrowed, and looked at
+// for each beat.
+void start_heartbeat(serving::Program& program, Devices& devices, const std::atomic<int>& interval_seconds);
 
 }  // namespace chancery::engine

@@ -34,7 +34,8 @@ struct Engine {
   Engine(serving::Program& program, const EngineSettings& settings)
       : sign_ins("engine", program.appliance().state, system_now),
         administrator(program.state(), &sign_ins),
-        devices(engine::open_device_store(program, settings.storage), system_now) {
+        devices(engine::open_device_store(program, settings.storage), system_now),
+        heartbeat_seconds(settings.heartbeat_seconds) {
     // A file is read before anybody is served, and one that cannot be read is no start; a server may be away for now.
     if (settings.storage.kind == StorageSetting::Kind::sqlite) devices.flush();
     program.on_generation([this](const backup::Generation& generation) -> std::function<void()> {
@@ -68,7 +69,9 @@ struct Engine {
     engine::add_moves(program, devices, *ingest);
     serving::announce(program, settings.discovery, {"engine", "engine-collector"});
     engine::add_rehearsal(program, rehearsal, servers_of(settings));
-    engine::start_heartbeat(program, devices, std::chrono::seconds(settings.heartbeat_seconds));
+    engine::start_heartbeat(program, devices, heartbeat_seconds);
+    program.on_settings(
+        [this, &program] { heartbeat_seconds = EngineSettings::load(program.state().path()).heartbeat_seconds; });
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("devices", [this, &program] {
       do {
@@ -108,6 +111,7 @@ struct Engine {
   SignInLog sign_ins;
   Administrator administrator;
   engine::Devices devices;
+  std::atomic<int> heartbeat_seconds;
   CustomerKey customer_key;
   std::atomic<std::uint64_t> key_number = 0;
   engine::CollectorRehearsal rehearsal{

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -78,7 +79,7 @@ std::string to_text(const std::vector<ServedCertificate>& served) {
 struct Engines::State {
   State(serving::Program& given_program, const PortalSettings& given_settings)
       : program(given_program),
-        settings(given_settings),
+        is_ignoring(given_settings.ignore_engine_certificate_problems),
         database(storage::Database::open(given_program.state().open_folder("databases"), "portal.db", schema)) {
     for (const storage::Row& row :
          database.rows("SELECT name, internal_name, host, port, version, last_seen FROM engines")) {
@@ -94,6 +95,17 @@ struct Engines::State {
     }
     for (const storage::Row& row : database.rows("SELECT DISTINCT who FROM proven_anchors WHERE kind = 'collector'")) {
       collectors.insert(row.text(0));
+    }
+  }
+
+  std::shared_ptr<const tls::ClientContext> context_for(const backup::Generation& generation) const {
+    return std::make_shared<const tls::ClientContext>(
+        member_context(generation, trust::portal_trust_pem(generation), !is_ignoring));
+  }
+
+  void warn() const {
+    if (is_ignoring) {
+      spdlog::warn("certificate problems of engines are ignored (engine-ssl-ignore-certificate-problems)");
     }
   }
 
@@ -193,7 +205,7 @@ struct Engines::State {
 
   // Asks one engine; the outcome stands in the view.
   void ask(EngineView& view, const tls::ClientContext& context) const {
-    const bool ignoring = settings.ignore_engine_certificate_problems;
+    const bool ignoring = is_ignoring;
     try {
       bool verified = false;
       const http::Reply reply = http::request_bound(
@@ -280,7 +292,7 @@ struct Engines::State {
 
   serving::Program& program;
   serving::AuditHeads audit_heads{program, "portal"};
-  PortalSettings settings;
+  std::atomic<bool> is_ignoring;  // of certificate problems
   storage::Database database;
   Blocked blocked{database};
   Holder<tls::ClientContext> contexts;
@@ -299,8 +311,7 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
   program.on_generation([&state](const backup::Generation& generation) -> std::function<void()> {
     std::shared_ptr<const tls::ClientContext> next;
     if (generation.has("identities/member/key.pem")) {
-      next = std::make_shared<const tls::ClientContext>(member_context(
-          generation, trust::portal_trust_pem(generation), !state.settings.ignore_engine_certificate_problems));
+      next = state.context_for(generation);
     }
     const auto membership = read_membership(generation);
     const auto own = membership ? std::make_shared<const Membership>(*membership) : nullptr;
@@ -319,9 +330,7 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
       },
       heartbeat_limit);
   add_collector_commands(program, state.database, state.blocked);
-  if (settings.ignore_engine_certificate_problems) {
-    spdlog::warn("certificate problems of engines are ignored (engine-ssl-ignore-certificate-problems)");
-  }
+  state.warn();
   program.run_in_background("engines", [&state, &program] {
     do {
       state.poll();
@@ -330,6 +339,17 @@ Engines::Engines(serving::Program& program, const PortalSettings& settings)
 }
 
 Engines::~Engines() = default;
+
+void Engines::set(const PortalSettings& settings) {
+  State& state = *state_;
+  if (state.is_ignoring.exchange(settings.ignore_engine_certificate_problems) ==
+      settings.ignore_engine_certificate_problems) {
+    return;
+  }
+  state.warn();
+  const backup::Generation generation = state.program.generation();
+  if (generation.has("identities/member/key.pem")) state.contexts.set(state.context_for(generation));
+}
 
 std::vector<EngineView> Engines::list() const { return state_->list(); }
 std::shared_ptr<const tls::ClientContext> Engines::context() const { return state_->contexts.get(); }

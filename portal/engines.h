@@ -46,6 +46,7 @@ class Engines {
  public:
   Engines(serving::Program& program, const PortalSettings& settings);
   ~Engines();
+  void set(const PortalSettings& settings);
   std::vector<EngineView> list() const;  // by name
   std::string to_json() const;
   bool is_blocked(const std::string& collector) const;  // blocked.h

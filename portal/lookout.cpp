@@ -1,6 +1,7 @@
 #include "portal/lookout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace chancery::portal {
 namespace {
@@ -23,7 +24,16 @@ std::vector<std::string> scopes_of(const std::string& name) {
 Lookout::Lookout(const serving::Program& program, const Engines& engines, const AlertSettings& settings, Clock clock)
     : program_(program), engines_(engines), settings_(settings), clock_(std::move(clock)), started_(clock_()) {}
 
+void Lookout::set(const AlertSettings& settings) {
+  const std::lock_guard lock(mutex_);
+  next_ = settings;
+}
+
 alerts::Sight Lookout::look() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (next_) settings_ = *std::exchange(next_, std::nullopt);
+  }
   alerts::Sight sight;
   const Instant now = clock_();
   const std::string& name = program_.appliance().name;

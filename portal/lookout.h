@@ -10,6 +10,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 
 #include "appliance/health/report.h"
@@ -22,6 +23,7 @@ class Lookout {
  public:
   Lookout(const serving::Program& program, const Engines& engines, const AlertSettings& settings, Clock clock);
   [[nodiscard]] alerts::Sight look();
+  void set(const AlertSettings& settings);  // from any thread: counts from the next look on
 
  private:
   void look_at_own(alerts::Sight& sight, const std::optional<health::Report>& own, Instant now) const;
@@ -32,7 +34,9 @@ class Lookout {
 
   const serving::Program& program_;
   const Engines& engines_;
-  AlertSettings settings_;
+  AlertSettings settings_;  // of the looking thread
+  std::mutex mutex_;
+  std::optional<AlertSettings> next_;  // under the mutex
   Clock clock_;
   Instant started_;
   std::map<std::string, Instant> unreachable_since_;

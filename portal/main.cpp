@@ -85,6 +85,13 @@ struct Portal {
       assignment->adopt(std::move(connection), endpoint);
     });
     portal::add_rehearsal(program, engines, settings);
+    program.on_settings([this, &program] {
+      const PortalSettings next = PortalSettings::load(program.state().path());
+      door.set(next);
+      engines.set(next);
+      lookout.set(next.alerts);
+      alerts.set(next);
+    });
     serving::report_sign_ins(program, sign_ins);
     serving::announce(program, settings.discovery, {"portal", "portal-collector"});
     http::Routes& routes = program.routes();

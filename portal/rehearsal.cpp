@@ -55,6 +55,12 @@ class Desk {
     to_servers_ = std::move(to_servers);
   }
 
+  void set(const PortalSettings& settings) {
+    const std::lock_guard lock(mutex_);
+    directory_ = settings.directory;
+    mail_ = settings.mail;
+  }
+
   Report answer(const Question& question) const {
     if (question.live) return {};
     switch (question.about) {
@@ -135,6 +141,7 @@ class Desk {
   }
 
   std::vector<rehearsal::TrustedPeer> other_servers() const {
+    const std::lock_guard lock(mutex_);
     std::vector<rehearsal::TrustedPeer> all;
     if (directory_) {
       const ProbeAddress& at = directory_->server;
@@ -155,9 +162,9 @@ class Desk {
 
   serving::Program& program_;
   const Engines& engines_;
-  const std::optional<DirectorySettings> directory_;
-  const std::optional<MailSettings> mail_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what is below
+  std::optional<DirectorySettings> directory_;
+  std::optional<MailSettings> mail_;
   std::shared_ptr<const tls::ClientContext> to_servers_;
 };
 
@@ -171,6 +178,7 @@ void add_rehearsal(serving::Program& program, const Engines& engines, const Port
     options.verify_chain = !options.trust_pem.empty();
     return [desk, next = std::make_shared<const tls::ClientContext>(std::move(options))] { desk->set(next); };
   });
+  program.on_settings([desk, &program] { desk->set(PortalSettings::load(program.state().path())); });
   program.on_command("rehearse", [desk](const std::string& request) {
     const json asked = json::parse(request, nullptr, /*allow_exceptions=*/false);
     const Report report = desk->answer(rehearsal::parse_question(asked.value("question", json()).dump()));

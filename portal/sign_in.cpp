@@ -41,20 +41,44 @@ http::Answer challenge() {
 struct SignIn::State {
   State(serving::Program& given_program, const PortalSettings& settings, SignInLog* sign_ins)
       : program(given_program), administrator(given_program.state(), sign_ins), log(sign_ins) {
+    set(settings);
+  }
+
+  void set(const PortalSettings& settings) {
+    std::shared_ptr<Directory> next;
     if (settings.directory) {
-      directory = std::make_unique<Directory>(*settings.directory, settings.skip_ldap_certificate_validation);
+      next = std::make_shared<Directory>(*settings.directory, settings.skip_ldap_certificate_validation);
     }
+    const bool is_believed = settings.directory && settings.skip_ldap_certificate_validation;
+    program.set_condition(
+        "directory certificate",
+        is_believed ? std::optional(serving::Condition{
+                          .message = "the certificate of the directory is not checked (setting "
+                                     "globalconfig.ldap.skip-ssl-certificate-validations): whoever poses as the "
+                                     "directory sees every password",
+                          .hint = "trust the CA that signed it, then take the setting out"})
+                    : std::nullopt);
+    const std::lock_guard lock(mutex);
+    if (next) next->set_trust(trust);
+    directory = next;
+    remembered.clear();
+  }
+
+  std::shared_ptr<Directory> present() {
+    const std::lock_guard lock(mutex);
+    return directory;
   }
 
   serving::Program& program;
   Administrator administrator;
   SignInLog* log;
-  std::unique_ptr<Directory> directory;
   WrongAnswers wrong;
   std::atomic<int> questions = 0;
   const SecretBytes process_key = random_secret(32);
-  std::mutex mutex;
+  std::mutex mutex;                         // guards what is below
   std::map<Sha256, SteadyTime> remembered;  // until when
+  Bytes trust;
+  std::shared_ptr<Directory> directory;
 
   bool is_remembered(const Sha256& digest) {
     const std::lock_guard lock(mutex);
@@ -65,15 +89,18 @@ struct SignIn::State {
     return false;
   }
 
-  void remember(const Sha256& digest) {
+  // Not what a directory said that is asked no more.
+  void remember(const Directory& asked, const Sha256& digest) {
     const std::lock_guard lock(mutex);
+    if (directory.get() != &asked) return;
     if (remembered.size() >= remembered_most) remembered.clear();
     remembered[digest] = std::chrono::steady_clock::now() + remembered_for;
   }
 
-  std::optional<http::Answer> ask(const Credential& credential, const Sha256& digest, const std::string& address) {
+  std::optional<http::Answer> ask(const Directory& asked, const Credential& credential, const Sha256& digest,
+                                  const std::string& address) {
     try {
-      const bool is_known = directory->knows(credential.user, credential.password);
+      const bool is_known = asked.knows(credential.user, credential.password);
       program.set_condition("directory", std::nullopt);
       if (!is_known) {
         wrong.count(address);
@@ -86,7 +113,7 @@ struct SignIn::State {
       program.set_condition("directory", serving::Condition{.message = failure.what(), .hint = failure.hint()});
       return directory_away();
     }
-    remember(digest);
+    remember(asked, digest);
     if (log != nullptr) log->succeeded(credential.user, address, "directory");
     spdlog::info("{} signed in from {} by the directory", credential.user, address);
     return std::nullopt;
@@ -95,18 +122,11 @@ struct SignIn::State {
 
 SignIn::SignIn(serving::Program& program, const PortalSettings& settings, SignInLog* log)
     : state_(std::make_unique<State>(program, settings, log)) {
-  if (!state_->directory) return;
-  if (settings.skip_ldap_certificate_validation) {
-    program.set_condition("directory certificate",
-                          serving::Condition{.message = "the certificate of the directory is not checked (setting "
-                                                        "globalconfig.ldap.skip-ssl-certificate-validations): whoever "
-                                                        "poses as the directory sees every password",
-                                             .hint = "trust the CA that signed it, then take the setting out"});
-  }
   program.on_generation([state = state_.get()](const backup::Generation& generation) -> std::function<void()> {
     return [state, trust = trust::portal_trust_pem(generation)] {
-      state->directory->set_trust(trust);
       const std::lock_guard lock(state->mutex);
+      state->trust = trust;
+      if (state->directory) state->directory->set_trust(trust);
       state->remembered.clear();
     };
   });
@@ -114,9 +134,12 @@ SignIn::SignIn(serving::Program& program, const PortalSettings& settings, SignIn
 
 SignIn::~SignIn() = default;
 
+void SignIn::set(const PortalSettings& settings) { state_->set(settings); }
+
 std::optional<http::Answer> SignIn::refusal(const http::Call& call) {
   State& state = *state_;
-  if (!state.directory) return state.administrator.refusal(call);
+  const std::shared_ptr<Directory> directory = state.present();
+  if (!directory) return state.administrator.refusal(call);
   const std::optional<Credential> credential = basic_credential(view_of(call.authorization));
   if (!credential) return challenge();
   if (credential->user == administrator_name) return state.administrator.refusal(call);
@@ -136,7 +159,7 @@ std::optional<http::Answer> SignIn::refusal(const http::Call& call) {
   }
   std::optional<http::Answer> answer;
   try {
-    answer = state.ask(*credential, digest, address);
+    answer = state.ask(*directory, *credential, digest, address);
   } catch (...) {
     --state.questions;
     throw;

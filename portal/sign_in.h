@@ -22,6 +22,7 @@ class SignIn {
   SignIn(serving::Program& program, const PortalSettings& settings, SignInLog* log = nullptr);  // log: borrowed
   ~SignIn();
   std::optional<http::Answer> refusal(const http::Call& call);  // nullopt: come in
+  void set(const PortalSettings& settings);                     // another directory, or none: at once
 
  private:
   struct State;

@@ -136,8 +136,9 @@ constexpr Command kSettingsCommands[] = {
          "backup set of what stood there, and an audit record. What the program would refuse is refused here, and "
          "nothing is changed. Comments and other settings stay as they are. What begins with @ names the file that "
          "holds "
-         "the value, as one line: a secret belongs there and not on the command line. Programs read theirs when they "
-         "start; the manager's count from the next change on.",
+         "the value, as one line: a secret belongs there and not on the command line. A running program takes its "
+         "settings up at once; where one counts only after a restart (storage, discovery, the time zone), that is "
+         "said.",
      .positionals = kSettingPositionals,
      .options = kSettingOptions,
      .examples = kSettingsSetExamples,

@@ -34,8 +34,8 @@ struct Asker {
 class Callers {
  public:
   // All borrowed.
-  Callers(Sessions& sessions, AccessFile& access, Administrator& administrator)
-      : sessions_(sessions), access_(access), administrator_(administrator) {}
+  Callers(Sessions& sessions, AccessFile& access, Administrator& administrator, RateLimit& rate)
+      : sessions_(sessions), access_(access), administrator_(administrator), rate_(rate) {}
 
   struct Verdict {
     std::optional<http::Answer> refusal;
@@ -49,7 +49,7 @@ class Callers {
   Sessions& sessions_;
   AccessFile& access_;
   Administrator& administrator_;
-  RateLimit rate_;
+  RateLimit& rate_;
 };
 
 // "" where the request has none.

@@ -8,7 +8,7 @@ namespace chancery::console {
 
 namespace {
 
-constexpr std::size_t most_parts = 80;
+constexpr std::size_t most_parts = 1000;  // a rollout to 200 members has four files for each
 constexpr std::size_t longest_head = 2048;
 constexpr std::size_t longest_boundary = 200;
 
@@ -113,6 +113,17 @@ void Form::read_parts(const std::string& boundary) {
 ByteView Form::secret(std::string_view name) const {
   const auto found = std::ranges::find(parts_, name, &Part::name);
   return found == parts_.end() ? ByteView() : found->bytes;
+}
+
+Sha256 Form::digest() const {
+  if (parts_.empty()) return sha256(view_of(body_));
+  std::string whole;
+  for (const Part& part : parts_) {
+    // Each by its length or digest: no text of one can pass for the beginning of the next.
+    whole += std::to_string(part.name.size()) + ":" + part.name + (part.is_file ? "file" : "") +
+             std::to_string(part.file_name.size()) + ":" + part.file_name + sha256_hex(part.bytes);
+  }
+  return sha256(view_of(whole));
 }
 
 std::string Form::text(std::string_view name) const { return std::string(text_of(secret(name))); }

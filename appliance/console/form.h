@@ -5,7 +5,7 @@
 //   Arguments arguments = arguments_for(route, form, …);    // what the manager is asked with
 //
 // A secret is only ever a view into the body until it is copied into wiping memory: the JSON library would leave copies.
-// At most 80 parts; a part's head has at most 2 KiB. Failure("bad-request") for what is no form, Failure("bad-argument")
+// At most 1,000 parts; a part's head has at most 2 KiB. Failure("bad-request") for what is no form, Failure("bad-argument")
 // for parts that the route does not take. What values mean is the manager's business. Thread safety: one thread.
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "appliance/console/verb_table.h"
 #include "appliance/control/message.h"
 #include "appliance/http/server.h"
+#include "keystore/openssl/digest.h"
 
 namespace chancery::console {
 
@@ -38,6 +39,8 @@ class Form {
   std::string_view body() const noexcept { return body_; }
   [[nodiscard]] ByteView secret(std::string_view name) const;
   [[nodiscard]] std::string text(std::string_view name) const;
+  // Of what it says, however it was written: a script that repeats a form writes another boundary.
+  [[nodiscard]] Sha256 digest() const;
 
  private:
   void read_parts(const std::string& boundary);

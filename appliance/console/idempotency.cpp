@@ -18,7 +18,7 @@ std::optional<http::Answer> Idempotency::begin(const std::string& person, const 
     return http::Answer::problem(400, "bad-request", "This Idempotency-Key is too long",
                                  "Take a random text of at most 128 characters, a UUID for instance.");
   }
-  const SteadyTime now = std::chrono::steady_clock::now();
+  const SteadyTime now = clock_();
   const std::lock_guard lock(mutex_);
   std::erase_if(known_, [now](const auto& entry) { return entry.second.answer && now - entry.second.when > kept; });
   const auto found = known_.find({person, key});
@@ -45,7 +45,9 @@ std::optional<http::Answer> Idempotency::begin(const std::string& person, const 
 void Idempotency::finish(const std::string& person, const std::string& key, const http::Answer& answer) {
   const std::lock_guard lock(mutex_);
   const auto found = known_.find({person, key});
-  if (found != known_.end()) found->second.answer = answer;
+  if (found == known_.end()) return;
+  found->second.answer = answer;
+  found->second.when = clock_();
 }
 
 void Idempotency::abandon(const std::string& person, const std::string& key) {

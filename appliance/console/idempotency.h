@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,18 +22,22 @@ namespace chancery::console {
 
 class Idempotency {
  public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  using SteadyClock = std::function<SteadyTime()>;
+  explicit Idempotency(SteadyClock clock = std::chrono::steady_clock::now) : clock_(std::move(clock)) {}
+
   [[nodiscard]] std::optional<http::Answer> begin(const std::string& person, const std::string& key,
                                                   const Sha256& request);
   void finish(const std::string& person, const std::string& key, const http::Answer& answer);
   void abandon(const std::string& person, const std::string& key);
 
  private:
-  using SteadyTime = std::chrono::steady_clock::time_point;
   struct Known {
     Sha256 request{};
     SteadyTime when{};
     std::optional<http::Answer> answer;  // absent while it runs
   };
+  const SteadyClock clock_;
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Known> known_;
 };

@@ -31,19 +31,26 @@ http::Answer root_of(const serving::Program& program) {
 }
 
 struct Console {
-  explicit Console(serving::Program& program)
+  explicit Console(serving::Program& program) : Console(program, ConsoleSettings::load(program.appliance().state)) {}
+
+  Console(serving::Program& program, const ConsoleSettings& settings)
       : sign_ins("console", program.appliance().state, system_now),
         administrator(program.state(), &sign_ins),
-        sessions(std::chrono::minutes(ConsoleSettings::load(program.appliance().state).session_idle_minutes),
-                 [] { return std::chrono::steady_clock::now(); }),
+        sessions(std::chrono::minutes(settings.session_idle_minutes), [] { return std::chrono::steady_clock::now(); }),
         access(program.state(), system_now),
-        callers(sessions, access, administrator),
+        rate(settings.requests_per_second),
+        callers(sessions, access, administrator, rate),
         manager(program.appliance().state),
         events(manager),
         own(program.appliance(), sessions, access, administrator, callers, events),
         verbs(manager, callers, administrator) {
     serving::report_sign_ins(program, sign_ins);
     program.run_in_background("events", [this, &program] { events.run(program); });
+    program.on_settings([this, &program] {
+      const ConsoleSettings next = ConsoleSettings::load(program.appliance().state);
+      sessions.set_idle(std::chrono::minutes(next.session_idle_minutes));
+      rate.set(next.requests_per_second);
+    });
     http::Routes& routes = program.routes();
     routes.set_head_rule([this](const http::Call& head) {
       return head.path.starts_with("/api/") ? callers.refusal_of_head(head) : std::nullopt;
@@ -64,6 +71,7 @@ struct Console {
   Administrator administrator;
   console::Sessions sessions;
   console::AccessFile access;
+  console::RateLimit rate;
   console::Callers callers;
   console::ManagerLine manager;
   console::EventHub events;

@@ -6,15 +6,18 @@ namespace chancery::console {
 
 namespace {
 
-constexpr double at_once = 400;
-constexpr double a_second = 20;
+constexpr double seconds_at_once = 20;
 constexpr std::size_t most_addresses = 4096;
 
 }  // namespace
 
+RateLimit::RateLimit(int a_second, SteadyClock clock) : a_second_(a_second), clock_(std::move(clock)) {}
+
 bool RateLimit::allows(const std::string& address) {
-  const SteadyTime now = std::chrono::steady_clock::now();
-  const auto refilled = [now](const Measure& measure) {
+  const SteadyTime now = clock_();
+  const double a_second = a_second_;
+  const double at_once = a_second * seconds_at_once;
+  const auto refilled = [=](const Measure& measure) {
     const std::chrono::duration<double> passed = now - measure.when;
     return std::min(at_once, measure.left + passed.count() * a_second);
   };

@@ -85,7 +85,7 @@ std::vector<Session> Sessions::list() {
 
 void Sessions::sweep(SteadyTime now) {
   std::erase_if(sessions_, [&](const auto& entry) {
-    return now - entry.second.used >= idle_ || now - entry.second.begun >= longest;
+    return now - entry.second.used >= idle() || now - entry.second.begun >= longest;
   });
 }
 

@@ -9,6 +9,7 @@
 // brings along (session fixation). Not checked here: passwords (sign_in/administrator.h). Thread safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -48,11 +49,12 @@ class Sessions {
   void end_all();
   [[nodiscard]] std::vector<Session> list();
   std::chrono::minutes idle() const noexcept { return idle_; }
+  void set_idle(std::chrono::minutes idle) noexcept { idle_ = idle; }  // those that are there too
 
  private:
   void sweep(SteadyTime now);
 
-  const std::chrono::minutes idle_;
+  std::atomic<std::chrono::minutes> idle_;
   const SteadyClock clock_;
   std::mutex mutex_;
   std::map<Sha256, Session> sessions_;  // by the SHA-256 of the cookie

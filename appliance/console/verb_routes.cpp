@@ -4,6 +4,7 @@
 
 #include "appliance/console/form.h"
 #include "appliance/sign_in/wrong_answers.h"
+#include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
 
 namespace chancery::console {
@@ -123,19 +124,19 @@ http::Answer answer_of(const VerbRoute& route, const control::Message& reply) {
 }
 
 http::Answer VerbRoutes::ask(const VerbRoute& route, const std::map<std::string, std::string>& path,
-                             const http::Call& call, const std::string& person) {
+                             const std::map<std::string, std::string>& query, const Form& form,
+                             const std::string& address, const std::string& person) {
   const bool is_reading = route.method == "GET";
-  const Form form = form_of(call);
   if (route.needs_password) {
     const Credential again{.user = administrator_name, .password = secret_copy(form.secret("password"))};
-    if (auto refusal = administrator_.refusal(again, address_without_port(call.connection.peer_address()))) {
+    if (auto refusal = administrator_.refusal(again, address)) {
       refusal->headers.erase("WWW-Authenticate");
       if (refusal->status == 401) refusal->status = 403;  // signed in, all the same
       return *refusal;
     }
   }
   std::vector<SecretBytes> attachments;
-  const json arguments = arguments_for(route, path, call.query, is_reading ? nullptr : &form, attachments);
+  const json arguments = arguments_for(route, path, query, is_reading ? nullptr : &form, attachments);
   const auto patience = is_reading ? std::chrono::milliseconds(reading) : std::chrono::milliseconds(changing);
   return answer_of(route, manager_.ask(std::string(route.verb), arguments, std::move(attachments), person, patience));
 }
@@ -155,13 +156,19 @@ http::Answer VerbRoutes::answer(const http::Call& call) {
   }
   const std::string& person = verdict.asker.person;
   const std::string key = header_of(call, "idempotency-key");
+  const std::string address = address_without_port(call.connection.peer_address());
+  const Form form = form_of(call);
+  const auto ask_now = [&] { return ask(*found.route, found.parameters, call.query, form, address, person); };
   // What is handed out once, or is large, is not kept.
   const bool is_kept = !key.empty() && found.route->method != "GET" && found.route->reply == Reply::json;
-  if (!is_kept) return ask(*found.route, found.parameters, call, person);
-  const std::string whole = call.method + " " + call.path + "\n" + sha256_hex(view_of(call.body));
+  if (!is_kept) return ask_now();
+  std::string whole = call.method + " " + call.path + "\n";
+  for (const auto& [name, value] : call.query) whole += std::to_string(value.size()) + ":" + name + "=" + value + "\n";
+  const Sha256 said = form.digest();
+  whole += to_hex(ByteView(said.data(), said.size()));
   if (auto known = idempotency_.begin(person, key, sha256(view_of(whole)))) return *known;
   try {
-    http::Answer answer = ask(*found.route, found.parameters, call, person);
+    http::Answer answer = ask_now();
     idempotency_.finish(person, key, answer);
     return answer;
   } catch (...) {

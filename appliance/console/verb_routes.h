@@ -13,6 +13,7 @@
 #include <string>
 
 #include "appliance/console/callers.h"
+#include "appliance/console/form.h"
 #include "appliance/console/idempotency.h"
 #include "appliance/console/manager_line.h"
 #include "appliance/console/verb_table.h"
@@ -28,7 +29,8 @@ class VerbRoutes {
 
  private:
   [[nodiscard]] http::Answer ask(const VerbRoute& route, const std::map<std::string, std::string>& path,
-                                 const http::Call& call, const std::string& person);
+                                 const std::map<std::string, std::string>& query, const Form& form,
+                                 const std::string& address, const std::string& person);
 
   ManagerLine& manager_;
   Callers& callers_;

@@ -16,26 +16,16 @@
 #include "appliance/serving/client_revocations.h"
 #include "appliance/serving/handover.h"
 #include "appliance/serving/host_rule.h"
+#include "appliance/serving/own_settings.h"
 #include "appliance/settings/guarded.h"
 #include "appliance/sign_in/sign_in_log.h"
 #include "appliance/tls/tcp.h"
 #include "keystore/fault.h"
 #include "keystore/files/lock.h"
-#include "keystore/openssl/digest.h"
 #include "keystore/x509/material.h"
 
 namespace chancery::serving {
 namespace {
-
-// What the program begins with, so that nobody takes for in force what was written since; "" where there is no file.
-std::string sha256_of_settings(const Folder& state, const std::string& name) {
-  constexpr std::size_t limit = 1024 * 1024;
-  try {
-    return sha256_hex(read_file(state.path() + "/settings/" + name + ".toml", limit));
-  } catch (const Failure&) {
-    return "";  // what is wrong with it is said by whoever reads the settings
-  }
-}
 
 constexpr char collector_protocol[] = "chancery-collector/1";
 constexpr char retired_path[] = "trust/federation/retired.pem";
@@ -76,13 +66,13 @@ struct Background {
 }  // namespace
 
 struct HostedProgram::State {
-  State(const std::string& path, std::string program_name)
+  State(const std::string& path, std::string program_name, std::optional<std::string> log_level)
       : name(std::move(program_name)),
         appliance(Appliance::load(path)),
         folder(open_guarded(appliance.state)),
         run(make_run_folder(folder, appliance, name)),
         lock(take_run_lock(run, name)),
-        settings_sha256(sha256_of_settings(folder, name)),
+        settings(folder, name, std::move(log_level)),
         changeover(folder, name),
         clients(name, appliance.state, system_now) {}
 
@@ -91,7 +81,7 @@ struct HostedProgram::State {
   const Folder folder;
   const Folder run;
   const FileLock lock;
-  const std::string settings_sha256;
+  OwnSettings settings;
   Changeover changeover;
   SignInLog clients;  // by certificate
   http::Routes routes;
@@ -119,6 +109,8 @@ struct HostedProgram::State {
   void check_clients(ClientRevocations::Report report);
   control::Message answer(const control::Message& request, const control::Caller& caller);
   nlohmann::json status() const;
+  void take_settings();
+  void set_condition(const std::string& subject, std::optional<Condition> condition);
   void keep_running(const Background& task);
 };
 
@@ -234,7 +226,8 @@ nlohmann::json HostedProgram::State::status() const {
           {"version", CHANCERY_VERSION},
           {"generation", snapshot->generation},
           {"endpoints", std::move(endpoints)},
-          {"settings_sha256", settings_sha256},
+          {"settings_sha256", settings.sha256()},
+          {"settings_waiting", settings.waiting()},
           {"conditions", std::move(at_present)}};
 }
 
@@ -262,6 +255,7 @@ control::Message HostedProgram::State::answer(const control::Message& request, c
   } else if (verb == "activate" && number > 0) {
     changeover.activate(number);
     spdlog::info("generation {} is in force", number);
+    take_settings();
   } else if (verb == "abandon") {
     changeover.abandon();
   } else {
@@ -287,8 +281,19 @@ void HostedProgram::State::keep_running(const Background& task) {
   }
 }
 
-HostedProgram::HostedProgram(const std::string& state_path, const std::string& name)
-    : state_(std::make_unique<State>(state_path, name)) {
+// What was in force stays where the file cannot be read, and somebody is told.
+void HostedProgram::State::take_settings() {
+  try {
+    if (settings.take()) spdlog::info("settings were read again");
+    set_condition("settings", std::nullopt);
+  } catch (const Failure& failure) {
+    set_condition("settings", Condition{.message = failure.what(), .hint = failure.hint()});
+  }
+}
+
+HostedProgram::HostedProgram(const std::string& state_path, const std::string& name,
+                             std::optional<std::string> log_level)
+    : state_(std::make_unique<State>(state_path, name, std::move(log_level))) {
   state_->admit_members();
   state_->check_clients([this](const std::string& subject, std::optional<Condition> condition) {
     set_condition(subject, std::move(condition));
@@ -347,6 +352,8 @@ std::shared_ptr<const tls::ServingSnapshot> HostedProgram::serving() const { ret
 backup::Generation HostedProgram::generation() const { return state_->changeover.generation(); }
 void HostedProgram::on_generation(Prepare prepare) { state_->changeover.add(std::move(prepare)); }
 
+void HostedProgram::on_settings(Reread reread) { state_->settings.add(std::move(reread)); }
+
 void HostedProgram::on_channel(const std::string& alpn, Channel channel) {
   state_->channels[alpn] = std::move(channel);
 }
@@ -360,22 +367,26 @@ void HostedProgram::on_command(const std::string& verb, Command command) {
 }
 
 void HostedProgram::set_condition(const std::string& name, std::optional<Condition> condition) {
+  state_->set_condition(name, std::move(condition));
+}
+
+void HostedProgram::State::set_condition(const std::string& subject, std::optional<Condition> condition) {
   {
-    const std::lock_guard guard(state_->mutex);
-    const auto found = state_->conditions.find(name);
-    const bool is_there = found != state_->conditions.end();
+    const std::lock_guard guard(mutex);
+    const auto found = conditions.find(subject);
+    const bool is_there = found != conditions.end();
     if (!condition && !is_there) return;
     if (condition && is_there && found->second == *condition) return;
     if (condition) {
-      state_->conditions[name] = *condition;
+      conditions[subject] = *condition;
     } else {
-      state_->conditions.erase(found);
+      conditions.erase(found);
     }
   }
   if (condition) {
-    spdlog::warn("{}: {} (hint: {})", name, condition->message, condition->hint);
+    spdlog::warn("{}: {} (hint: {})", subject, condition->message, condition->hint);
   } else {
-    spdlog::info("{}: in order again", name);
+    spdlog::info("{}: in order again", subject);
   }
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "appliance/serving/serving_program.h"
@@ -20,7 +21,8 @@ class HostedProgram : public Program {
  public:
   // Takes the run lock and reads the generation in force. Failure: not-initialised, already-running, and whatever is
   // wrong with the generation.
-  HostedProgram(const std::string& state_path, const std::string& name);
+  // `log_level`: by option; without one that of the settings counts.
+  HostedProgram(const std::string& state_path, const std::string& name, std::optional<std::string> log_level = "info");
   ~HostedProgram() override;
   void start();  // Failure when a port or the control socket cannot be had
   void stop();   // running requests get 5 s
@@ -31,6 +33,7 @@ class HostedProgram : public Program {
   std::shared_ptr<const tls::ServingSnapshot> serving() const override;
   backup::Generation generation() const override;
   void on_generation(Prepare prepare) override;
+  void on_settings(Reread reread) override;
   void on_channel(const std::string& alpn, Channel channel) override;
   void run_in_background(const std::string& name, std::function<void()> body) override;
   bool stopping() const override;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <optional>
 
 #include "appliance/serving/program.h"
 #include "appliance/tls/descriptor.h"
@@ -20,7 +21,7 @@ namespace {
 
 struct Options {
   std::string state = "/var/lib/chancery";
-  std::string log_level = "info";
+  std::optional<std::string> log_level;  // else that of the settings
 };
 
 // Every connection is a descriptor: as many as the system allows.
@@ -32,9 +33,8 @@ void raise_file_limit() {
 }
 
 void start_log(const std::string& level) {
-  auto logger = spdlog::stderr_logger_mt("chancery");
-  logger->set_level(spdlog::level::from_str(level));
-  spdlog::set_default_logger(logger);
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("chancery"));
+  spdlog::set_level(spdlog::level::from_str(level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
 }
 
@@ -67,9 +67,9 @@ int serve(const Options& options, const std::string& name, const SetUp& set_up) 
   forbid_core_dumps();
   raise_file_limit();
   const sigset_t ending = block_signals();
-  start_log(options.log_level);
+  start_log(options.log_level.value_or("info"));
   try {
-    HostedProgram program(options.state, name);
+    HostedProgram program(options.state, name, options.log_level);
     set_up(program);
     program.start();
     tell_systemd("READY=1");
@@ -96,9 +96,9 @@ int run(int argc, char** argv, const std::string& name, const SetUp& set_up) {
   CLI::App app("chancery-" + name + ": serves one part of a Chancery appliance");
   app.add_option("--state", options.state, "folder of the appliance's state (or CHANCERY_STATE)")
       ->capture_default_str();
-  app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}))
-      ->capture_default_str();
+  app.add_option("--log-level", options.log_level,
+                 "trace, debug, info, warning, error; without it log-level of the settings counts")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
   app.set_version_flag("--version", "chancery-" + name + " " CHANCERY_VERSION);
   try {
     app.parse(argc, argv);

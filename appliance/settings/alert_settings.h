@@ -37,6 +37,7 @@ struct QuietHours {
 struct DigestTime {
   std::optional<int> weekday;  // 0 is Sunday, as in std::tm; nullopt: every day
   int minute = 0;              // after midnight
+  friend bool operator==(const DigestTime&, const DigestTime&) = default;
 };
 
 struct AlertSettings {

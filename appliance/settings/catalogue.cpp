@@ -16,9 +16,30 @@ constexpr std::string_view discovery_meaning =
 constexpr std::string_view discovery_port_meaning = "UDP port of discovery";
 constexpr std::string_view discovery_address_meaning = "Where beacons are sent";
 constexpr std::string_view beacon_meaning = "Seconds between two beacons";
+constexpr std::string_view log_level_meaning = "What stands in its log; an option --log-level comes first";
+constexpr std::string_view log_levels = "trace|debug|info|warning|error";
+
+// Opened, or set for the whole process, before there are threads.
+constexpr std::array until_restart{
+    std::pair<std::string_view, std::string_view>{"portal", "alerts.time-zone"},
+    std::pair<std::string_view, std::string_view>{"portal", "storage"},
+    std::pair<std::string_view, std::string_view>{"portal", "discovery"},
+    std::pair<std::string_view, std::string_view>{"portal", "discovery-port"},
+    std::pair<std::string_view, std::string_view>{"portal", "discovery-address"},
+    std::pair<std::string_view, std::string_view>{"portal", "beacon-interval"},
+    std::pair<std::string_view, std::string_view>{"engine", "storage"},
+    std::pair<std::string_view, std::string_view>{"engine", "storage-password-file"},
+    std::pair<std::string_view, std::string_view>{"engine", "discovery"},
+    std::pair<std::string_view, std::string_view>{"engine", "discovery-port"},
+    std::pair<std::string_view, std::string_view>{"engine", "discovery-address"},
+    std::pair<std::string_view, std::string_view>{"engine", "beacon-interval"},
+};
 
 constexpr std::array facts{
     SettingFact{"console", "session-idle", Kind::number, "15", "Minutes after which an unused sign-in ends"},
+    SettingFact{"console", "requests-per-second", Kind::number, "20",
+                "Requests of one address in the long run; twenty times as many at once"},
+    SettingFact{"console", "log-level", Kind::choice, "info", log_level_meaning, "", log_levels},
 
     SettingFact{"portal", "mail.server", Kind::text, "", "The mail server that warnings go through",
                 "mail.example.com:587"},
@@ -61,6 +82,7 @@ constexpr std::array facts{
     SettingFact{"portal", "discovery-port", Kind::number, "10101", discovery_port_meaning},
     SettingFact{"portal", "discovery-address", Kind::text, "255.255.255.255", discovery_address_meaning},
     SettingFact{"portal", "beacon-interval", Kind::number, "5", beacon_meaning},
+    SettingFact{"portal", "log-level", Kind::choice, "info", log_level_meaning, "", log_levels},
 
     SettingFact{"engine", "storage", Kind::text, "sqlite", "Where devices are kept: a file, or a PostgreSQL server",
                 "postgresql://engine@db.example.com/engine?sslmode=verify-full"},
@@ -71,11 +93,13 @@ constexpr std::array facts{
     SettingFact{"engine", "discovery-port", Kind::number, "10101", discovery_port_meaning},
     SettingFact{"engine", "discovery-address", Kind::text, "255.255.255.255", discovery_address_meaning},
     SettingFact{"engine", "beacon-interval", Kind::number, "5", beacon_meaning},
+    SettingFact{"engine", "log-level", Kind::choice, "info", log_level_meaning, "", log_levels},
 
     SettingFact{"authority", "storage", Kind::text, "sqlite", "Where the register is kept", "", "", "",
                 "chancery storage migrate"},
     SettingFact{"authority", "storage-password-file", Kind::text, "", "The file whose first line is its password", "",
                 "", "", "chancery storage migrate"},
+    SettingFact{"authority", "log-level", Kind::choice, "info", log_level_meaning, "", log_levels},
 
     SettingFact{"manager", "watch", Kind::number, "10",
                 "Seconds that collectors have to come back after a change; 0: not looked at"},
@@ -176,6 +200,10 @@ const SettingFact* find_setting(std::string_view program, std::string_view key) 
 
 SettingFile::Keys keys_of(const SettingFact& fact) {
   return program_keys(std::string(fact.program), std::string(fact.key), std::string(fact.reference));
+}
+
+bool needs_restart(const SettingFact& fact) {
+  return std::ranges::find(until_restart, std::pair(fact.program, fact.key)) != until_restart.end();
 }
 
 std::vector<SettingValue> read_settings(const std::string& file_name, ByteView toml, std::string_view program,

@@ -44,6 +44,8 @@ struct SettingValue {
 [[nodiscard]] std::vector<SettingFact> settings_of(std::string_view program);
 [[nodiscard]] const SettingFact* find_setting(std::string_view program, std::string_view key);  // nullptr
 [[nodiscard]] SettingFile::Keys keys_of(const SettingFact& fact);
+// False: it counts as soon as a change of it is done, in the program that runs.
+[[nodiscard]] bool needs_restart(const SettingFact& fact);
 
 // Failure("bad-setting") where the file is no TOML.
 [[nodiscard]] std::vector<SettingValue> read_settings(const std::string& file_name, ByteView toml,

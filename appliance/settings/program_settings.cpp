@@ -12,8 +12,15 @@ namespace {
 
 constexpr std::size_t settings_limit = 1024 * 1024;
 
+// Of every program that serves.
+std::string read_log_level(SettingFile& file, const std::string& program) {
+  return file.choice(program_keys(program, "log-level"), {"trace", "debug", "info", "warning", "error"})
+      .value_or("info");
+}
+
 PortalSettings read_portal(SettingFile& file) {
   PortalSettings settings;
+  static_cast<void>(read_log_level(file, "portal"));
   settings.ignore_engine_certificate_problems =
       file.flag(program_keys("portal", "engine-ssl-ignore-certificate-problems",
                              "globalconfig.portal.dispatcher.engine-ssl-ignore-certificate-problems"))
@@ -38,6 +45,7 @@ PortalSettings read_portal(SettingFile& file) {
 
 EngineSettings read_engine(SettingFile& file) {
   EngineSettings settings;
+  static_cast<void>(read_log_level(file, "engine"));
   settings.storage =
       read_storage_setting(file, program_keys("engine", "storage"), program_keys("engine", "storage-password-file"));
   settings.heartbeat_seconds =
@@ -49,6 +57,7 @@ EngineSettings read_engine(SettingFile& file) {
 
 AuthoritySettings read_authority(SettingFile& file) {
   AuthoritySettings settings;
+  static_cast<void>(read_log_level(file, "authority"));
   settings.storage = read_storage_setting(file, program_keys("authority", "storage"),
                                           program_keys("authority", "storage-password-file"));
   file.finish();
@@ -59,6 +68,9 @@ ConsoleSettings read_console(SettingFile& file) {
   ConsoleSettings settings;
   settings.session_idle_minutes =
       static_cast<int>(file.number(program_keys("console", "session-idle"), 1, 1440).value_or(15));
+  settings.requests_per_second =
+      static_cast<int>(file.number(program_keys("console", "requests-per-second"), 1, 10'000).value_or(20));
+  static_cast<void>(read_log_level(file, "console"));
   file.finish();
   return settings;
 }
@@ -105,6 +117,11 @@ AuthoritySettings AuthoritySettings::load(const std::string& state, const Enviro
 ConsoleSettings ConsoleSettings::load(const std::string& state, const Environment& env) {
   SettingFile file = open_settings(state, "console", env);
   return read_console(file);
+}
+
+std::string log_level_of(const std::string& state, const std::string& program, const Environment& env) {
+  SettingFile file = open_settings(state, program, env);
+  return read_log_level(file, program);
 }
 
 void check_settings(std::string_view program, const std::string& file_name, ByteView toml) {

@@ -1,5 +1,5 @@
-// Matters of one process: STATE/settings/<program>.toml, one struct per program, parsed once at start. An absent file
-// means the defaults; `CHANCERY_…` environment variables override (CHANCERY_COLLECTOR_ROOT_CA).
+// Matters of one process: STATE/settings/<program>.toml, one struct per program, parsed at start and again when a change
+// of them is activated (serving_program.h; what then needs a restart: catalogue.h). An absent file means the defaults; `CHANCERY_…` environment variables override (CHANCERY_COLLECTOR_ROOT_CA).
 //
 //   PortalSettings settings = PortalSettings::load(state_path);
 //
@@ -51,8 +51,13 @@ struct AuthoritySettings {
 
 struct ConsoleSettings {
   int session_idle_minutes = 15;  // console.session-idle: an unused sign-in ends after this
+  int requests_per_second = 20;   // console.requests-per-second: of one address, in the long run
 
   [[nodiscard]] static ConsoleSettings load(const std::string& state, const Environment& env = process_environment());
 };
+
+// <program>.log-level of a serving program: trace, debug, info, warning, error; "info" where nothing is said.
+[[nodiscard]] std::string log_level_of(const std::string& state, const std::string& program,
+                                       const Environment& env = process_environment());
 
 }  // namespace chancery

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -33,10 +34,11 @@ std::vector<std::string> channel_names(const PortalSettings& settings) {
 }
 
 Failure no_channel() {
-  return Failure({.code = "no-channel",
-                  .subject = "settings/portal.toml",
-                  .cause = "neither a mail server nor a webhook is set, so nobody is alerted",
-                  .hint = "give mail.server, mail.from and mail.to, or alerts.webhook, then restart chancery-portal"});
+  return Failure(
+      {.code = "no-channel",
+       .subject = "settings/portal.toml",
+       .cause = "neither a mail server nor a webhook is set, so nobody is alerted",
+       .hint = "give mail.server, mail.from and mail.to, or alerts.webhook: chancery settings set portal KEY=VALUE…"});
 }
 
 json error_of(const Fault& fault) {
@@ -45,34 +47,64 @@ json error_of(const Fault& fault) {
 
 }  // namespace
 
+// What the settings say, and who brings what over which channel; made anew when they are others.
+struct Ways {
+  AlertSettings settings;
+  std::vector<std::unique_ptr<Channel>> channels = {};
+  std::vector<std::unique_ptr<Courier>> couriers = {};
+
+  Courier* by(const std::string& channel) const {
+    const auto found = std::ranges::find(couriers, channel, [](const auto& each) { return each->channel().name(); });
+    return found == couriers.end() ? nullptr : found->get();
+  }
+};
+
 struct Alerts::State {
   State(serving::Program& given, const PortalSettings& given_settings, std::function<Sight()> given_look,
         Clock given_clock)
       : program(given),
-        settings(given_settings.alerts),
         look(std::move(given_look)),
         clock(std::move(given_clock)),
         book(std::make_unique<storage::Database>(
                  storage::Database::open(given.state().open_folder("databases"), "alerts.db", Book::schema())),
              channel_names(given_settings)) {
+    set(given_settings);
+  }
+
+  void set(const PortalSettings& given_settings) {
+    const auto next = std::make_shared<Ways>(Ways{.settings = given_settings.alerts});
     const auto now_trusted = [this] {
       const std::lock_guard lock(mutex);
       return trust;
     };
     const std::string& appliance = program.appliance().name;
     if (given_settings.mail) {
-      add(std::make_unique<MailChannel>(*given_settings.mail, appliance, now_trusted, clock), settings.digest);
+      add(*next, std::make_unique<MailChannel>(*given_settings.mail, appliance, now_trusted, clock),
+          next->settings.digest);
     }
-    if (settings.webhook) add(std::make_unique<Webhook>(*settings.webhook, appliance, now_trusted, clock), {});
+    if (const auto& webhook = next->settings.webhook) {
+      add(*next, std::make_unique<Webhook>(*webhook, appliance, now_trusted, clock), {});
+    }
+    const auto before = present();
+    book.set_channels(channel_names(given_settings));
+    // A digest at another time begins the next day, if that time has passed today.
+    if (before && before->settings.digest != next->settings.digest) book.set_digest_day("");
+    const std::lock_guard lock(mutex);
+    ways = next;
   }
 
-  void add(std::unique_ptr<Channel> channel, std::optional<DigestTime> digest) {
-    CourierOptions options{.quiet = settings.quiet, .digest = digest, .certificates = [this] {
+  std::shared_ptr<const Ways> present() const {
+    const std::lock_guard lock(mutex);
+    return ways;
+  }
+
+  void add(Ways& to, std::unique_ptr<Channel> channel, std::optional<DigestTime> digest) {
+    CourierOptions options{.quiet = to.settings.quiet, .digest = digest, .certificates = [this] {
                              const std::lock_guard lock(mutex);
                              return certificates;
                            }};
-    couriers.push_back(std::make_unique<Courier>(book, *channel, std::move(options), clock));
-    channels.push_back(std::move(channel));
+    to.couriers.push_back(std::make_unique<Courier>(book, *channel, std::move(options), clock));
+    to.channels.push_back(std::move(channel));
   }
 
   void observe() {
@@ -104,6 +136,8 @@ struct Alerts::State {
   std::string test(const std::string& request) {
     const json question = json::parse(request, nullptr, /*allow_exceptions=*/false);
     const json wanted = question.is_object() ? question.value("channel", json()) : json();
+    const auto now = present();
+    const auto& couriers = now->couriers;
     // Side by side: one that does not answer must not keep the other from being tried in time.
     std::vector<std::future<json>> tests;
     for (const auto& courier : couriers) {
@@ -139,31 +173,30 @@ struct Alerts::State {
       if (const auto step = step_in_days(finding)) entry["step_days"] = *step;
       alerts.push_back(std::move(entry));
     }
-    json ways = json::array();
-    for (const auto& courier : couriers) {
+    const auto now = present();
+    json channels = json::array();
+    for (const auto& courier : now->couriers) {
       json way{{"channel", courier->channel().name()}, {"to", courier->channel().destination()}};
       if (const auto problem = courier->problem()) way["error"] = error_of(*problem);
-      ways.push_back(std::move(way));
+      channels.push_back(std::move(way));
     }
     return {{"alerts", std::move(alerts)},
-            {"channels", std::move(ways)},
-            {"quiet", is_quiet(settings.quiet, wall_time(clock()))}};
+            {"channels", std::move(channels)},
+            {"quiet", is_quiet(now->settings.quiet, wall_time(clock()))}};
   }
 
   serving::Program& program;
-  AlertSettings settings;
   std::function<Sight()> look;
   Clock clock;
   Book book;
-  mutable std::mutex mutex;  // guards the two below
+  mutable std::mutex mutex;  // guards what is below
   Bytes trust;
   std::vector<CertificateEnd> certificates;
-  std::vector<std::unique_ptr<Channel>> channels;
-  std::vector<std::unique_ptr<Courier>> couriers;
+  std::shared_ptr<const Ways> ways;
 };
 
 Alerts::Alerts(serving::Program& program, const PortalSettings& settings, std::function<Sight()> look, Clock clock) {
-  if (settings.alerts.quiet || settings.alerts.digest) set_time_zone(settings.alerts.time_zone);
+  set_time_zone(settings.alerts.time_zone);  // of hours and digest that are set later, too
   state_ = std::make_unique<State>(program, settings, std::move(look), std::move(clock));
   State* const state = state_.get();
   program.on_generation([state](const backup::Generation& generation) -> std::function<void()> {
@@ -172,7 +205,7 @@ Alerts::Alerts(serving::Program& program, const PortalSettings& settings, std::f
         const std::lock_guard lock(state->mutex);
         state->trust = trust;
       }
-      for (const auto& courier : state->couriers) courier->hurry();
+      for (const auto& courier : state->present()->couriers) courier->hurry();
     };
   });
   program.on_command("alert-test", [state](const std::string& request) { return state->test(request); });
@@ -186,16 +219,23 @@ Alerts::Alerts(serving::Program& program, const PortalSettings& settings, std::f
       state->observe();
     } while (program.pause(look_every));
   });
-  for (const auto& each : state->couriers) {
-    program.run_in_background("alerts by " + each->channel().name(), [state, courier = each.get(), &program] {
+  for (const std::string channel : {"mail", "webhook"}) {
+    program.run_in_background("alerts by " + channel, [state, channel, &program] {
       const auto begun = std::chrono::steady_clock::now();
       do {
-        courier->look(std::chrono::steady_clock::now() - begun >= digest_delay);
-        state->report(*courier);
+        const auto now = state->present();
+        if (Courier* const courier = now->by(channel)) {
+          courier->look(std::chrono::steady_clock::now() - begun >= digest_delay);
+          state->report(*courier);
+        } else {
+          program.set_condition(channel, std::nullopt);
+        }
       } while (program.pause(look_every));
     });
   }
 }
+
+void Alerts::set(const PortalSettings& settings) { state_->set(settings); }
 
 Alerts::~Alerts() = default;
 

@@ -29,6 +29,8 @@ class Alerts {
   // `look` is called on a thread of the program.
   Alerts(serving::Program& program, const PortalSettings& settings, std::function<Sight()> look, Clock clock);
   ~Alerts();
+  // Other channels, hours, addresses: at once. The time zone stays what it was at the start.
+  void set(const PortalSettings& settings);
   // {"alerts":[…],"channels":[…],"quiet":bool}
   [[nodiscard]] std::string to_json() const;
 

@@ -163,6 +163,13 @@ void Book::observe(const Findings& findings, Instant now) {
   });
 }
 
+void Book::set_channels(std::vector<std::string> channels) {
+  store_->write([&] {
+    channels_ = std::move(channels);
+    strike();
+  });
+}
+
 void Book::strike() {
   std::string over = "SELECT key FROM conditions WHERE ended IS NOT NULL";
   std::vector<storage::Value> parameters;

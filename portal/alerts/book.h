@@ -40,6 +40,7 @@ class Book {
  public:
   // `channels`: those that are set; what others have told once does not keep a condition in the book.
   Book(std::unique_ptr<storage::Store> store, std::vector<std::string> channels);
+  void set_channels(std::vector<std::string> channels);
   [[nodiscard]] static storage::Schema schema();
 
   void observe(const Findings& findings, Instant now);

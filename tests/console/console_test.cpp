@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/console/form.h"
+#include "appliance/console/idempotency.h"
 #include "appliance/console/openapi.h"
 #include "appliance/console/rate_limit.h"
 #include "appliance/console/second_factor.h"
@@ -62,15 +63,39 @@ TEST(SessionsOfTheConsole, EndByThemselves) {
   }
 }
 
+// The setting is changed while people are signed in.
+TEST(SessionsOfTheConsole, EndByAnotherSpan) {
+  SteadyTime now{};
+  Sessions sessions(15min, [&] { return now; });
+  const auto begun = sessions.begin("administrator", "192.0.2.1");
+  now += 10min;
+  sessions.set_idle(30min);
+  now += 15min;
+  EXPECT_TRUE(sessions.find(begun.cookie));
+  now += 10min;
+  sessions.set_idle(5min);
+  EXPECT_FALSE(sessions.find(begun.cookie));
+}
+
 TEST(SessionsOfTheConsole, AreFewAndApart) {
-  Sessions sessions(15min, [] { return std::chrono::steady_clock::now(); });
+  SteadyTime now{};
+  Sessions sessions(15min, [&] { return now; });
   const auto first = sessions.begin("administrator", "192.0.2.1");
   const auto second = sessions.begin("administrator", "192.0.2.1");
+  EXPECT_EQ(43U, first.cookie.size());
   EXPECT_NE(first.session.csrf, second.session.csrf);
+  EXPECT_NE(first.session.csrf, first.cookie) << "the page's scripts know the one, and never the other";
   EXPECT_NE(first.session.id, second.session.id);
   EXPECT_FALSE(sessions.find(first.session.id));
-  for (int at = 0; at < 100; ++at) (void)sessions.begin("administrator", "192.0.2.2");
+  for (int at = 0; at < 100; ++at) {
+    now += 1s;
+    (void)sessions.find(first.cookie);
+    now += 1s;
+    (void)sessions.begin("administrator", "192.0.2.2");
+  }
   EXPECT_EQ(64U, sessions.list().size());
+  EXPECT_TRUE(sessions.find(first.cookie)) << "whoever is at work is not put out by newcomers";
+  EXPECT_FALSE(sessions.find(second.cookie)) << "but whoever was away the longest";
   sessions.end_all();
   EXPECT_TRUE(sessions.list().empty());
 }
@@ -176,13 +201,89 @@ TEST(Answers, TellWhatTheManagerSaid) {
   EXPECT_EQ("TOKEN", nlohmann::json::parse(token.body)["token"]);
 }
 
+int allowed(RateLimit& rate, const std::string& address) {
+  int count = 0;
+  while (count < 100'000 && rate.allows(address)) ++count;
+  return count;
+}
+
 TEST(RateLimits, AreByAddress) {
-  RateLimit rate;
-  int allowed = 0;
-  while (allowed < 100'000 && rate.allows("192.0.2.1")) ++allowed;
-  EXPECT_GE(allowed, 400);
-  EXPECT_LT(allowed, 100'000);
+  RateLimit::SteadyTime now{};
+  RateLimit rate(20, [&] { return now; });
+  EXPECT_EQ(400, allowed(rate, "192.0.2.1"));
   EXPECT_TRUE(rate.allows("192.0.2.2"));
+  now += 1s;
+  EXPECT_EQ(20, allowed(rate, "192.0.2.1"));
+  now += 1h;
+  EXPECT_EQ(400, allowed(rate, "192.0.2.1")) << "nobody saves up more than there is at once";
+  rate.set(1);
+  now += 10s;
+  EXPECT_EQ(10, allowed(rate, "192.0.2.1"));
+  now += 1h;
+  EXPECT_EQ(20, allowed(rate, "192.0.2.1"));
+}
+
+// Whoever comes from many addresses fills no memory, and those that are at their limit stay so while there is room.
+TEST(RateLimits, AreForgottenWhereTheyAreFull) {
+  RateLimit::SteadyTime now{};
+  RateLimit rate(1, [&] { return now; });
+  EXPECT_EQ(20, allowed(rate, "192.0.2.1"));
+  now += 10s;
+  for (int at = 0; at < 4094; ++at) EXPECT_TRUE(rate.allows("198.51.100." + std::to_string(at)));
+  now += 1s;  // all but the first are full again
+  EXPECT_TRUE(rate.allows("203.0.113.1"));
+  EXPECT_TRUE(rate.allows("203.0.113.2"));
+  EXPECT_EQ(11, allowed(rate, "192.0.2.1"));
+}
+
+http::Answer done(const std::string& text) { return http::Answer::json(text); }
+Sha256 request_of(const std::string& text) { return sha256(view_of(text)); }
+
+TEST(Idempotencies, AnswerTheSameRequestOnce) {
+  Idempotency::SteadyTime now{};
+  Idempotency known([&] { return now; });
+  EXPECT_FALSE(known.begin("ada", "key", request_of("reset")));
+  EXPECT_EQ(409, known.begin("ada", "key", request_of("reset"))->status) << "while it runs";
+  now += 2h;
+  EXPECT_EQ(409, known.begin("ada", "key", request_of("reset"))->status) << "however long";
+  known.finish("ada", "key", done("{}"));
+  EXPECT_EQ(422, known.begin("ada", "key", request_of("replace"))->status);
+  EXPECT_EQ(400, known.begin("ada", std::string(129, 'k'), request_of("reset"))->status);
+  EXPECT_FALSE(known.begin("eve", "key", request_of("reset"))) << "nobody is answered what somebody else was";
+}
+
+TEST(Idempotencies, AreForgotten) {
+  Idempotency::SteadyTime now{};
+  Idempotency known([&] { return now; });
+  EXPECT_FALSE(known.begin("ada", "key", request_of("reset")));
+  known.finish("ada", "key", done("{}"));
+  now += 59min;
+  EXPECT_EQ("true", known.begin("ada", "key", request_of("reset"))->headers["Idempotency-Replayed"]);
+  now += 2min;
+  EXPECT_FALSE(known.begin("ada", "key", request_of("reset"))) << "after an hour";
+  known.abandon("ada", "key");
+  EXPECT_FALSE(known.begin("ada", "key", request_of("replace"))) << "what came to nothing may be tried again";
+  for (int at = 0; at < 256; ++at) {
+    now += 1s;
+    EXPECT_FALSE(known.begin("ada", "other " + std::to_string(at), request_of("reset")));
+  }
+  EXPECT_FALSE(known.begin("ada", "key", request_of("reset"))) << "the oldest goes for the newest";
+  EXPECT_EQ(409, known.begin("ada", "other 255", request_of("reset"))->status);
+}
+
+// curl writes another boundary each time.
+TEST(Forms, SayTheSameInOtherWords) {
+  const auto digest = [](const std::string& type, std::string body) { return Form(type, body).digest(); };
+  const auto with = [&](const std::string& boundary, const std::string& value) {
+    std::string body = form_body({{"name=\"identities\"", value}, {"name=\"key\"; filename=\"k.pem\"", "KEY"}});
+    for (std::size_t at = 0; (at = body.find("--cut", at)) != std::string::npos;) body.replace(at, 5, "--" + boundary);
+    return digest("multipart/form-data; boundary=" + boundary, body);
+  };
+  EXPECT_EQ(with("one", "portal"), with("two", "portal"));
+  EXPECT_NE(with("one", "portal"), with("one", "console"));
+  EXPECT_NE(digest(form_type, form_body({{"name=\"a\"", "x"}, {"name=\"b\"", "y"}})),
+            digest(form_type, form_body({{"name=\"b\"", "x"}, {"name=\"a\"", "y"}})));
+  EXPECT_NE(digest("application/json", R"({"a":1})"), digest("application/json", R"({"a":2})"));
 }
 
 }  // namespace

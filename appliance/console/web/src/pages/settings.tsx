@@ -5,8 +5,8 @@ import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
 import { Await, Badge, Cell, Field, Note, Page, Section, sentence, Table } from "../ui";
 
-interface Setting { program: string; key: string; value: string; default: string; from: string; kind: string; meaning: string; example?: string; choices?: string; changed_by?: string; problem?: string }
-interface Program { program: string; file: string; running: boolean; restart: boolean; problem?: { message: string; hint: string } }
+interface Setting { program: string; key: string; value: string; default: string; from: string; kind: string; meaning: string; example?: string; choices?: string; changed_by?: string; problem?: string; applies: string }
+interface Program { program: string; file: string; running: boolean; restart: boolean; waiting: string[]; problem?: { message: string; hint: string } }
 interface Settings { programs: Program[]; settings: Setting[] }
 
 // What stands in the file or in a variable: fallbacks are not repeated there.
@@ -39,7 +39,7 @@ function Editor({ program, settings, close, ask }: { program: string; settings: 
         {settings.map((setting) => {
           const choices = setting.choices?.split("|") ?? (setting.kind === "flag" ? ["true", "false"] : undefined);
           return (
-            <Field key={setting.key} label={setting.key} hint={`${setting.meaning}${setting.kind === "list" || setting.kind === "numbers" ? "; several separated by commas" : ""}${setting.example ? `. For example ${setting.example}` : ""}`}>
+            <Field key={setting.key} label={setting.key} hint={`${setting.meaning}${setting.applies === "at once" ? "" : " (counts after a restart)"}${setting.kind === "list" || setting.kind === "numbers" ? "; several separated by commas" : ""}${setting.example ? `. For example ${setting.example}` : ""}`}>
               {choices
                 ? <select name={setting.key}>{["", ...choices].map((choice) => <option key={choice} value={choice} selected={choice === saidIn(setting)}>{choice || `default (${setting.default})`}</option>)}</select>
                 : <input name={setting.key} defaultValue={saidIn(setting)} placeholder={setting.default} spellcheck={false} autocapitalize="none" />}
@@ -59,14 +59,14 @@ function ProgramSettings({ program, settings, ask }: { program: Program; setting
     <Section title={sentence(program.program)} lead={<code>{program.file}</code>}
       actions={own.length > 0 && !isEdited && <button type="button" class="secondary" aria-label={`Change the settings of ${program.program}`} onClick={() => setEdited(true)}>Change</button>}>
       {program.problem && <Note tone="bad" title={program.problem.message}><p>{sentence(program.problem.hint)}</p></Note>}
-      {program.restart && <Note tone="warn" title={`chancery-${program.program} still runs with other settings`}><p>It reads them when it starts: <code>systemctl restart chancery-{program.program}</code></p></Note>}
+      {program.restart && <Note tone="warn" title={`Not in force yet: ${program.waiting.join(", ") || "what stands in the file"}`}><p>It counts after <code>systemctl restart chancery-{program.program}</code></p></Note>}
       {isEdited ? <Editor program={program.program} settings={own} close={() => setEdited(false)} ask={ask} /> : (
         <Table caption={`Settings of ${program.program}`} heads={["Setting", "Value", "From"]}>
           {settings.map((setting) => (
             <tr key={setting.key}>
               <Cell label="Setting" head><code>{setting.key}</code><div class="soft">{setting.meaning}</div></Cell>
               <Cell label="Value">{setting.problem ? <Badge tone="bad">{setting.problem}</Badge> : setting.value ? <code>{setting.value}</code> : <span class="soft">nothing</span>}</Cell>
-              <Cell label="From">{setting.from ? <code>{setting.from}</code> : <span class="soft">default</span>}{setting.changed_by && <div class="soft">changed by <code>{setting.changed_by}</code></div>}</Cell>
+              <Cell label="From">{setting.from ? <code>{setting.from}</code> : <span class="soft">default</span>}{setting.changed_by && <div class="soft">changed by <code>{setting.changed_by}</code></div>}{setting.applies !== "at once" && <div class="soft">counts {setting.applies}</div>}</Cell>
             </tr>
           ))}
         </Table>
