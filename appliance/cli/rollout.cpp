@@ -84,6 +84,18 @@ int go_on(Session& session, Json reply, bool again) {
   return view.finish(reply, session.arguments().has("--stop"));
 }
 
+int run_undo(Session& session) {
+  const Arguments& arguments = session.arguments();
+  Ask ask("rollout-undo");
+  ask.put_text("id", arguments.value("--undo"))
+      .put("without", arguments.values("--without"))
+      .put_flag("dry_run", arguments.has("--dry-run"));
+  const Json reply = session.ask(std::move(ask));
+  const std::string outcome = text_at(reply, "outcome");
+  if (outcome == "refused" || outcome == "planned") return show_rollout_preflight(session, reply);
+  return go_on(session, reply, false);
+}
+
 int run_status(Session& session) {
   Ask ask("rollout-status");
   return show_rollouts(session, session.ask(std::move(ask)));
@@ -91,9 +103,9 @@ int run_status(Session& session) {
 
 int run_rollout(Session& session) {
   const Arguments& arguments = session.arguments();
-  const std::vector<const char*> ways{"--plan", "--resume", "--stop", "--status"};
+  const std::vector<const char*> ways{"--plan", "--resume", "--stop", "--undo", "--status"};
   if (std::ranges::count_if(ways, [&](const char* way) { return arguments.has(way); }) != 1) {
-    throw usage("one of --plan, --resume, --stop and --status is needed",
+    throw usage("one of --plan, --resume, --stop, --undo and --status is needed",
                 "begin with: chancery federation rollout --plan FILE --dry-run");
   }
   if (!arguments.has("--plan")) {
@@ -102,12 +114,16 @@ int run_rollout(Session& session) {
         throw usage(std::string(with_plan) + " goes with --plan", "a rollout keeps what it was begun with");
       }
     }
-    if (arguments.has("--dry-run") && !arguments.has("--stop")) {
-      throw usage("--dry-run goes with --plan and --stop",
+    if (arguments.has("--dry-run") && !arguments.has("--stop") && !arguments.has("--undo")) {
+      throw usage("--dry-run goes with --plan, --stop and --undo",
                   "chancery federation rollout --status shows what is under way");
     }
   }
+  if (arguments.has("--without") && !arguments.has("--undo")) {
+    throw usage("--without goes with --undo", "a plan names those that it is for");
+  }
   if (arguments.has("--status")) return run_status(session);
+  if (arguments.has("--undo")) return run_undo(session);
   if (arguments.has("--resume") || arguments.has("--stop")) {
     Ask ask("rollout-stop");
     if (arguments.has("--stop")) {
@@ -148,6 +164,10 @@ constexpr Option kOptions[] = {
     {.name = "--passphrase-env", .value = "VARIABLE", .help = "the same from an environment variable"},
     {.name = "--resume", .value = "", .help = "go on with the rollout that is under way"},
     {.name = "--stop", .value = "", .help = "take its present wave back, and end it"},
+    {.name = "--undo",
+     .value = "ID",
+     .help = "puts every member back to what it had before this rollout, the last wave first; last: the newest"},
+    {.name = "--without", .value = "MEMBER", .help = "of --undo: this one stays as it is", .repeated = true},
     {.name = "--status", .value = "", .help = "the rollouts that were, and the one under way"},
     {.name = "--patience",
      .value = "TIME",
@@ -162,6 +182,8 @@ constexpr Example kExamples[] = {
     {"chancery federation rollout --plan delivery.zip --waves 1,10%,100%",
      "one member, then a tenth, then the rest; files are matched to members by their names or folders"},
     {"chancery federation rollout --resume", "after a crash or a lost connection: goes on where it was"},
+    {"chancery federation rollout --undo last --dry-run",
+     "asks every member whether it could go back to what it had before; without --dry-run they do"},
     {"chancery federation rollout --plan wildcard/ --events --json 2> events.jsonl", "for scripts"}};
 
 constexpr Command kRolloutCommands[] = {
@@ -175,7 +197,9 @@ constexpr Command kRolloutCommands[] = {
          "takes "
          "the whole wave back and ends the rollout; waves that were done stay. Orders are signed by a certificate that "
          "only the primary's certificate manager can get, and encrypted for the member. After a crash of the primary "
-         "--resume, or the same command, goes on.",
+         "--resume, or the same command, goes on. --undo takes a rollout back whole that is over: each member "
+         "restores the backup set of its own replace, unless its certificate was changed since; who refuses or does "
+         "not answer stops it before anything is changed, unless named by --without.",
      .positionals = {},
      .options = kOptions,
      .examples = kExamples,

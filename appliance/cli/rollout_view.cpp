@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "appliance/cli/report_view.h"
@@ -115,7 +116,8 @@ void RolloutView::draw(const Json& rollout) {
   const std::size_t all = members_of(rollout).size();
   const std::size_t done = count_done(rollout);
   const std::size_t filled = all == 0 ? 0 : kBarWidth * done / all;
-  const std::string what = text_at(rollout, "state") == "going-back" ? "going back in wave " : "wave ";
+  const std::string state = text_at(rollout, "state");
+  const std::string what = state == "going-back" || state == "undoing" ? "going back in wave " : "wave ";
   to_terminal("\r\033[K[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] " +
               std::to_string(done) + "/" + std::to_string(all) + "  " + what + text_at(rollout, "wave") + " of " +
               text_at(rollout, "waves"));
@@ -149,7 +151,7 @@ int RolloutView::finish(const Json& rollout, bool was_to_stop) {
   clear();
   Terminal& terminal = session_.terminal();
   const std::string outcome = text_at(rollout, "outcome");
-  const bool is_well = outcome == "done" || (outcome == "stopped" && was_to_stop);
+  const bool is_well = outcome == "done" || outcome == "undone" || (outcome == "stopped" && was_to_stop);
   const int exit = is_well ? 0 : (outcome == "needs-person" ? 3 : 1);
   if (session_.json()) {
     Json document = without_events(rollout);
@@ -162,6 +164,15 @@ int RolloutView::finish(const Json& rollout, bool was_to_stop) {
     terminal.problem("chancery: failed to roll out: " + text_at(error, "message"));
     terminal.problem(Text() << painted(Colour::dim, "hint: ") << text_at(error, "hint"));
   } else if (!terminal.quiet()) {
+    if (outcome == "undone") {
+      const auto members = members_of(rollout);
+      const auto back =
+          std::ranges::count_if(members, [](const Json& member) { return text_at(member, "state") == "undone"; });
+      terminal.line(Text() << painted(Colour::green, "done") << ": " << std::to_string(back)
+                           << (back == 1 ? " member has" : " members have") << " again what they had before");
+      print_members(terminal, rollout);
+      return exit;
+    }
     const std::string count = std::to_string(count_done(rollout));
     terminal.line(Text() << painted(Colour::green, "done") << ": "
                          << (outcome == "done"

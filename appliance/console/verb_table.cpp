@@ -129,6 +129,9 @@ constexpr std::array table{
               "Begins replacing certificates across members in waves"},
     VerbRoute{"POST", "/federation/rollouts/{id}/step", "rollout-step", "federation",
               "id:text again:bool patience_seconds:int", "Goes on with a rollout by one step"},
+    VerbRoute{"POST", "/federation/rollouts/{id}/undo", "rollout-undo", "federation",
+              "id:text without:list dry_run:bool",
+              "Begins to put every member back to what it had before a rollout; .../step goes on with it"},
     VerbRoute{"POST", "/federation/rollouts/{id}/stop", "rollout-stop", "federation", "id:text dry_run:bool",
               "Stops a rollout"},
     // Collectors

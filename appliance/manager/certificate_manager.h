@@ -52,7 +52,7 @@
 // member-order       order {attachment}                          handed on by the engine (orders.h); reply attachment 0: the sealed answer
 // order-undo         order (hex id)                              takes back what an order did here
 // rollout-begin      entries{"0":{members[],label,address,identities[],accept[]}}, files{"0-certificate"[],"0-key"[],…}, passphrase, waves, dry_run
-// rollout-step, -stop, -status                                   id; step: again, patience_seconds; stop: dry_run. Reply also {"events":[…]}
+// rollout-step, -stop, -undo, -status                            id; step: again, patience_seconds; stop: dry_run; undo: without[], dry_run. Reply also {"events":[…]}
 // authority-root, authority-sign                                 file, purpose, sans[], root access, dry_run
 // authority-list, authority-revoke                               revoke: sha256, dry_run; reply also {"revoked":[certificate…]}
 // authority-root-export/-remove      root access; export: passphrase; dry_run    export's reply attachment 0: the encrypted key

@@ -43,8 +43,7 @@ Wanted wanted_by(const Order& order) {
                    .cause = "orders are for checking, replacing and taking back certificates, and for nothing else",
                    .hint = "run it on the member itself"});
   }
-  const bool is_question =
-      verb == "cert-check" || (verb == "cert-replace" && arguments.value("dry_run", json()) == true);
+  const bool is_question = verb == "cert-check" || arguments.value("dry_run", json()) == true;
   return {.changes = !is_question, .request = {.json = order.text, .attachments = order.attachments}};
 }
 
@@ -121,6 +120,12 @@ json order_undo(Bench& bench, Call& call) {
   const Bench::Writer writer = bench.begin_change(call.who() + ", order undo");
   const json nothing{{"outcome", "unchanged"}, {"generation", bench.current().number()}};
   const std::string id = set_of(bench, mark);
+  if (id.empty() && !call.text_or("set", "").empty()) {
+    throw Failure({.code = "set-gone",
+                   .subject = bench.appliance.name,
+                   .cause = "the backup set that its replace made is no longer kept",
+                   .hint = "chancery backup list on this member shows the sets that are there"});
+  }
   if (id.empty()) return nothing;
   const backup::BackupSet set = bench.sets.open(id);
   const std::vector<std::string>& components = set.summary().components;

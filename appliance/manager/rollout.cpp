@@ -7,6 +7,7 @@
 
 #include "appliance/manager/progress.h"
 #include "appliance/manager/rollout_course.h"
+#include "appliance/manager/rollout_parts.h"
 #include "appliance/manager/verbs.h"
 #include "appliance/rollout/plan.h"
 #include "appliance/rollout/waves.h"
@@ -233,6 +234,15 @@ std::string digest_of(const Draft& draft, const std::string& waves) {
   return sha256_hex(view_of(text));
 }
 
+}  // namespace
+
+json view_of_rollout(const Rollout& rollout, const std::vector<json>& events) {
+  json out = to_json(rollout);
+  out["outcome"] = rollout.is_over() ? rollout.state : "running";
+  out["events"] = events;
+  return out;
+}
+
 json judged(const RolloutMember& member, const RolloutAnswer& answer) {
   json out{{"name", member.name}, {"wave", member.wave}};
   if (!answer.sending.problem.empty()) out["note"] = answer.sending.problem;
@@ -253,6 +263,8 @@ json judged(const RolloutMember& member, const RolloutAnswer& answer) {
   out["unchanged"] = result.value("outcome", "") == "unchanged";
   return out;
 }
+
+namespace {
 
 // Every member is asked what a replace would do there, all of them before anything is changed anywhere.
 json preflight_all(Bench& bench, const RolloutRoster& roster, Draft& draft) {
@@ -293,13 +305,6 @@ void put_in_waves(std::vector<RolloutMember>& members, const std::vector<std::si
   for (std::size_t wave = 0; wave < sizes.size(); ++wave) {
     for (std::size_t n = 0; n < sizes[wave]; ++n) members[at++].wave = wave + 1;
   }
-}
-
-json view_of_rollout(const Rollout& rollout, const std::vector<json>& events) {
-  json out = to_json(rollout);
-  out["outcome"] = rollout.is_over() ? rollout.state : "running";
-  out["events"] = events;
-  return out;
 }
 
 Rollout asked_for(const Bench& bench, const Call& call) {
@@ -358,7 +363,7 @@ json rollout_step(Bench& bench, Call& call) {
   RolloutJournal journal(bench.state, call.who() + ", federation rollout");
   Rollout rollout = asked_for(bench, call);
   if (rollout.state == "needs-person" && call.flag("again")) {
-    rollout.state = "going-back";
+    rollout.state = rollout.is_undone ? "undoing" : "going-back";
     for (RolloutMember& member : rollout.members) {
       if (member.state != "stuck") continue;
       member.state = "replaced";
@@ -378,14 +383,15 @@ json rollout_stop(Bench& bench, Call& call) {
     const Rollout rollout = asked_for(bench, call);
     json back = json::array();
     for (const RolloutMember& member : rollout.members) {
-      if (member.wave == rollout.wave && member.state != "waiting") back.push_back(member.name);
+      if (rollout.is_undone || member.wave != rollout.wave || member.state == "waiting") continue;
+      back.push_back(member.name);
     }
     return {{"outcome", "planned"}, {"plan", {{"rollout", rollout.id}, {"wave", rollout.wave}, {"goes_back", back}}}};
   }
   RolloutJournal journal(bench.state, call.who() + ", federation rollout --stop");
   Rollout rollout = asked_for(bench, call);
-  if (rollout.state == "running") {
-    rollout.state = "going-back";
+  if (rollout.state == "running" || rollout.state == "undoing") {
+    if (rollout.state == "running") rollout.state = "going-back";
     rollout.is_stopped = true;
     journal.save(rollout);
   }

@@ -69,6 +69,8 @@ federation::OrderRecipient new_signer(Bench& bench, const std::string& rollout, 
 
 }  // namespace
 
+json undo_of(const RolloutMember& member) { return {{"order", member.order}, {"set", member.backup_set}}; }
+
 RolloutRoster RolloutRoster::read(Bench& bench) {
   RolloutRoster roster{
       .own_name = bench.appliance.name, .certificates = {}, .addresses = member_addresses(bench.appliance.state)};
@@ -158,8 +160,8 @@ const OrderCourier& RolloutCourse::courier() {
     chain.insert(chain.end(), issuers.begin(), issuers.end());
     files_.signer_key = signer->key.to_pem();
     files_.signer_chain = pem_of(chain);
-    // Going back needs no files, and may come after they are gone.
-    if (!files_.entries.empty()) journal_.save_files(rollout_.id, files_);
+    // Going back needs no files, and may come after they are gone; undoing keeps who signs, for its next step.
+    if (!files_.entries.empty() || rollout_.state == "undoing") journal_.save_files(rollout_.id, files_);
   }
   return courier_.emplace(bench_, std::move(signer), std::move(issuers), patience_);
 }
@@ -194,6 +196,8 @@ void RolloutCourse::step() {
     forward();
   } else if (rollout_.state == "going-back") {
     back();
+  } else if (rollout_.state == "undoing") {
+    undo();
   }
 }
 
@@ -310,6 +314,35 @@ void RolloutCourse::back() {
     journal_.save(rollout_);
     return;
   }
+  take_back(batch);
+}
+
+// The last wave first. Where somebody cannot go back it ends there, so that a person looks before more is changed.
+void RolloutCourse::undo() {
+  if (journal_.has_files(rollout_.id)) files_ = journal_.load_files(rollout_.id);
+  const auto batch = next([this](const RolloutMember& m) {
+    const bool was_told = !m.undo.empty();
+    return m.state == "replaced" && !m.is_restored && !m.is_left && (was_told || !rollout_.is_stopped);
+  });
+  if (!batch.empty()) {
+    take_back(batch);
+    if (std::ranges::none_of(batch, [](const RolloutMember* m) { return m->state == "stuck"; })) return;
+    rollout_.state = "needs-person";
+  } else if (rollout_.is_stopped) {
+    rollout_.state = "stopped";
+  } else {
+    tell_event("wave-undone");
+    if (rollout_.wave > 1) {
+      --rollout_.wave;
+      return journal_.save(rollout_);
+    }
+    rollout_.state = "undone";
+  }
+  tell_event(rollout_.state);
+  journal_.save(rollout_);
+}
+
+void RolloutCourse::take_back(const std::vector<RolloutMember*>& batch) {
   const OrderCourier& messenger = courier();
   for (RolloutMember* member : batch) {
     if (!member->undo.empty()) continue;
@@ -319,8 +352,7 @@ void RolloutCourse::back() {
   journal_.save(rollout_);
   std::vector<Order> orders;
   for (const RolloutMember* member : batch) {
-    orders.push_back(
-        order_to(bench_, *member, member->undo, member->undo_number, "order-undo", {{"order", member->order}}, {}));
+    orders.push_back(order_to(bench_, *member, member->undo, member->undo_number, "order-undo", undo_of(*member), {}));
   }
   const std::vector<RolloutAnswer> answers = tell(bench_, messenger, roster_, batch, orders);
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -329,6 +361,16 @@ void RolloutCourse::back() {
     const json result = is_failure ? json::object() : answers[i].document["result"];
     const std::string outcome = text_in(result, "outcome");
     if (!is_failure && (outcome == "done" || outcome == "unchanged")) {
+      if (rollout_.state == "undoing") {
+        try {
+          expect_served(member, result);
+        } catch (const Failure& failure) {
+          fail(member, error_of(failure));
+          member.state = "stuck";
+          tell_event("stuck", &member);
+          continue;
+        }
+      }
       member.is_restored = true;
       member.generation = result.value("generation", member.generation);
       if (member.state != "failed") member.state = "undone";

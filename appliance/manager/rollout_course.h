@@ -1,4 +1,5 @@
-// One step of a rollout: a few members of the present wave are told to replace, or of a wave that failed to go back.
+// One step of a rollout: a few members of the present wave are told to replace, or of a wave that failed to go back; or,
+// where a rollout that is over is undone, of its last wave, then of the one before it.
 //
 //   RolloutCourse course(bench, journal, rollout);
 //   course.step();                     // writes the journal before and after everything it says to anybody
@@ -45,6 +46,9 @@ struct RolloutAnswer {
                                          std::uint64_t number, const std::string& verb, const nlohmann::json& arguments,
                                          std::vector<SecretBytes> attachments);
 
+// What order-undo is told: which order, and the set that it said to have made.
+[[nodiscard]] nlohmann::json undo_of(const RolloutMember& member);
+
 inline constexpr std::size_t members_at_once = 8;
 inline constexpr std::chrono::seconds usual_patience{15};
 inline constexpr std::chrono::seconds question_patience{3};
@@ -60,6 +64,8 @@ class RolloutCourse {
  private:
   void forward();
   void back();
+  void undo();
+  void take_back(const std::vector<RolloutMember*>& batch);
   void take_answer(RolloutMember& member, const RolloutAnswer& answer, bool was_asked_before);
   void fail(RolloutMember& member, const nlohmann::json& error);
   void end_of_wave();

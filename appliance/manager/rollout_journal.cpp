@@ -52,6 +52,7 @@ json journal_of(const Rollout& rollout) {
   out["format"] = "chancery-rollout-1";
   out["plan_sha256"] = rollout.plan_sha256;
   out["stopped"] = rollout.is_stopped;
+  out["undo"] = rollout.is_undone;
   for (std::size_t i = 0; i < rollout.members.size(); ++i) {
     const RolloutMember& member = rollout.members[i];
     out["members"][i].update({{"address", member.address},
@@ -60,7 +61,8 @@ json journal_of(const Rollout& rollout) {
                               {"number", member.number},
                               {"undo", member.undo},
                               {"undo_number", member.undo_number},
-                              {"restored", member.is_restored}});
+                              {"restored", member.is_restored},
+                              {"left", member.is_left}});
   }
   return out;
 }
@@ -77,6 +79,7 @@ RolloutMember member_from(const json& from) {
   member.undo = from.at("undo").get<std::string>();
   member.undo_number = from.at("undo_number").get<std::uint64_t>();
   member.is_restored = from.at("restored").get<bool>();
+  member.is_left = from.value("left", false);
   member.generation = from.value("generation", std::int64_t{0});
   member.backup_set = from.value("backup_set", "");
   member.note = from.value("note", "");
@@ -188,6 +191,7 @@ Rollout RolloutJournal::read(const Folder& state, const std::string& id) {
     rollout.plan_sha256 = file.at("plan_sha256").get<std::string>();
     rollout.state = file.at("state").get<std::string>();
     rollout.is_stopped = file.at("stopped").get<bool>();
+    rollout.is_undone = file.value("undo", false);
     rollout.wave = file.at("wave").get<std::size_t>();
     rollout.waves = file.at("waves").get<std::size_t>();
     for (const json& member : file.at("members")) rollout.members.push_back(member_from(member));
@@ -253,6 +257,10 @@ void RolloutJournal::save_files(const std::string& id, const RolloutFiles& files
   crypto_aead_xchacha20poly1305_ietf_encrypt(sealed.data() + nonce, nullptr, plain.data(), plain.size(),
                                              view_of(id).data(), id.size(), nullptr, sealed.data(), key.data());
   state_.write_atomically(std::string(rollouts_folder) + "/" + id + "/files.sealed", view_of(sealed), for_root);
+}
+
+bool RolloutJournal::has_files(const std::string& id) const {
+  return state_.status(std::string(rollouts_folder) + "/" + id + "/files.sealed").has_value();
 }
 
 RolloutFiles RolloutJournal::load_files(const std::string& id) const {

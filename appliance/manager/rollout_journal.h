@@ -35,6 +35,7 @@ struct RolloutMember {
   std::string undo = {};
   std::uint64_t undo_number = 0;
   bool is_restored = false;     // known to stand as before the rollout
+  bool is_left = false;         // a person said that it stays as it is when the others go back
   std::int64_t generation = 0;  // in force there afterwards
   std::string backup_set = {};
   std::string code = {};  // why failed, unreachable, stuck
@@ -47,14 +48,16 @@ struct Rollout {
   std::string id = {};
   std::string who = {};
   Instant created{};
-  std::string plan_sha256 = {};   // of everything that it was begun with
-  std::string state = "running";  // running | going-back | done | failed | stopped | needs-person
-  bool is_stopped = false;        // going back because a person said so
-  std::size_t wave = 1;           // the present one
+  std::string plan_sha256 = {};  // of everything that it was begun with
+  // running | going-back | done | failed | stopped | needs-person; once it was over: undoing | undone
+  std::string state = "running";
+  bool is_stopped = false;  // going back because a person said so; while undoing: no further than this
+  bool is_undone = false;   // undoing, or that was the last thing that was done with it
+  std::size_t wave = 1;     // the present one
   std::size_t waves = 1;
   std::vector<RolloutMember> members = {};  // by wave
 
-  bool is_over() const { return state != "running" && state != "going-back"; }
+  bool is_over() const { return state != "running" && state != "going-back" && state != "undoing"; }
 };
 [[nodiscard]] nlohmann::json to_json(const Rollout& rollout);
 
@@ -81,6 +84,7 @@ class RolloutJournal {
   void begin(const Rollout& rollout, const RolloutFiles& files);
   void save(const Rollout& rollout);  // one that is over loses its files
   void save_files(const std::string& id, const RolloutFiles& files);
+  [[nodiscard]] bool has_files(const std::string& id) const;
   [[nodiscard]] RolloutFiles load_files(const std::string& id) const;
   // Grows over all rollouts, and with the clock where that is ahead.
   [[nodiscard]] std::uint64_t next_number();

@@ -110,6 +110,8 @@ nlohmann::json rollout_begin(Bench&, Call&);
 nlohmann::json rollout_step(Bench&, Call&);
 nlohmann::json rollout_stop(Bench&, Call&);
 nlohmann::json rollout_status(Bench&, Call&);
+// rollout_undo.cpp
+nlohmann::json rollout_undo(Bench&, Call&);
 // settings.cpp
 nlohmann::json settings_show(Bench&, Call&);
 nlohmann::json settings_set(Bench&, Call&);

@@ -57,6 +57,26 @@ await step("files that do not fit are refused before anything happens", async ()
   person.complaints.length = 0;
 });
 
+await step("a folder dropped by the mouse is taken with all that lies in it", async () => {
+  await person.drop(person.page.locator(".drop"), [given.pile]);
+  const names = () => person.page.locator("ul.files").first().locator("li").allInnerTexts();
+  await person.page.getByRole("heading", { name: "104 files" }).waitFor();
+  const found = (await names()).map((text) => text.split(" ")[0]);
+  expect(["leaf.pem", "leaf.key", "chain.pem", "root-0.txt", "root-100.txt"].every((name) => found.includes(name)), found.join(" "));
+  expect(!found.includes(".DS_Store"), "what a file manager keeps for itself was taken");
+  await person.sees("untrusted-root");
+  await person.button("Clear").click();
+  // Beside a file, and one after the other.
+  await person.drop(person.page.locator(".drop"), [given.leaf]);
+  await person.page.getByRole("heading", { name: "1 file" }).waitFor();
+  await person.drop(person.page.locator(".drop"), [given.key, given.intermediates]);
+  await person.page.getByRole("heading", { name: "3 files" }).waitFor();
+  await person.sees("untrusted-root");
+  await person.button("Clear").click();
+  await person.sees("Nothing chosen yet");
+  person.complaints.length = 0;
+});
+
 await step("a pile of files with its intermediates is put in force, and everybody sees it", async () => {
   await person.page.locator(".drop input[type=file]").setInputFiles([given.root, given.intermediates, given.key, given.leaf]);
   await person.sees("untrusted-root");

@@ -68,8 +68,8 @@ await step("a certificate that names no member is given to one by hand", async (
   person.complaints.length = 0;
 });
 
-await step("a folder for each member is put in force in waves, and the other browser sees it", async () => {
-  await folderInput().setInputFiles(given.first);
+await step("a folder for each member, dropped by the mouse, is put in force in waves, and the other browser sees it", async () => {
+  await person.drop(person.page.locator(".drop"), [given.first]);
   await person.page.getByLabel("A root that members shall know from now on").setInputFiles([given.root]);
   await person.page.getByLabel("Waves").fill("100%");
   await person.page.getByRole("button", { name: "Replace at 2 members in 1 wave" }).waitFor();
@@ -101,7 +101,7 @@ await step("one that was left in its first wave is stopped, and goes back", asyn
   await person.button("Stop and take this wave back").click();
   await person.page.getByText("Stopped", { exact: true }).first().waitFor();
   for (const each of [person, witness]) {
-    if (each === witness) await each.page.locator(".rollouts summary").first().click();
+    if (each === witness) await each.page.locator(".rollouts summary", { hasText: "stopped" }).click();
     await row(each, `Members of the rollout ${id}`, names[0]).getByText("undone").waitFor();
     await row(each, `Members of the rollout ${id}`, names[1]).getByText("waiting").waitFor();
   }
@@ -116,6 +116,21 @@ await step("one that was left is gone on with", async () => {
   await person.button("Go on").click();
   await person.page.getByText("Done", { exact: true }).first().waitFor();
   expect((await person.api(`/federation/rollouts?id=${id}`)).state === "done", "done as the API says it");
+});
+
+await step("a rollout that is over is taken back whole, and the other browser sees it", async () => {
+  const [{ id }] = (await person.api("/federation/rollouts")).rollouts;
+  await person.button("Put every member back…").first().click();
+  for (const name of [one, two]) await row(person, `Who can go back from ${id}`, name).getByText("accepts").waitFor();
+  await everywhere(person, "rollout-undo");
+  console.log("before the undo");
+  await person.button("Put 2 members back").click();
+  await person.page.getByText("Undone: members have again what they had before", { exact: true }).first().waitFor();
+  await row(person, `Members of the rollout ${id}`, one).getByText("undone").waitFor();
+  await witness.page.locator(".rollouts summary", { hasText: "undone" }).first().click();
+  for (const name of [one, two]) await row(witness, `Members of the rollout ${id}`, name).getByText("undone").waitFor();
+  expect((await person.api(`/federation/rollouts?id=${id}`)).state === "undone", "undone as the API says it");
+  await everywhere(person, "rollout-undone");
 });
 
 await step("no page asked another host, and none complained", async () => {

@@ -48,6 +48,17 @@ export class Person {
   async settled() {
     await this.page.locator("[aria-busy=true]").first().waitFor({ state: "detached" }).catch(() => {});
   }
+  // Files and folders of this machine, dropped by the mouse as from a file manager.
+  async drop(zone, paths) {
+    const session = await this.context.newCDPSession(this.page);
+    await zone.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await zone.boundingBox();
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"]) {
+      await session.send("Input.dispatchDragEvent", { type, x: x + width / 2, y: y + height / 2, data });
+    }
+    await session.detach();
+  }
   text(text) { return this.page.getByText(text).first(); }
   button(name) { return this.page.getByRole("button", { name }); }
   async sees(text) { await this.text(text).waitFor(); }

@@ -55,10 +55,24 @@ class ConsolePages(SystemTest):
         secondary = self.appliance("secondary", name="secondary.test").start()
         pki, other = self.pki(), self.pki(name="other")
         leaf = pki.leaf(["primary.test", "localhost", "127.0.0.1"])
-        self.walk("flows", [primary.root(), pki.root], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
+        self.walk("flows", [primary.root(), pki.root], pile=self.pile(pki, leaf), primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
                   secondary=f"https://localhost:{secondary.console}", secondaryPassword=secondary.password(), join=f"127.0.0.1:{primary.join}",
                   leaf=pki.path(leaf + ".crt"), key=pki.path(leaf + ".key"), intermediates=pki.intermediates, root=pki.root,
                   otherKey=other.path(other.leaf(["primary.test"]) + ".key"), otherRoot=other.root)
+
+    def pile(self, pki, leaf):
+        """A folder as somebody has it: what belongs together in folders of its own, more than a hundred entries in one, and what file managers leave."""
+        folder = os.path.join(self.folder, "pile")
+        os.makedirs(os.path.join(folder, "from the CA", "roots"))
+        shutil.copy(pki.path(leaf + ".crt"), os.path.join(folder, "leaf.pem"))
+        shutil.copy(pki.path(leaf + ".key"), os.path.join(folder, "leaf.key"))
+        shutil.copy(pki.intermediates, os.path.join(folder, "from the CA", "chain.pem"))
+        for number in range(101):  # a browser reads a hundred at a time
+            shutil.copy(pki.root, os.path.join(folder, "from the CA", "roots", f"root-{number}.txt"))
+        for path in (".DS_Store", "from the CA/.DS_Store"):
+            with open(os.path.join(folder, path), "w") as file:
+                file.write("no certificate")
+        return folder
 
     HTML, ESC, LINES = test_ports.HostileNames.HTML, test_ports.HostileNames.ESC, test_ports.HostileNames.LINES
     hostile = test_ports.HostileNames.hostile

@@ -111,18 +111,21 @@ class PortalPages(SystemTest):
         def serve(leaves):
             return {name: served_chain(self.engines[name].engine) == pki.sent(leaf) for name, leaf in leaves.items()}
 
-        stopped = []
+        stopped, undone = [], []
 
         def on_line(line):
             if line == "stopped":
                 stopped.append(serve(first))
+            if line == "before the undo":
+                undone.append(serve(second))
 
         self.walk("rollout", on_line, console=f"https://localhost:{self.primary.console}", primaryPassword=self.primary.password(), members=[one, two], root=pki.root,
                   wrong=self.delivery("wrong", pki, {one: (first[one], first[one]), two: (first[two], second[two])})[0],
                   nameless=[pki.path(nameless + ".crt"), pki.path(nameless + ".key"), pki.intermediates],
                   first=self.delivery("first", pki, paired(first))[0], second=self.delivery("second", pki, paired(second))[1])
         self.assertEqual([{one: True, two: True}], stopped, "after it was stopped all serve what they served before")
-        self.assertEqual({one: True, two: True}, serve(second), "what was gone on with is served everywhere")
+        self.assertEqual([{one: True, two: True}], undone, "what was gone on with is served everywhere")
+        self.assertEqual({one: True, two: True}, serve(first), "and taken back as a whole later on")
 
     def pages_are_told(self):
         """Events come with what changes, to no more listeners than there is room for, and everybody else is answered all the same."""

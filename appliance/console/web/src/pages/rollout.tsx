@@ -16,9 +16,10 @@ interface Judged { name: string; wave?: number; verdict: string; unchanged?: boo
 interface Entry { label: string; members: string[]; files: string[] }
 interface Plan { outcome: string; waves: number; entries: Entry[]; members: Judged[] }
 
-const tones: Record<string, Tone> = { done: "good", running: "warn", "going-back": "warn", stopped: "plain", failed: "bad", "needs-person": "bad", waiting: "plain", replacing: "warn", replaced: "good", unchanged: "good", undone: "plain", unreachable: "bad", stuck: "bad" };
-const titles: Record<string, string> = { running: "Under way", "going-back": "Going back", done: "Done", stopped: "Stopped", failed: "Failed: its wave was taken back", "needs-person": "Somebody has to look" };
-const isOver = (rollout: Rollout) => rollout.state !== "running" && rollout.state !== "going-back";
+const tones: Record<string, Tone> = { done: "good", running: "warn", "going-back": "warn", stopped: "plain", failed: "bad", "needs-person": "bad", undoing: "warn", waiting: "plain", replacing: "warn", replaced: "good", unchanged: "good", undone: "plain", unreachable: "bad", stuck: "bad" };
+const titles: Record<string, string> = { running: "Under way", "going-back": "Going back", done: "Done", stopped: "Stopped", failed: "Failed: its wave was taken back", "needs-person": "Somebody has to look", undoing: "Every member goes back", undone: "Undone: members have again what they had before" };
+const isOver = (rollout: Rollout) => !["running", "going-back", "undoing"].includes(rollout.state);
+const hasIt = (member: Member) => member.state === "replaced" || member.state === "stuck";
 
 function RolloutMembers({ rollout }: { rollout: Rollout }) {
   const done = rollout.members.filter((member) => member.state === "replaced" || member.state === "unchanged").length;
@@ -46,6 +47,7 @@ function UnderWay({ rollout, driving, go, stop }: { rollout: Rollout; driving: b
     <Section title="The rollout" actions={<>
       {!driving && <button type="button" onClick={go}>{rollout.state === "needs-person" ? "Try again" : "Go on"}</button>}
       {rollout.state === "running" && <button type="button" class="danger" onClick={stop}>Stop and take this wave back</button>}
+      {rollout.state === "undoing" && <button type="button" class="danger" onClick={stop}>Stop here</button>}
     </>}>
       {!driving && !isOver(rollout) && <Note tone="warn" title="No page of this browser is at it"><p>Another page or command may be. Where none is, it waits at this point, and you can go on with it.</p></Note>}
       <RolloutMembers rollout={rollout} />
@@ -65,6 +67,42 @@ function Judgement({ judged }: { judged: Judged }) {
         {judged.report?.findings && judged.report.findings.length > 0 && <details open={isBad}><summary>{plural(judged.report.findings.length, "finding")}</summary><Findings findings={judged.report.findings} /></details>}
       </Cell>
     </tr>
+  );
+}
+
+// A rollout that is over, taken back whole: everybody is asked first, and whoever cannot go back may be left as it is.
+function Undo({ rollout, begun }: { rollout: Rollout; begun: (step: Step) => void }) {
+  const [plan, setPlan] = useState<Plan>();
+  const [problem, setProblem] = useState<Problem>();
+  const [left, setLeft] = useState<string[]>([]);
+  const [isBusy, setBusy] = useState(false);
+  const count = rollout.members.filter((member) => hasIt(member) && !left.includes(member.name)).length;
+  const ask = <Answer,>(dry: boolean, without: string[], then: (answer: Answer) => void) => {
+    setBusy(true);
+    setProblem(undefined);
+    call<Answer>("POST", `/federation/rollouts/${rollout.id}/undo`, { without, dry_run: dry }).then(
+      (answer) => { setBusy(false); then(answer); },
+      (failure: Problem) => {
+        const refused = failure.data as unknown as Plan;
+        setBusy(false);
+        if (refused.members) setPlan(refused); else setProblem(failure);
+      });
+  };
+  const look = (without: string[]) => { setLeft(without); ask(true, without, setPlan); };
+  if (!rollout.members.some(hasIt)) return null;
+  const refusing = plan?.members.filter((member) => member.verdict === "refuse").map((member) => member.name) ?? [];
+  return (
+    <div aria-live="polite">
+      {problem && <ProblemNote problem={problem} />}
+      {plan && <Table caption={`Who can go back from ${rollout.id}`} heads={["Member", "Wave", "What it says"]}>{plan.members.map((judged) => <Judgement key={judged.name} judged={judged} />)}</Table>}
+      {isBusy && <Loading what="Asking every member" />}
+      <div class="actions">
+        {!plan && !isBusy && <button type="button" class="secondary" onClick={() => look([])}>Put every member back…</button>}
+        {plan && <button type="button" class="secondary" onClick={() => { setPlan(undefined); setLeft([]); }}>Cancel</button>}
+        {refusing.length > 0 && refusing.length < count && <button type="button" class="secondary" onClick={() => look([...left, ...refusing])}>Leave {refusing.join(", ")} as {refusing.length === 1 ? "it is" : "they are"}</button>}
+        {plan && refusing.length === 0 && <button type="button" class="danger" disabled={isBusy} onClick={() => ask(false, left, begun)}>Put {plural(count, "member")} back</button>}
+      </div>
+    </div>
   );
 }
 
@@ -199,6 +237,7 @@ export function RolloutPage() {
   const stop = (rollout: Rollout) => {
     call<Step>("POST", `/federation/rollouts/${rollout.id}/stop`, {}).then((step) => { if (!driving) { setCurrent(step); void drive(step.id, false); } }, setProblem);
   };
+  const begun = (step: Step) => { setCurrent(step); void drive(step.id, false); };
   return (
     <Page title="Rollout" lead="One delivery of certificates for many members: all of them are asked first, then they follow in waves. The first failure takes its whole wave back.">
       {problem && <ProblemNote problem={problem} />}
@@ -212,13 +251,13 @@ export function RolloutPage() {
             <>
               {shown && !isOver(shown) || shown?.state === "needs-person"
                 ? <UnderWay rollout={shown} driving={driving} go={() => { void drive(shown.id, true); }} stop={() => stop(shown)} />
-                : shown && <Section title="The rollout" actions={<button type="button" class="secondary" onClick={() => setCurrent(undefined)}>Begin another</button>}><RolloutMembers rollout={shown} /></Section>}
-              {!shown && <Await of={federation}>{({ members }) => <Begin members={members.map((member) => member.name)} begun={(step) => { setCurrent(step); void drive(step.id, false); }} />}</Await>}
+                : shown && <Section title="The rollout" actions={<button type="button" class="secondary" onClick={() => setCurrent(undefined)}>Begin another</button>}><RolloutMembers rollout={shown} /><Undo rollout={shown} begun={begun} /></Section>}
+              {!shown && <Await of={federation}>{({ members }) => <Begin members={members.map((member) => member.name)} begun={begun} />}</Await>}
               <Section title="Earlier rollouts">
                 {earlier.length === 0 ? <Empty title="None yet" /> : (
                   <ul class="rollouts">
                     {earlier.map((rollout) => (
-                      <li key={rollout.id}><details><summary><Badge tone={tones[rollout.state] ?? "plain"}>{rollout.state}</Badge> {plural(rollout.members.length, "member")} <span class="soft"><Time at={rollout.created} /></span></summary><RolloutMembers rollout={rollout} /></details></li>
+                      <li key={rollout.id}><details><summary><Badge tone={tones[rollout.state] ?? "plain"}>{rollout.state}</Badge> {plural(rollout.members.length, "member")} <span class="soft"><Time at={rollout.created} /></span></summary><RolloutMembers rollout={rollout} /><Undo rollout={rollout} begun={begun} /></details></li>
                     ))}
                   </ul>
                 )}
