@@ -22,7 +22,8 @@ static_assert(kComment.size() == kStoredComment.size());
 constexpr std::size_t kMacDigits = 64;
 constexpr std::size_t kEndRecord = 22;  // PKWARE APPNOTE 4.3.16, without the comment
 constexpr std::size_t kTrailer = kEndRecord + kComment.size() + kMacDigits;
-constexpr std::size_t kWorthDeflating = 4096;
+// Base64 of certificates saves a quarter; below this that is worth less than setting a compressor up for each file.
+constexpr std::size_t kWorthDeflating = 32 * 1024;
 constexpr unsigned kFastest = 1;
 
 Failure cannot_write(const std::string& cause) {

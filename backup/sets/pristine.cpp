@@ -6,6 +6,7 @@
 #include "backup/sets/archive.h"
 #include "backup/sets/backup_sets.h"
 #include "backup/sets/set_file.h"
+#include "keystore/bytes/text_encoding.h"
 
 namespace chancery::backup {
 namespace {
@@ -47,18 +48,19 @@ Failure unusable(GenerationNumber number, const std::string& code, const std::st
 
 void BackupSets::keep_pristine(const Generation& generation) {
   const Manifest& manifest = generation.manifest();
-  std::map<std::string, NewFile> files = files_now(generation);
+  const std::map<std::string, NewFile> files = files_now(generation);
   // Of what the manifest says and nothing else: an edit that came in between would otherwise pass as pristine.
-  std::erase_if(files, [&](const auto& file) { return !manifest.files.contains(file.first); });
+  FileViews views;
   for (const auto& [path, record] : manifest.files) {
     const auto file = files.find(path);
-    if (file == files.end() || sha256_hex(view_of(file->second.bytes)) != record.sha256) {
+    const ContentSums sums = file == files.end() ? ContentSums{} : sums_of(view_of(file->second.bytes));
+    if (file == files.end() || to_hex(sums.sha256) != record.sha256) {
       throw Failure({.code = "drift",
                      .subject = generation.folder().path() + "/" + path,
                      .cause = "this file was changed by hand while its generation was being made",
                      .hint = "leave generations/ alone and repeat the command"});
     }
-    file->second.attributes = record.attributes;
+    views.emplace(path, FileView{.bytes = view_of(file->second.bytes), .attributes = record.attributes, .sums = sums});
   }
   const SetHeader header{.format = kFormat,
                          .id = folder_name(manifest.number),
@@ -66,8 +68,7 @@ void BackupSets::keep_pristine(const Generation& generation) {
                          .generation = manifest.number,
                          .components = {},
                          .cause = manifest.cause};
-  const SecretBytes zip =
-      write_set_file(header, views_of(files), manifest.files, Packing::stored_where_small, view_of(mac_key_));
+  const SecretBytes zip = write_set_file(header, views, manifest.files, Packing::stored_where_small, view_of(mac_key_));
   state_.make_folder(kBackups, {.mode = 0700});
   if (!is_folder(state_, kPristine)) {
     state_.make_folder(kPristine, {.mode = 0700});

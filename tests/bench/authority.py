@@ -196,15 +196,16 @@ def rotating(options):
             primary.stop()
     rows = []
     for name, what in (("prepare, the command", "federation-rotate-prepare"), ("activate, the command", "federation-rotate-activate"),
-                       ("one member learns of it", "learn"), ("one member renews", "renew"), ("one member proves it", "prove")):
+                       ("retire, the command", "federation-rotate-retire"), ("one member learns of it", "learn"), ("one member renews", "renew"),
+                       ("one member proves it", "prove")):
         begin, end = costs["small"][what], costs["large"][what]
-        rows.append([name, begin, end, end / begin, 1.1, table.verdict(end / begin, 1.1)])
-    for name, what in (("who is waited for, a member", "federation-rotate-status"), ("retire, the command, a member", "federation-rotate-retire")):
-        begin, end = costs["small"][what] / small, costs["large"][what] / large
-        rows.append([name, begin, end, end / begin, 1.1, table.verdict(end / begin, 1.1)])
+        ratio = costs["ratios"].get(what, end / begin)
+        rows.append([name, begin, end, ratio, 1.1, table.verdict(ratio, 1.1)])
+    begin, end = costs["small"]["federation-rotate-status"] / small, costs["large"]["federation-rotate-status"] / large
+    rows.append(["who is waited for, a member", begin, end, end / begin, 1.1, table.verdict(end / begin, 1.1)])
     table.show(f"A rotation with {small} and with {large} members, in turns: µs of processor time of the command, or of the authority for a member",
                ["", f"{small} members", f"{large} members", "ratio", "at most", ""], rows,
-               ["who is waited for, and so retire, go over all members once: what counts is the cost of each"])
+               ["a command's ratio is the median of those of neighbouring runs; who is waited for goes over all members: what counts is the cost of each"])
 
 
 def run(options):

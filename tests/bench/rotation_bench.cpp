@@ -38,6 +38,8 @@ class Rotating {
   void renew(std::size_t member) { costs_["renew"].push_back(federation_.renew(federation_.members[member])); }
   void prove(std::size_t member) { costs_["prove"].push_back(federation_.prove(federation_.members[member])); }
 
+  const std::map<std::string, std::vector<double>>& costs() const { return costs_; }
+
   json medians() const {
     json all = json::object();
     for (const auto& [what, values] : costs_) all[what] = median(values);
@@ -49,6 +51,20 @@ class Rotating {
   manager::CertificateManager manager_;
   std::map<std::string, std::vector<double>> costs_;
 };
+
+// How much dearer a command is for the large one: the median of the ratios of neighbouring runs, since a shared machine
+// changes more from one minute to the next than a command does with its federation.
+json ratios(const Rotating& small, const Rotating& large) {
+  json all = json::object();
+  for (const auto& [what, values] : small.costs()) {
+    const std::vector<double>& grown = large.costs().at(what);
+    if (grown.size() != values.size()) continue;  // by member
+    std::vector<double> each(values.size());
+    std::ranges::transform(grown, values, each.begin(), std::divides());
+    all[what] = median(std::move(each));
+  }
+  return all;
+}
 
 // For each of the small one's members one part of the large one's.
 void spread(Rotating& small, Rotating& large, const std::function<void(Rotating&, std::size_t)>& work) {
@@ -64,11 +80,13 @@ void spread(Rotating& small, Rotating& large, const std::function<void(Rotating&
 json rotations_in_turns(const std::vector<std::string>& words) {
   Rotating small(words[2], words[3], words[4], words[5], words[6]);
   Rotating large(words[2], words[7], words[8], words[9], words[10]);
+  int round = 0;
   const auto both = [&](const char* verb) {
-    small.step(verb);
-    large.step(verb);
+    const bool is_large_first = round % 2 != 0;
+    (is_large_first ? large : small).step(verb);
+    (is_large_first ? small : large).step(verb);
   };
-  for (int round = 0; round < std::stoi(words[1]); ++round) {
+  for (; round < std::stoi(words[1]); ++round) {
     both("federation-rotate-prepare");
     spread(small, large, [](Rotating& one, std::size_t) { one.learn(); });
     both("federation-rotate-activate");
@@ -80,7 +98,10 @@ json rotations_in_turns(const std::vector<std::string>& words) {
     for (int times = 0; times < 10; ++times) both("federation-rotate-status");
     both("federation-rotate-retire");
   }
-  return {{"small", small.medians()}, {"large", large.medians()}, {"members", {small.size(), large.size()}}};
+  return {{"small", small.medians()},
+          {"large", large.medians()},
+          {"ratios", ratios(small, large)},
+          {"members", {small.size(), large.size()}}};
 }
 
 }  // namespace chancery::bench
