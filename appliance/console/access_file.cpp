@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "appliance/console/second_factor.h"
 #include "appliance/console/sessions.h"
@@ -199,8 +200,13 @@ void AccessFile::set_factor(const SecretBytes& secret, std::string_view code) {
 void AccessFile::remove_factor() {
   const std::lock_guard lock(mutex_);
   expect_sound();
-  factor_.reset();
-  write();
+  const auto before = std::exchange(factor_, std::nullopt);
+  try {
+    write();
+  } catch (...) {
+    factor_ = before;
+    throw;
+  }
 }
 
 }  // namespace chancery::console

@@ -113,6 +113,10 @@ class Attacks(OneAppliance):
         self.assertNotEqual(before, asker.cookie)
         thief.cookie = before
         self.assertEqual(401, thief.get("/session").status, "the session before signing in again has ended")
+        # Found among the cookies of others, under its whole name alone.
+        value = asker.cookie.split("=", 1)[1]
+        for cookies, status in ((f"theme=dark; {asker.cookie}; x=y", 200), (f"chancery={value}", 401), (f"x__Host-chancery={value}", 401), (f'x="{asker.cookie}"', 401)):
+            self.assertEqual(status, asker.get("/session", headers={"Cookie": cookies}).status, cookies)
         # Signing out ends the one, signing out everywhere all of them.
         other = Console(appliance.console)
         other.sign_in(appliance.password())
@@ -159,11 +163,20 @@ class Attacks(OneAppliance):
             "another origin": asker.ask("POST", path, body, content_type, {"Origin": "https://evil.example"}),
             "a null origin": asker.ask("POST", path, body, content_type, {"Origin": "null"}),
             "what browsers say of other sites": asker.ask("POST", path, body, content_type, {"Sec-Fetch-Site": "cross-site"}),
+            "what browsers say of a neighbour's site": asker.ask("POST", path, body, content_type, {"Sec-Fetch-Site": "same-site"}),
+            "another origin that begins with ours": asker.ask("POST", path, body, content_type, {"Origin": f"https://localhost:{appliance.console}.evil.example"}),
+            "a PUT without the token": asker.ask("PUT", "/profiles/forged", b'{"settings":{"minimum-protocol":"TLSv1.3"}}', "application/json", {"X-CSRF-Token": None}),
+            "a DELETE without the token": asker.ask("DELETE", "/sessions", b"{}", "application/json", {"X-CSRF-Token": None}),
+            "a PUT by a password alone": asker.ask("PUT", "/profiles/forged", b'{"settings":{"minimum-protocol":"TLSv1.3"}}', "application/json", {
+                "Cookie": None, "Authorization": "Basic " + base64.b64encode(f"administrator:{appliance.password()}".encode()).decode()}),
+            "reading from another site": asker.get("/certificates?probe=false", headers={"Sec-Fetch-Site": "cross-site"}),
             "text/plain without the token": asker.ask("POST", path, body, "text/plain", {"X-CSRF-Token": None}),
             "a password kept by the browser": asker.ask("POST", path, body, content_type, {"Cookie": None, "Authorization": "Basic " + base64.b64encode(
                 f"administrator:{appliance.password()}".encode()).decode()}),
         }
         self.assertEqual({name: 403 for name in attempts}, {name: reply.status for name, reply in attempts.items()})
+        wrong = asker.get("/status", headers={"Cookie": None, "Authorization": "Basic " + base64.b64encode(b"administrator:wrong").decode()})
+        self.assertEqual((401, None), (wrong.status, wrong.headers["WWW-Authenticate"]), "no browser asks for a password that it would keep")
         self.assertEqual(400, asker.ask("POST", path, body, "text/plain").status)
         self.assertEqual(404, asker.get(path.replace("replace", "portal/replace")).status)
         # The same with everything right is answered: it was those that were missing.
