@@ -62,7 +62,7 @@ struct Connection::State {
   template <typename Operation>
   Outcome step(Operation operation) {
     std::lock_guard guard(mutex);
-    ERR_clear_error();
+    if (ERR_peek_error() != 0) ERR_clear_error();  // looking is cheap, clearing goes over the whole queue
     errno = 0;
     const int result = operation(ssl.get());
     if (result > 0) return Outcome::done;

@@ -1,5 +1,6 @@
-// OpenSSL's own socket BIO, but a write to a connection that the peer has reset is an error and never SIGPIPE: a
-// library does not change the process's signals. For sources of tls/ only.
+// A BIO over a socket for OpenSSL, in place of its own: a write to a connection that the peer has reset is an error and
+// never SIGPIPE (a library does not change the process's signals), reads do not go the longer way of files, and the
+// descriptor is at hand instead of behind a control call. For sources of tls/ only.
 #pragma once
 
 struct ssl_st;

@@ -36,6 +36,10 @@ class ChannelLoop {
   void take_tasks();
   void enter(std::unique_ptr<LiveSession> session);
   void serve(LiveSession& session);
+  void serve_ready(int descriptor);
+  void answer_served();
+  template <typename Work>
+  bool survives(LiveSession& session, Work work);
   template <typename Work>
   void guarded(LiveSession& session, Work work);
   void call(LiveSession& session, const std::function<void(Session&)>& handler);
@@ -50,6 +54,7 @@ class ChannelLoop {
   tls::Descriptor wake_;
   std::vector<std::unique_ptr<LiveSession>> sessions_;  // by descriptor; the loop's thread only
   std::vector<int> unread_;                             // whose turn was over before everything was read
+  std::vector<int> served_;                             // who was read from, and is still to be answered
   std::atomic<bool> stopping_ = false;
   Task farewell_;
   std::mutex mutex_;  // of what other threads leave here
