@@ -20,7 +20,9 @@ const storage::Schema schema{.what = "the portal's assignments",
                                             "  engine TEXT NOT NULL,"
                                             "  rule TEXT NOT NULL,"
                                             "  seen INTEGER NOT NULL"
-                                            ") STRICT"}};
+                                            ") STRICT",
+                                            {"ALTER TABLE applicants ADD COLUMN endpoint TEXT NOT NULL DEFAULT ''",
+                                             "ALTER TABLE applicants DROP COLUMN endpoint"}}};
 
 std::string host_of(const std::string& peer) {
   std::string host = peer.substr(0, peer.rfind(':'));
@@ -48,11 +50,12 @@ assignment::Applicant applicant_of(const wire::Facts& facts, const std::string& 
 
 Applicants::Applicants(std::unique_ptr<storage::Store> store, Clock clock)
     : store_(std::move(store)), clock_(std::move(clock)) {
-  for (const storage::Row& row : store_->rows("SELECT id, facts, peer, engine, rule, seen FROM applicants")) {
+  for (const storage::Row& row : store_->rows("SELECT id, facts, peer, engine, rule, seen, endpoint FROM applicants")) {
     const auto facts = facts_in(row.text(1));
     if (!facts) continue;
     applied_[row.text(0)] = {.facts = *facts,
                              .peer = row.text(2),
+                             .endpoint = row.text(6),
                              .engine = row.text(3),
                              .rule = row.text(4),
                              .seen = Instant(std::chrono::seconds(row.integer(5)))};
@@ -67,11 +70,16 @@ Applicants::~Applicants() {
 }
 
 void Applicants::note(const std::string& id, const wire::Facts& facts, const std::string& peer,
-                      const assignment::Choice& choice) {
+                      const std::string& endpoint, const assignment::Choice& choice) {
   const Instant now = clock_();
   const std::lock_guard lock(mutex_);
   if (applied_.size() >= most && !applied_.contains(id)) return;
-  applied_[id] = {.facts = facts, .peer = host_of(peer), .engine = choice.engine, .rule = choice.rule, .seen = now};
+  applied_[id] = {.facts = facts,
+                  .peer = host_of(peer),
+                  .endpoint = endpoint,
+                  .engine = choice.engine,
+                  .rule = choice.rule,
+                  .seen = now};
   changed_.insert(id);
 }
 
@@ -95,12 +103,11 @@ void Applicants::flush() {
       store_->write([&] {
         for (const auto& [id, each] : batch) {
           store_->run(
-              "INSERT INTO applicants (id, facts, peer, engine, rule, seen) VALUES (?,?,?,?,?,?) ON CONFLICT (id) DO "
-              "UPDATE "
-              "SET facts=excluded.facts, peer=excluded.peer, engine=excluded.engine, rule=excluded.rule, "
-              "seen=excluded.seen",
+              "INSERT INTO applicants (id, facts, peer, engine, rule, seen, endpoint) VALUES (?,?,?,?,?,?,?) "
+              "ON CONFLICT (id) DO UPDATE SET facts=excluded.facts, peer=excluded.peer, engine=excluded.engine, "
+              "rule=excluded.rule, seen=excluded.seen, endpoint=excluded.endpoint",
               {id, wire::to_json(each.facts), each.peer, each.engine, each.rule,
-               std::int64_t{each.seen.time_since_epoch().count()}});
+               std::int64_t{each.seen.time_since_epoch().count()}, each.endpoint});
         }
       });
     } catch (const Failure&) {

@@ -26,8 +26,9 @@ namespace chancery::portal {
 
 struct Applied {
   wire::Facts facts;
-  std::string peer;    // the address that it was seen at
-  std::string engine;  // "" where there was none
+  std::string peer;      // the address that it was seen at
+  std::string endpoint;  // which of the portal's it came by; "" where an earlier version noted it
+  std::string engine;    // "" where there was none
   std::string rule;
   Instant seen{};
 };
@@ -37,7 +38,8 @@ class Applicants {
   Applicants(std::unique_ptr<storage::Store> store, Clock clock);  // reads what there is; the store's failures
   ~Applicants();                                                   // writes what is left
 
-  void note(const std::string& id, const wire::Facts& facts, const std::string& peer, const assignment::Choice& choice);
+  void note(const std::string& id, const wire::Facts& facts, const std::string& peer, const std::string& endpoint,
+            const assignment::Choice& choice);
   std::map<std::string, Applied> all() const;
   void flush();
 

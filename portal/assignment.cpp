@@ -87,7 +87,7 @@ void Assignment::assign(wire::Session& session, const wire::Facts& facts) {
   std::string host = peer.substr(0, peer.rfind(':'));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const assignment::Choice choice = assignment::choose(*rules(), applicant_of(facts, host), known_engines(views));
-  applicants_.note(door.id(), facts, peer, choice);
+  applicants_.note(door.id(), facts, peer, session.endpoint(), choice);
   const auto engine = std::ranges::find(views, choice.engine, &EngineView::name);
   if (engine == views.end()) {
     session.send(wire::to_json(wire::Refused{"no-engine", choice.problem + "; ask again later"}));

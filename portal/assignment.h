@@ -36,6 +36,7 @@ class Assignment {
   Assignment(serving::Program& program, AssignmentOptions options, const Engines& engines);
   ~Assignment();
   void adopt(tls::Connection connection, const std::string& endpoint);
+  const Applicants& applicants() const noexcept { return applicants_; }
   // For the portal's pages: {"rules":[…],"collectors":[{"id","host","engine","rule","seen"}]}.
   std::string to_json() const;
 

@@ -84,7 +84,7 @@ struct Portal {
     program.on_channel(wire::collector_protocol, [this](tls::Connection connection, const std::string& endpoint) {
       assignment->adopt(std::move(connection), endpoint);
     });
-    portal::add_rehearsal(program, engines, settings);
+    portal::add_rehearsal(program, engines, assignment->applicants(), settings);
     program.on_settings([this, &program] {
       const PortalSettings next = PortalSettings::load(program.state().path());
       door.set(next);

@@ -5,12 +5,14 @@
 #include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "appliance/http/client.h"
 #include "appliance/membership/membership.h"
 #include "appliance/rehearsal/question.h"
 #include "appliance/rehearsal/trusted_peers.h"
 #include "appliance/trust/portal_store.h"
+#include "appliance/wire/rehearsal_messages.h"
 #include "keystore/fault.h"
 
 namespace chancery::portal {
@@ -45,10 +47,59 @@ Report ask_engine(const EngineView& view, const tls::ClientContext& context, con
   }
 }
 
+rehearsal::Silent judged(const Question& question, const std::string& id, const Applied& applied) {
+  rehearsal::Silent silent{.entry = {.who = id,
+                                     .kind = "collector",
+                                     .reason = "",
+                                     .name = applied.facts.host,
+                                     .calls = applied.facts.portal_name,
+                                     .detail = "it came by the portal's endpoint " + applied.endpoint},
+                           .predicted = rehearsal::Prediction::would_trust,
+                           .last_seen = applied.seen.time_since_epoch().count(),
+                           .counts = system_now() - applied.seen < taken_for_gone};
+  if (std::ranges::find(question.endpoints, applied.endpoint) == question.endpoints.end()) return silent;
+  // Among those that it would go to it counts the portal that it asks: us.
+  const int elsewhere = applied.facts.others - (applied.facts.portal_name.empty() ? 0 : 1);
+  if (applied.facts.others == wire::others_unknown) {
+    silent.predicted = rehearsal::Prediction::unknown;
+    silent.entry.detail += "; whether it knows another server is not known";
+  } else if (elsewhere > 0) {
+    silent.entry.detail += ", and would go to a server of its list";
+  } else {
+    silent.predicted = rehearsal::Prediction::would_break;
+    silent.entry.reason = wire::endpoint_closed;
+    silent.entry.detail +=
+        ", where nobody would listen any more: it stays with its engine, and finds no other after it";
+  }
+  return silent;
+}
+
+// Engines cannot know by which of the portal's endpoints their collectors asked; it has seen them come.
+void tell_who_came(const Question& question, const std::map<std::string, Applied>& applicants, Report& report) {
+  std::set<std::string> named;
+  for (rehearsal::Silent& silent : report.silent) {
+    const auto found = applicants.find(silent.entry.who);
+    if (silent.entry.kind != "collector" || silent.predicted != rehearsal::Prediction::unknown) continue;
+    if (found == applicants.end() || found->second.endpoint.empty()) continue;
+    silent = judged(question, found->first, found->second);
+    named.insert(found->first);
+  }
+  for (const auto& [id, applied] : applicants) {
+    const bool is_concerned = std::ranges::find(question.endpoints, applied.endpoint) != question.endpoints.end();
+    if (!is_concerned || !named.insert(id).second) continue;
+    report.silent.push_back(judged(question, id, applied));
+    ++report.asked;
+  }
+}
+
 class Desk {
  public:
-  Desk(serving::Program& program, const Engines& engines, const PortalSettings& settings)
-      : program_(program), engines_(engines), directory_(settings.directory), mail_(settings.mail) {}
+  Desk(serving::Program& program, const Engines& engines, const Applicants& applicants, const PortalSettings& settings)
+      : program_(program),
+        engines_(engines),
+        applicants_(applicants),
+        directory_(settings.directory),
+        mail_(settings.mail) {}
 
   void set(std::shared_ptr<const tls::ClientContext> to_servers) {
     const std::lock_guard lock(mutex_);
@@ -64,8 +115,15 @@ class Desk {
   Report answer(const Question& question) const {
     if (question.live) return {};
     switch (question.about) {
-      case About::portal:
-        return ask_engines(question);
+      case About::portal: {
+        Report report = ask_engines(question);
+        if (question.closes) {
+          auto applicants = applicants_.all();
+          std::erase_if(applicants, [this](const auto& each) { return engines_.is_blocked(each.first); });
+          tell_who_came(question, applicants, report);
+        }
+        return report;
+      }
       case About::retirement: {
         Report report = ask_engines(question);
         report.add(about_own_trust(question));
@@ -162,6 +220,7 @@ class Desk {
 
   serving::Program& program_;
   const Engines& engines_;
+  const Applicants& applicants_;
   mutable std::mutex mutex_;  // guards what is below
   std::optional<DirectorySettings> directory_;
   std::optional<MailSettings> mail_;
@@ -170,8 +229,9 @@ class Desk {
 
 }  // namespace
 
-void add_rehearsal(serving::Program& program, const Engines& engines, const PortalSettings& settings) {
-  const auto desk = std::make_shared<Desk>(program, engines, settings);
+void add_rehearsal(serving::Program& program, const Engines& engines, const Applicants& applicants,
+                   const PortalSettings& settings) {
+  const auto desk = std::make_shared<Desk>(program, engines, applicants, settings);
   program.on_generation([desk](const backup::Generation& generation) -> std::function<void()> {
     tls::ClientOptions options;
     options.trust_pem = trust::portal_trust_pem(generation);

@@ -248,6 +248,45 @@ class RehearsedPolicy(SystemTest):
         self.assertEqual(self.custom.sent(leaf), served_chain(self.secondary.engine))
         self.connect_anew([newer], [older, pinned])
 
+    def test_a_portals_endpoint_that_closes_concerns_those_who_came_by_it(self):
+        """Engines cannot know by which port their collectors asked; the portal has seen them come, and keeps it."""
+        def asking(name, port, *more):
+            listed = ", ".join(f'"{each}"' for each in more)
+            collector = self.collector(self.secondary, self.primary, name=name, settings=[
+                f'collector.portal = "localhost:{port}"', *([f"collector.servers = [{listed}]"] if more else []),
+                f'collector.root-ca = "{self.primary.root()}"', "collector.report-interval = 1"])
+            collector.env = {}
+            collector.await_connected(to="secondary.test")
+            collector.id = collector.status()["id"]
+            return collector
+
+        first, other = asking("first", self.primary.portal), asking("other", self.primary.collectors)
+        settings = ["endpoint", "set", "portal-collector", "enabled=false"]
+        expected = {other.id: ("would-break", "endpoint-closed"), first.id: ("would-trust", "")}
+
+        def told(code=None, *more):
+            done = self.primary.cli("--json", *settings, *more)
+            report = done.json()["rehearsal"]
+            said = {e["who"]: (e["predicted"], e["reason"]) for e in report["silent"] if e["kind"] == "collector"}
+            self.assertIn(code, (None, done.code), done)
+            return said if said == expected else None
+
+        await_condition(lambda: told(None, "--dry-run"), "both are known")
+        before = self.primary.in_force()
+        self.assertTrue(told(1, "--accept-breakage", "0"))
+        self.assertEqual(before, self.primary.in_force())
+        # What it has seen it still knows after a start.
+        self.primary.stop("portal")
+        self.primary.start_one("portal")
+        await_condition(lambda: told(None, "--dry-run"), "both are known again")
+        self.assertTrue(told(0, "--accept-breakage", "1"))
+        self.assertNotEqual(before, self.primary.in_force())
+        for collector in (first, other):
+            self.stopped(collector)
+            self.launched(collector)
+        first.await_connected(to="secondary.test")
+        await_condition(lambda: other.status().get("problem"), "it finds nobody:\n" + other.log())
+
     def test_the_portals_policy_is_tried_with_those_who_ask_it_and_each_counts_once(self):
         """It has two endpoints, of two chains: about both the same engine is asked, and the same collector is meant."""
         older = self.collector(self.secondary, self.primary, name="older", settings=[
