@@ -1,6 +1,7 @@
 // chancery status and chancery doctor.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/human_time.h"
@@ -121,7 +122,20 @@ Text summary(const Json& reply, int status) {
   return line;
 }
 
+// Whoever collects it reads dates and grades from it: what is wrong is no failure of this command.
+int run_metrics(Session& session) {
+  const Json reply = session.ask(Ask("metrics"));
+  if (session.json()) {
+    session.terminal().document(reply);
+  } else {
+    std::istringstream lines(text_at(reply, "text"));
+    for (std::string line; std::getline(lines, line);) session.terminal().line(line);
+  }
+  return 0;
+}
+
 int run_doctor(Session& session) {
+  if (session.arguments().has("--metrics")) return run_metrics(session);
   const Json reply = session.ask(Ask("doctor"));
   const int status = std::min(std::max(reply.value("status", 3), 0), 3);
   Terminal& terminal = session.terminal();
@@ -155,8 +169,14 @@ int run_doctor(Session& session) {
 
 constexpr Example kStatusExamples[] = {{"chancery status", "what runs, which generation is in force, what is in doubt"},
                                        {"chancery --json status", "the same for scripts"}};
-constexpr Example kDoctorExamples[] = {{"chancery doctor", "everything that is or will be a problem, with the way out"},
-                                       {"chancery doctor --quiet", "one line and an exit code, for monitoring"}};
+constexpr Option kDoctorOptions[] = {
+    {.name = "--metrics",
+     .value = "",
+     .help = "grades and dates as figures, in the text format of Prometheus; exits 0"}};
+constexpr Example kDoctorExamples[] = {
+    {"chancery doctor", "everything that is or will be a problem, with the way out"},
+    {"chancery doctor --quiet", "one line and an exit code, for monitoring"},
+    {"chancery doctor --metrics > /var/lib/node_exporter/chancery.prom", "for a collector of text files"}};
 
 constexpr Command kStatusCommands[] = {
     {.path = "status",
@@ -174,7 +194,7 @@ constexpr Command kStatusCommands[] = {
          "Looks at permissions, edits by hand, expiry, changes in doubt, programs and what they serve. Exits as "
          "monitoring plugins do: 0 fine, 1 warning, 2 critical, 3 unknown.",
      .positionals = {},
-     .options = {},
+     .options = kDoctorOptions,
      .examples = kDoctorExamples,
      .run = run_doctor},
 };

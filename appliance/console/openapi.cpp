@@ -34,7 +34,9 @@ json problem_answer(const char* what) {
 }
 
 json answers_of(const VerbRoute& route) {
-  const char* type = route.reply == Reply::download ? "application/octet-stream" : "application/json";
+  const char* type = route.reply == Reply::download ? "application/octet-stream"
+                     : route.reply == Reply::text   ? "text/plain"
+                                                    : "application/json";
   json answers{{"200", {{"description", "Done"}, {"content", {{type, json::object()}}}}},
                {"401", problem_answer("Nobody is signed in")},
                {"403", problem_answer("Not allowed: scope, CSRF token or origin")},

@@ -111,6 +111,11 @@ http::Answer answer_of(const VerbRoute& route, const control::Message& reply) {
     return failed(std::move(document));
   }
   if (text_in(document, "outcome") == "refused") return refused(std::move(document));
+  if (route.reply == Reply::text) {
+    http::Answer answer = http::Answer::json(text_in(document, "text"));
+    answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return answer;
+  }
   if (reply.attachments.empty() || route.reply == Reply::json) return http::Answer::json(to_text(document));
   const std::string_view attached = text_of(view_of(reply.attachments.front()));
   if (route.reply == Reply::secret_text) {

@@ -18,6 +18,8 @@ constexpr std::array known_scopes{std::string_view("read"),      std::string_vie
 
 constexpr std::array table{
     VerbRoute{"GET", "/status", "status", "read", "", "What runs, what is in force, what is in doubt"},
+    VerbRoute{"GET", "/metrics", "metrics", "read", "",
+              "The inventory with its dates, and what doctor says, in the text format of Prometheus", Reply::text},
     VerbRoute{"GET", "/doctor", "doctor", "read", "", "Permissions, drift, expiry, changes in doubt"},
     VerbRoute{"GET", "/progress", "progress", "read", "after:int", "The newest steps of changes, by number"},
     VerbRoute{"POST", "/resolution", "resolve", "backups", "", "Resolves a change that was left in doubt"},

@@ -17,6 +17,7 @@ enum class Reply {
   json,
   secret_text,  // attachment 0 is a text that is shown once: the member "token"
   download,     // attachment 0 is a file that is handed out
+  text,         // the member "text" alone, as programs read it that want no JSON
 };
 
 struct VerbRoute {

@@ -121,6 +121,7 @@ constexpr std::array verbs{
     Entry{"rollout-stop", Access::changes, rollout_stop, "id dry_run"},
     Entry{"rollout-undo", Access::changes, rollout_undo, "id without dry_run"},
     Entry{"rollout-status", Access::reads, rollout_status, "id"},
+    Entry{"metrics", Access::reads, metrics, ""},
     Entry{"settings-show", Access::reads, settings_show, "program"},
     Entry{"settings-set", Access::changes, settings_set, "program settings dry_run"},
     Entry{"storage-status", Access::reads, storage_status, ""},

@@ -5,6 +5,7 @@
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/knowledge.h"
 #include "appliance/trust/portal_store.h"
+#include "keystore/trust/os_trust.h"
 
 namespace chancery::manager {
 namespace {
@@ -124,6 +125,18 @@ void examine_authority(Examination& examination, Bench& bench) {
   if (!said) examination.ok("authority", "the root " + ends(authority.root(), bench.now()));
 }
 
+// What the operating system trusts as well comes and goes with its updates; of the rest the one that ends first.
+std::optional<Certificate> first_of_its_own(const CertificatePool& pool) {
+  CertificatePool of_the_system;
+  of_the_system.add_pem(os_trust_bundle());
+  std::optional<Certificate> first;
+  for (const Certificate& each : pool.all()) {
+    if (of_the_system.contains(each.fingerprint())) continue;
+    if (!first || each.not_after() < first->not_after()) first = each;
+  }
+  return first;
+}
+
 }  // namespace
 
 void examine_identities(Examination& examination, Bench& bench) {
@@ -153,7 +166,17 @@ void examine_trust(Examination& examination, Bench& bench) {
                              "bring it back: chancery backup restore ID --component trust/" + store);
         return;
       }
-      examination.ok(check, std::to_string(pool.size()) + " certificates are trusted");
+      const std::string count = std::to_string(pool.size()) + " certificates are trusted";
+      const std::optional<Certificate> first = first_of_its_own(pool);
+      if (!first || first->not_after() - bench.now() > soon) {
+        examination.ok(check,
+                       count + (first ? "; of those that were appended the first " + ends(*first, bench.now()) : ""));
+        return;
+      }
+      examination.warning(check, first->subject() + ", which was appended, " + ends(*first, bench.now()),
+                          "trust its successor (chancery trust append FILE --store " + store +
+                              "), then take it out: chancery trust remove " + first->fingerprint().substr(0, 16) +
+                              " --store " + store);
     });
   }
 }

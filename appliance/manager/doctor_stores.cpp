@@ -2,6 +2,7 @@
 // replaces such a store as a whole.
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "appliance/manager/doctor.h"
@@ -12,6 +13,7 @@ namespace chancery::manager {
 namespace {
 
 constexpr std::size_t names_shown = 3;
+constexpr std::chrono::days soon{30};
 constexpr std::size_t short_fingerprint = 16;
 
 std::string named(const trust::ManagedAnchor& anchor) {
@@ -27,7 +29,7 @@ std::string listed(const std::vector<trust::ManagedAnchor>& anchors) {
 }
 
 void examine_keystore(Examination& examination, const std::string& check, const std::string& path,
-                      const std::vector<trust::ManagedAnchor>& managed) {
+                      const std::vector<trust::ManagedAnchor>& managed, Instant now) {
   if (::access(path.c_str(), F_OK) != 0) {
     return examination.warning(check, "drift: the store is gone, and with it what was imported: " + listed(managed),
                                "where that Java was removed for good: chancery trust remove " +
@@ -42,12 +44,24 @@ void examine_keystore(Examination& examination, const std::string& check, const 
                                "look yourself: chancery keystore list --keystore " + path + " --storepass-file FILE");
   }
   std::set<std::string> has;
+  std::optional<Certificate> first;  // of what was imported, the one that ends first
   for (const java::Entry& entry : store.entries) {
-    if (entry.kind == java::EntryKind::trusted_certificate) has.insert(fingerprint_of(entry));
+    if (entry.kind != java::EntryKind::trusted_certificate || entry.certificates.empty()) continue;
+    const std::string fingerprint = fingerprint_of(entry);
+    has.insert(fingerprint);
+    if (std::ranges::find(managed, fingerprint, &trust::ManagedAnchor::sha256) == managed.end()) continue;
+    Certificate certificate = Certificate::from_der(entry.certificates.front().der);
+    if (!first || certificate.not_after() < first->not_after()) first = std::move(certificate);
   }
   std::vector<trust::ManagedAnchor> missing;
   for (const trust::ManagedAnchor& anchor : managed) {
     if (!has.contains(anchor.sha256)) missing.push_back(anchor);
+  }
+  if (missing.empty() && first && first->not_after() - now <= soon) {
+    return examination.warning(check,
+                               first->subject() + ", which was imported, ends at " + to_rfc3339(first->not_after()),
+                               "import its successor, then take it out: chancery trust remove " +
+                                   first->fingerprint().substr(0, short_fingerprint) + " --store " + path);
   }
   if (missing.empty()) {
     return examination.ok(check, std::to_string(managed.size()) + " imported certificates are there");
@@ -80,7 +94,7 @@ void examine_stores(Examination& examination, Bench& bench) {
   examination.attempt("stores", [&] { anchors = trust::ManagedAnchors::read(bench.current()); });
   for (const std::string& path : anchors.keystores()) {
     const std::string check = "store " + path;
-    examination.attempt(check, [&] { examine_keystore(examination, check, path, anchors.of(path)); });
+    examination.attempt(check, [&] { examine_keystore(examination, check, path, anchors.of(path), bench.now()); });
   }
   examination.attempt("store os", [&] { examine_system(examination, bench); });
 }

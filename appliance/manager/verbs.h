@@ -11,6 +11,8 @@ namespace chancery::manager {
 
 using Verb = nlohmann::json (*)(Bench&, Call&);
 
+// metrics.cpp
+nlohmann::json metrics(Bench&, Call&);
 // status.cpp
 nlohmann::json status(Bench&, Call&);
 nlohmann::json resolve(Bench&, Call&);
