@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -38,6 +39,9 @@ class Plan : public ::testing::Test {
   }
   void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ + "/" + name) << text; }
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string contents_of(const std::string& name) const {
+    return std::string(text_of(view_of(read_secret_file(path(name), 1'000'000))));
+  }
   // NAME.crt and NAME.key.
   void make_leaf(const std::string& name) const {
     run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name + ".key -out " + name +
@@ -177,6 +181,58 @@ TEST_F(Plan, DroppedFilesAreAZipAPlanWithItsFilesOrJustFiles) {
               (void)read_plan_files(given({{"whole.zip", "whole.zip"}, {"c.pem", "engine1.test.crt"}}));
             }));
   EXPECT_EQ("plan-invalid", code_of([&] { (void)read_plan_files(given({{"plan.toml", "plan.toml"}})); }));
+  // Each file is the one that the plan names, whatever the plan is written in.
+  EXPECT_EQ(contents_of("engine1.test.crt"), std::string(text_of(view_of(planned[0].certificate.front().bytes))));
+  EXPECT_EQ(contents_of("engine1.test.key"), std::string(text_of(view_of(planned[0].key.front().bytes))));
+  write("plan.json", R"({"member": {"two.test": {"certificate": "c.pem", "key": "k.pem"}}})");
+  const auto in_json = read_plan_files(
+      given({{"plan.json", "plan.json"}, {"c.pem", "engine1.test.crt"}, {"k.pem", "engine1.test.key"}}));
+  ASSERT_EQ(1U, in_json.size());
+  EXPECT_EQ(Names{"two.test"}, in_json[0].members);
+  // A plan that lies in a member's folder is none for all.
+  const auto below = read_plan_files(given({{"engine1.test/plan.toml", "plan.toml"},
+                                            {"engine1.test/c.pem", "engine1.test.crt"},
+                                            {"engine1.test/k.pem", "engine1.test.key"}}));
+  ASSERT_EQ(1U, below.size());
+  EXPECT_EQ(Names{"engine1.test"}, below[0].members);
+  write("large.toml", std::string(4 * 1024 * 1024 + 1, '#'));
+  PlanFiles large;
+  large.emplace("large.toml",
+                preflight::SourceFile{.name = "large.toml", .bytes = read_secret_file(path("large.toml"), 5'000'000)});
+  EXPECT_EQ("plan-invalid", code_of([&] { (void)read_plan_files(std::move(large)); }));
+  // A zip with nothing in it is one all the same.
+  run("python3 -c \"import zipfile; zipfile.ZipFile('empty.zip', 'w').close()\"");
+  EXPECT_EQ("plan-invalid", code_of([&] {
+              (void)read_plan_files(given({{"empty.zip", "empty.zip"}, {"c.pem", "engine1.test.crt"}}));
+            }));
+}
+
+// Which key is whose is seen only once it is open.
+TEST_F(Plan, DroppedFilesWithASealedKey) {
+  make_leaf("engine1.test");
+  make_leaf("engine2.test");
+  run("openssl pkcs8 -topk8 -in engine1.test.key -out one.key -passout pass:secret && "
+      "mkdir sealed && cp one.key sealed && cp engine1.test.crt sealed/a.crt && cp engine2.test.key engine2.test.crt "
+      "sealed "
+      "&& cd sealed && zip -qr ../sealed.zip .");
+  const SecretBytes right = secret_copy(std::string_view("secret"));
+  const auto given = [&](const std::vector<std::string>& names) {
+    PlanFiles out;
+    for (const std::string& name : names) {
+      const std::string as = name.substr(name.find_last_of('/') + 1);
+      out.emplace(as, preflight::SourceFile{.name = as, .bytes = read_secret_file(path(name), 1'000'000)});
+    }
+    return out;
+  };
+  const std::vector<std::string> plain{"sealed/a.crt", "sealed/one.key", "sealed/engine2.test.crt",
+                                       "sealed/engine2.test.key"};
+  for (const std::vector<std::string>& files : {plain, std::vector<std::string>{"sealed.zip"}}) {
+    const auto opened = read_plan_files(given(files), &right);
+    ASSERT_EQ(2U, opened.size());
+    const auto one = std::ranges::find(opened, "a", &PlanEntry::label);
+    ASSERT_NE(opened.end(), one);
+    EXPECT_EQ(Names{"one.key"}, names_of(one->key)) << files.front();
+  }
 }
 
 TEST_F(Plan, HostileArchivesAreRefusedWhole) {
