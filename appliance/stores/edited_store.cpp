@@ -47,9 +47,6 @@ bool holds_keys(const java::Keystore& store) {
   return std::any_of(store.entries.begin(), store.entries.end(), [](const java::Entry& entry) { return entry.key; });
 }
 
-// For a store that is gone before these bytes are.
-std::shared_ptr<const void> borrowed(ByteView bytes) { return {std::shared_ptr<void>(), bytes.data()}; }
-
 }  // namespace
 
 struct EditedStore::State {
@@ -65,23 +62,18 @@ struct EditedStore::State {
 
   bool keeps_previous() const { return options.backup && exists && file; }
 
-  // A set needs them. They depend on nothing but the file as it was read, so they are made while that is opened and edited.
-  void begin_sums() {
-    if (!keeps_previous()) return;
-    sums = ahead(bytes().size(), [read = shared_bytes()] { return backup::sums_of(view_of(*read)); });
+  // `last_look` is called when all of the set is written, but before it has its name, and may throw.
+  std::string keep_previous(const std::function<void()>& last_look) const {
+    return backup::StoreSets::for_writing(options.state)
+        .create({.path = path,
+                 .bytes = view_of(bytes()),
+                 .attributes = *file->attributes(),
+                 .sums = backup::sums_of(view_of(bytes()))},
+                {.reason = options.doing, .who = who(), .when = system_now()}, last_look);
   }
 
-  // `accept` is called before the set has its name, and may throw.
-  void keep_previous(const std::function<void()>& accept) {
-    backup_set = backup::StoreSets::for_writing(options.state)
-                     .create({.path = path,
-                              .bytes = view_of(bytes()),
-                              .attributes = *file->attributes(),
-                              .sums = sums.valid() ? sums.get() : backup::sums_of(view_of(bytes()))},
-                             {.reason = options.doing, .who = who(), .when = system_now()}, accept);
-  }
-  std::future<backup::ContentSums> sums;
-  std::string backup_set;
+  json outcome(const char* word) const;
+  json replace(FileContents contents, const std::function<void()>& accept, const FileAttributes& fresh, Keeping& kept);
 
   json change_of_the_appliance(SecretBytes bytes, const Passwords& passwords) const {
     const auto copied = [](const SecretBytes* secret) {
@@ -96,6 +88,48 @@ struct EditedStore::State {
                                                       .dry_run = options.dry_run});
   }
 };
+
+// A set of the file as it was, begun while the new one is made: large ones on another processor. It gets its name only
+// once the new file is written, reads back and is accepted, and is safe against power loss before that gets its own.
+class EditedStore::Keeping {
+ public:
+  explicit Keeping(const State& state) {
+    if (!state.keeps_previous()) return;
+    kept_ = ahead(state.bytes().size(), [&state, accepted = accepted_.get_future().share()] {
+      return state.keep_previous([&accepted] { accepted.get(); });
+    });
+  }
+
+  // The id of the set; "" where none is kept.
+  std::string finish() {
+    accepted_.set_value();
+    return kept_.valid() ? kept_.get() : "";
+  }
+
+ private:
+  std::future<std::string> kept_;
+  std::promise<void> accepted_;  // goes first: where it was not kept, no set gets a name
+};
+
+json EditedStore::State::outcome(const char* word) const {
+  return {{"outcome", word}, {"path", printable(view_of(path))}};
+}
+
+json EditedStore::State::replace(FileContents contents, const std::function<void()>& accept,
+                                 const FileAttributes& fresh, Keeping& kept) {
+  std::string set;
+  file->replace(
+      std::move(contents),
+      [&] {
+        accept();
+        set = kept.finish();
+      },
+      fresh);
+  exists = true;
+  json done = outcome("done");
+  if (!set.empty()) done["backup_set"] = set;
+  return done;
+}
 
 EditedStore::EditedStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 EditedStore::EditedStore(EditedStore&&) noexcept = default;
@@ -121,83 +155,49 @@ EditedStore EditedStore::open(EditOptions options) {
                     .part_hard_links = wanted.part_hard_links});
   state->path = state->file->path();
   state->exists = state->file->exists();
-  state->begin_sums();
   return EditedStore(std::move(state));
 }
 
 bool EditedStore::exists() const noexcept { return state_->exists; }
 bool EditedStore::is_managed() const noexcept { return state_->managed; }
-const SecretBytes& EditedStore::bytes() const noexcept { return state_->bytes(); }
-std::shared_ptr<const SecretBytes> EditedStore::shared_bytes() const noexcept { return state_->shared_bytes(); }
+const SecretBytes& EditedStore::bytes() const { return state_->bytes(); }
+std::shared_ptr<const SecretBytes> EditedStore::shared_bytes() const { return state_->shared_bytes(); }
 const std::string& EditedStore::path() const noexcept { return state_->path; }
 
 json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
-  const auto accept = [&](ByteView read_back) {
-    expect_same_entries(java::open_keystore(read_back, {.source = state_->path,
-                                                        .password = passwords.password,
-                                                        .accept_absent_integrity = passwords.password == nullptr,
-                                                        .rewritten_from = &store,
-                                                        .owner = borrowed(read_back)}),
-                        store);
-  };
+  const java::OpenOptions as_written{
+      .source = state_->path, .password = passwords.password, .accept_absent_integrity = passwords.password == nullptr};
   const mode_t mode = holds_keys(store) ? 0600 : 0644 & ~caller_umask();
-  return put_bytes(java::seal_keystore(store, passwords.password), accept, {.mode = mode}, passwords);
+  if (!state_->file) {
+    java::SealedStore sealed = java::seal_in_pieces(store, passwords.password);
+    java::expect_sealed(sealed, store, as_written);
+    if (!state_->managed) return state_->outcome("planned");
+    return state_->change_of_the_appliance(java::joined(std::move(sealed)), passwords);
+  }
+  Keeping kept(*state_);
+  const auto sealed = std::make_shared<const java::SealedStore>(java::seal_in_pieces(store, passwords.password));
+  return state_->replace(
+      {.pieces = sealed->pieces, .owner = sealed}, [&] { java::expect_sealed(*sealed, store, as_written); },
+      {.mode = mode}, kept);
 }
 
 json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView)>& accept, const FileAttributes& fresh,
                             const Passwords& passwords) {
   State& state = *state_;
-  if (state.managed) {
+  if (!state.file) {
     if (accept) accept(view_of(bytes));
-    return state.change_of_the_appliance(std::move(bytes), passwords);
+    if (state.managed) return state.change_of_the_appliance(std::move(bytes), passwords);
+    return state.outcome("planned");
   }
-  json outcome{{"outcome", state.options.dry_run ? "planned" : "done"}, {"path", printable(view_of(state.path))}};
-  if (state.options.dry_run) {
-    if (accept) accept(view_of(bytes));
-    return outcome;
-  }
-  const auto accept_and_keep = [&](ByteView read_back) {
-    std::future<void> accepted = ahead(read_back.size(), [&] {
-      if (accept) accept(read_back);
-    });
-    if (!state.keeps_previous()) return accepted.get();
-    state.keep_previous([&] { accepted.get(); });
-  };
-  state.file->replace(std::move(bytes), accept_and_keep, fresh);
-  state.exists = true;
-  if (!state.backup_set.empty()) outcome["backup_set"] = state.backup_set;
-  return outcome;
-}
-
-void expect_same_entries(const java::Keystore& read_back, const java::Keystore& intended) {
-  const auto same = [](const java::Entry& left, const java::Entry& right) {
-    return left.kind == right.kind && left.key.has_value() == right.key.has_value() &&
-           std::equal(left.certificates.begin(), left.certificates.end(), right.certificates.begin(),
-                      right.certificates.end(),
-                      [](const java::StoredCertificate& one, const java::StoredCertificate& other) {
-                        return one.der == other.der && one.type == other.type;
-                      });
-  };
-  const auto differs = [](const std::string& what) {
-    return Failure({.code = "read-back-differs",
-                    .subject = what,
-                    .cause = "what was written does not read back as what was meant",
-                    .hint = "nothing was changed; please report this together with the type of the keystore"});
-  };
-  if (read_back.entries.size() != intended.entries.size() || read_back.type != intended.type) throw differs("");
-  // In most formats they come in the order in which they were written.
-  const auto same_place = [&same](const java::Entry& left, const java::Entry& right) {
-    return left.alias == right.alias && same(left, right);
-  };
-  if (std::ranges::equal(read_back.entries, intended.entries, same_place)) return;
-  std::unordered_multimap<std::string_view, const java::Entry*> found;
-  for (const java::Entry& entry : read_back.entries) found.emplace(entry.alias, &entry);
-  for (const java::Entry& entry : intended.entries) {
-    const auto [first, last] = found.equal_range(entry.alias);
-    const auto match = std::find_if(first, last, [&](const auto& each) { return same(*each.second, entry); });
-    if (match == last) throw differs(entry.alias);
-    found.erase(match);
-  }
+  Keeping kept(state);
+  FileContents contents = FileContents::of(std::move(bytes));
+  const ByteView whole = contents.pieces.front();
+  return state.replace(
+      std::move(contents),
+      [&] {
+        if (accept) accept(whole);
+      },
+      fresh, kept);
 }
 
 }  // namespace chancery::stores

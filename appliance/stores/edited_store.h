@@ -19,7 +19,7 @@
 #include <string>
 
 #include "keystore/files/folder.h"
-#include "keystore/java/java_keystore.h"
+#include "keystore/java/sealed_store.h"
 
 namespace chancery::stores {
 
@@ -41,9 +41,9 @@ class EditedStore {
 
   [[nodiscard]] bool exists() const noexcept;
   [[nodiscard]] bool is_managed() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const noexcept;                         // empty where there is no file
-  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const noexcept;  // the same, for OpenOptions::owner
-  [[nodiscard]] const std::string& path() const noexcept;                          // absolute, links followed
+  [[nodiscard]] const SecretBytes& bytes() const;                         // empty where there is no file
+  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const;  // the same, for OpenOptions::owner
+  [[nodiscard]] const std::string& path() const noexcept;                 // absolute, links followed
 
   struct Passwords {
     const SecretBytes* password = nullptr;  // that it is sealed under; nullptr: a PKCS12 without one
@@ -58,11 +58,11 @@ class EditedStore {
 
  private:
   struct State;
+  class Keeping;
   explicit EditedStore(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-// Failure("read-back-differs") unless both hold the same entries: aliases, kinds, certificates, keys where keys were.
-void expect_same_entries(const java::Keystore& read_back, const java::Keystore& intended);
+using java::expect_same_entries;
 
 }  // namespace chancery::stores

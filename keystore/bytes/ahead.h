@@ -5,8 +5,8 @@
 //   use(digest.get());                   // throws what the work threw
 //
 // Small work is done when it is asked for, and all work where no thread can be had. What the work refers to must outlive
-// the future, whose destructor waits for it. Not for file calls: their order is what makes a change safe against power
-// loss, and it stays the order of the source.
+// the future, whose destructor waits for it. File calls only where no call of the other thread needs them done before it:
+// what makes a change safe against power loss is an order.
 #pragma once
 
 #include <cstddef>

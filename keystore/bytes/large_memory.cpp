@@ -20,7 +20,7 @@ void prefer_large_pages(void* memory, std::size_t size) noexcept {
   const auto begin = reinterpret_cast<std::uintptr_t>(memory);
   const auto after = (begin + page - 1) / page * page;
   const auto last = (begin + size) / page * page;
-  if (size >= large_page) {
+  if (size >= large_page / 2) {
     // With the pages on which it begins and ends, and malloc's words on them: advice for a part would split the mapping,
     // and its first and last large page with it.
     const auto whole = begin / page * page;

@@ -53,13 +53,15 @@ auto retried(Call call) {
 // buffer and is itself bounded by the limit. Container is Bytes or SecretBytes.
 template <typename Container>
 Container read_all(int descriptor, std::size_t expected, std::size_t limit, const std::string& path) {
+  // A vector sets to zero what is read into: in the processor's own memory that costs little.
+  constexpr std::size_t step = 256 * 1024;
   Container out;
   std::size_t filled = 0;
   std::size_t capacity = std::min(expected, limit) + 1;
   for (;;) {
-    reserve_large(out, capacity);
-    out.resize(capacity);
-    const ssize_t count = retried([&] { return ::read(descriptor, out.data() + filled, capacity - filled); });
+    if (out.capacity() < capacity) reserve_large(out, capacity);
+    out.resize(std::min(capacity, filled + step));
+    const ssize_t count = retried([&] { return ::read(descriptor, out.data() + filled, out.size() - filled); });
     if (count < 0) throw system_failure(errno, "read", path);
     filled += static_cast<std::size_t>(count);
     if (filled > limit) {

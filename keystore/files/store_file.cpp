@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "keystore/files/descriptor.h"
@@ -101,24 +102,37 @@ void set_owner_and_mode(int descriptor, const FileAttributes& wanted, const std:
   if (::fchmod(descriptor, wanted.mode) != 0) throw system_failure(errno, "set the mode of", path);
 }
 
-// True when the file behind the descriptor holds exactly these bytes. Reads in pieces: nothing is held twice.
-bool holds(int descriptor, ByteView bytes, const std::string& path) {
-  std::array<std::uint8_t, 65536> piece{};
+// Takes `bytes` off the front of what the pieces from `at` on hold; false where they differ.
+bool take_same(std::span<const ByteView>& left, std::size_t& at, ByteView bytes) {
+  while (!bytes.empty()) {
+    if (left.empty()) return false;
+    const ByteView here = left.front().subspan(at, std::min(bytes.size(), left.front().size() - at));
+    if (!here.empty() && std::memcmp(here.data(), bytes.data(), here.size()) != 0) return false;
+    bytes = bytes.subspan(here.size());
+    at += here.size();
+    if (at < left.front().size()) continue;
+    left = left.subspan(1);
+    at = 0;
+  }
+  return true;
+}
+
+// True when the file behind the descriptor holds exactly these pieces. Compared where it was read to, which stays in the
+// processor's own memory: nothing is held twice.
+bool holds(int descriptor, std::span<const ByteView> pieces, const std::string& path) {
+  std::array<std::uint8_t, 65536> read;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  struct Wipe {
+    std::array<std::uint8_t, 65536>& bytes;
+    ~Wipe() { wipe(bytes.data(), bytes.size()); }
+  } wiped{read};
   std::size_t at = 0;
   for (;;) {
-    const ssize_t count = retried([&] { return ::read(descriptor, piece.data(), piece.size()); });
+    const ssize_t count = retried([&] { return ::read(descriptor, read.data(), read.size()); });
     if (count < 0) throw system_failure(errno, "read", path);
-    const auto size = static_cast<std::size_t>(count);
-    if (size == 0) {
-      wipe(piece.data(), piece.size());
-      return at == bytes.size();
-    }
-    if (size > bytes.size() - at || std::memcmp(piece.data(), bytes.data() + at, size) != 0) {
-      wipe(piece.data(), piece.size());
-      return false;
-    }
-    at += size;
+    if (count == 0) break;
+    if (!take_same(pieces, at, ByteView(read).first(static_cast<std::size_t>(count)))) return false;
   }
+  return at == 0 && std::ranges::all_of(pieces, [](ByteView piece) { return piece.empty(); });
 }
 
 // The new file beside the old one; unlinked again unless it was renamed.
@@ -148,8 +162,24 @@ struct StoreFile::State {
   StoreFileOptions options;
   bool exists = false;
   struct stat status {};
-  std::shared_ptr<const SecretBytes> bytes = std::make_shared<const SecretBytes>();
+  FileContents contents;                             // as read, or as written since
+  mutable std::shared_ptr<const SecretBytes> bytes;  // the same in one place; nullptr until somebody asks
   mutable std::string sha256;
+
+  const std::shared_ptr<const SecretBytes>& joined() const {
+    if (!bytes) {
+      SecretBytes whole;
+      reserve_large(whole, contents.size());
+      for (const ByteView piece : contents.pieces) append(whole, piece);
+      bytes = std::make_shared<const SecretBytes>(std::move(whole));
+    }
+    return bytes;
+  }
+
+  void keep(SecretBytes whole) {
+    bytes = std::make_shared<const SecretBytes>(std::move(whole));
+    contents = {.pieces = {view_of(*bytes)}, .owner = bytes};
+  }
 
   std::string draft_name() const { return "." + name.substr(0, 200) + ".chancery-new"; }
 
@@ -168,8 +198,7 @@ struct StoreFile::State {
     if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "look at", path);
     if (S_ISDIR(status.st_mode)) throw not_a_file(path, "is a folder");
     if (!S_ISREG(status.st_mode)) throw not_a_file(path, "is not an ordinary file");
-    bytes = std::make_shared<const SecretBytes>(
-        files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path));
+    keep(files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path));
   }
 
   void expect_no_other_names() const {
@@ -191,7 +220,7 @@ struct StoreFile::State {
     if (!exists) throw foreign_changed(path, "was made by somebody else meanwhile");
     struct stat now {};
     if (::fstat(file.get(), &now) != 0) throw system_failure(errno, "look at", path);
-    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev || !holds(file.get(), view_of(*bytes), path)) {
+    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev || !holds(file.get(), contents.pieces, path)) {
       throw foreign_changed(path, "was changed by somebody else meanwhile");
     }
     // Their new rights are theirs to give: what we would put in place has the old ones.
@@ -200,7 +229,7 @@ struct StoreFile::State {
     }
   }
 
-  void write_draft(const Draft& draft, ByteView contents, const FileAttributes& attributes) const {
+  void write_draft(const Draft& draft, const FileContents& wanted, const FileAttributes& attributes) const {
     constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     // Under the lock: one that lies there was left behind by a killed process.
     ::unlinkat(folder.get(), draft.name().c_str(), 0);
@@ -212,23 +241,33 @@ struct StoreFile::State {
       const Descriptor present = open_present();
       if (present.is_open()) copy_extended_attributes(present.get(), file.get(), path);
     }
-    files::write_all(file.get(), contents, path);
+    for (const ByteView piece : wanted.pieces) files::write_all(file.get(), piece, path);
     if (retried([&] { return ::fsync(file.get()); }) != 0) throw system_failure(errno, "sync", path);
     file.close(path);
   }
 
-  void prove_draft(const Draft& draft, ByteView contents, const Accept& accept) const {
+  void prove_draft(const Draft& draft, const FileContents& wanted) const {
     const Descriptor file(retried([&] { return ::openat(folder.get(), draft.name().c_str(), read_flags); }));
     if (!file.is_open()) throw system_failure(errno, "read back", path);
-    if (!holds(file.get(), contents, path)) {
+    if (!holds(file.get(), wanted.pieces, path)) {
       throw Failure({.code = "io-error",
                      .subject = path,
                      .cause = "what was written does not read back the same",
                      .hint = "check the disk and the kernel log (`dmesg`); the file is as it was"});
     }
-    if (accept) accept(contents);  // what was read back, to the byte
   }
 };
+
+FileContents FileContents::of(SecretBytes bytes) {
+  const auto kept = std::make_shared<const SecretBytes>(std::move(bytes));
+  return {.pieces = {view_of(*kept)}, .owner = kept};
+}
+
+std::size_t FileContents::size() const noexcept {
+  std::size_t size = 0;
+  for (const ByteView piece : pieces) size += piece.size();
+  return size;
+}
 
 StoreFile::StoreFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
 StoreFile::StoreFile(StoreFile&&) noexcept = default;
@@ -258,12 +297,12 @@ StoreFile StoreFile::open(const std::string& path, const StoreFileOptions& optio
 }
 
 bool StoreFile::exists() const noexcept { return state_->exists; }
-const SecretBytes& StoreFile::bytes() const noexcept { return *state_->bytes; }
-std::shared_ptr<const SecretBytes> StoreFile::shared_bytes() const noexcept { return state_->bytes; }
+const SecretBytes& StoreFile::bytes() const { return *state_->joined(); }
+std::shared_ptr<const SecretBytes> StoreFile::shared_bytes() const { return state_->joined(); }
 const std::string& StoreFile::path() const noexcept { return state_->path; }
 
 const std::string& StoreFile::sha256() const {
-  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(view_of(*state_->bytes));
+  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(view_of(bytes()));
   return state_->sha256;
 }
 
@@ -276,11 +315,23 @@ std::optional<FileAttributes> StoreFile::attributes() const {
 void StoreFile::expect_unchanged() const { state_->expect_unchanged(); }
 
 void StoreFile::replace(SecretBytes bytes, const Accept& accept, const FileAttributes& fresh) {
+  FileContents contents = FileContents::of(std::move(bytes));
+  const ByteView whole = contents.pieces.front();
+  replace(
+      std::move(contents),
+      [&] {
+        if (accept) accept(whole);
+      },
+      fresh);
+}
+
+void StoreFile::replace(FileContents contents, const std::function<void()>& accept, const FileAttributes& fresh) {
   State& state = *state_;
   state.expect_no_other_names();
   Draft draft(state.folder.get(), state.draft_name());
-  state.write_draft(draft, view_of(bytes), attributes().value_or(fresh));
-  state.prove_draft(draft, view_of(bytes), accept);
+  state.write_draft(draft, contents, attributes().value_or(fresh));
+  state.prove_draft(draft, contents);
+  accept();
   struct stat drafted {};
   if (::fstatat(state.folder.get(), draft.name().c_str(), &drafted, AT_SYMLINK_NOFOLLOW) != 0) {
     throw system_failure(errno, "look at the new file beside", state.path);
@@ -302,7 +353,8 @@ void StoreFile::replace(SecretBytes bytes, const Accept& accept, const FileAttri
   }
   draft.in_place();
   state.exists = true;
-  state.bytes = std::make_shared<const SecretBytes>(std::move(bytes));
+  state.contents = std::move(contents);
+  state.bytes.reset();
   state.sha256.clear();
   state.status = drafted;
   if (retried([&] { return ::fsync(state.folder.get()); }) != 0) {

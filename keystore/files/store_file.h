@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "keystore/bytes/secret.h"
 #include "keystore/files/folder.h"
@@ -38,6 +39,15 @@ struct StoreFileOptions {
   bool part_hard_links = false;
 };
 
+// What a file shall hold, one piece after the other: what stays as it is need not be copied to be written.
+struct FileContents {
+  std::vector<ByteView> pieces;
+  std::shared_ptr<const void> owner;  // of what the pieces look into
+
+  [[nodiscard]] static FileContents of(SecretBytes bytes);
+  [[nodiscard]] std::size_t size() const noexcept;
+};
+
 class StoreFile {
  public:
   // The file need not be there: exists() tells, and replace makes it. Its folder must be.
@@ -47,10 +57,10 @@ class StoreFile {
   ~StoreFile();
 
   [[nodiscard]] bool exists() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const noexcept;                         // empty where it does not exist
-  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const noexcept;  // the same; never nullptr
-  [[nodiscard]] const std::string& sha256() const;                                 // hex; "" where it does not exist
-  [[nodiscard]] const std::string& path() const noexcept;  // absolute, links followed: what is replaced
+  [[nodiscard]] const SecretBytes& bytes() const;                         // empty where it does not exist
+  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const;  // the same; never nullptr
+  [[nodiscard]] const std::string& sha256() const;                        // hex; "" where it does not exist
+  [[nodiscard]] const std::string& path() const noexcept;                 // absolute, links followed: what is replaced
   [[nodiscard]] std::optional<FileAttributes> attributes() const;
 
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse
@@ -60,6 +70,8 @@ class StoreFile {
   void replace(ByteView bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600}) {
     replace(secret_copy(bytes), accept, fresh);
   }
+  // The same of pieces. `accept` is called when the file was read back and holds them to the byte.
+  void replace(FileContents contents, const std::function<void()>& accept, const FileAttributes& fresh);
   // Failure("foreign-changed") unless the file is still as it was read. For looking again before something slow.
   void expect_unchanged() const;
 

@@ -2,7 +2,7 @@
 // promises (errors, limits, what is checked) each implementation keeps.
 #pragma once
 
-#include "keystore/java/java_keystore.h"
+#include "keystore/java/sealed_store.h"
 
 namespace chancery::java {
 
@@ -11,7 +11,10 @@ struct Format {
   // True when the bytes look like this format: magic numbers, outer structure. Cheap, allocates nothing.
   bool (*looks_like)(ByteView bytes);
   Keystore (*open)(ByteView bytes, const OpenOptions& options);
+  // The file as a whole; nullptr where the next two are given instead: in pieces, and whether they hold a store.
   SecretBytes (*seal)(const Keystore& store, const SecretBytes* password);
+  SealedStore (*seal_in_pieces)(const Keystore& store, const SecretBytes* password) = nullptr;
+  bool (*holds)(const SealedStore& sealed, const Keystore& intended, const OpenOptions& options) = nullptr;
   KeyMaterial (*open_key)(const Keystore& store, const Entry& entry, const SecretBytes& key_password);
   SealedKey (*seal_key)(const Keystore& store, const KeyMaterial& key, const SecretBytes& key_password);
   bool folds_alias_case;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
+#include "keystore/bytes/large_memory.h"
 #include "keystore/fault.h"
 #include "keystore/java/format.h"
 #include "keystore/java/java_text.h"
@@ -10,6 +12,13 @@
 namespace chancery::java {
 
 namespace {
+
+[[noreturn]] void fail_other_entries(const std::string& alias) {
+  throw Failure({.code = "read-back-differs",
+                 .subject = alias,
+                 .cause = "what was written does not read back as what was meant",
+                 .hint = "nothing was changed; please report this together with the type of the keystore"});
+}
 
 constexpr std::array<const Format*, 6> formats{&jks_format,  &jceks_format, &bks_format,
                                                &uber_format, &bcfks_format, &pkcs12_format};
@@ -101,7 +110,40 @@ Keystore open_keystore(ByteView bytes, const OpenOptions& options) {
 }
 
 SecretBytes seal_keystore(const Keystore& store, const SecretBytes* password) {
-  return format_of(store.type).seal(store, password);
+  const Format& format = format_of(store.type);
+  return format.seal != nullptr ? format.seal(store, password) : joined(format.seal_in_pieces(store, password));
+}
+
+SealedStore seal_in_pieces(const Keystore& store, const SecretBytes* password) {
+  const Format& format = format_of(store.type);
+  if (format.seal_in_pieces != nullptr) return format.seal_in_pieces(store, password);
+  SealedStore sealed;
+  sealed.frame = format.seal(store, password);
+  sealed.pieces.push_back(view_of(sealed.frame));
+  return sealed;
+}
+
+SecretBytes joined(SealedStore sealed) {
+  if (sealed.pieces.size() == 1) return std::move(sealed.frame);
+  std::size_t size = 0;
+  for (const ByteView piece : sealed.pieces) size += piece.size();
+  SecretBytes bytes;
+  reserve_large(bytes, size);
+  for (const ByteView piece : sealed.pieces) append(bytes, piece);
+  return bytes;
+}
+
+void expect_sealed(const SealedStore& sealed, const Keystore& intended, const OpenOptions& options) {
+  const Format& format = format_of(intended.type);
+  if (format.holds != nullptr) {
+    if (!format.holds(sealed, intended, options)) fail_other_entries("");
+    return;
+  }
+  OpenOptions again = options;
+  again.rewritten_from = &intended;
+  const ByteView only = sealed.pieces.at(0);
+  again.owner = {std::shared_ptr<void>(), only.data()};  // what is opened here is gone before these bytes are
+  expect_same_entries(open_keystore(only, again), intended);
 }
 
 KeyMaterial open_key(const Keystore& store, const Entry& entry, const SecretBytes& key_password) {
@@ -126,11 +168,18 @@ std::string stored_alias(StoreType type, std::string_view alias) {
 
 namespace {
 
+// Nothing in it that any rule would fold.
+bool is_folded(std::string_view alias) {
+  return std::ranges::all_of(
+      alias, [](char unit) { return static_cast<signed char>(unit) > 0 && (unit < 'A' || unit > 'Z'); });
+}
+
 template <typename Store>
 auto find_in(Store& store, std::string_view alias) -> decltype(store.entries.data()) {
   const std::string wanted = stored_alias(store.type, alias);
   for (auto& entry : store.entries) {
-    if (entry.alias == wanted || stored_alias(store.type, entry.alias) == wanted) return &entry;
+    if (entry.alias == wanted) return &entry;
+    if (!is_folded(entry.alias) && stored_alias(store.type, entry.alias) == wanted) return &entry;
   }
   return nullptr;
 }
@@ -146,6 +195,30 @@ Entry trusted_certificate(std::string alias, SharedDer der, std::int64_t created
   entry.created_ms = created_ms;
   entry.certificates.push_back({.der = std::move(der)});
   return entry;
+}
+
+void expect_same_entries(const Keystore& read_back, const Keystore& intended) {
+  const auto same = [](const Entry& left, const Entry& right) {
+    return left.kind == right.kind && left.key.has_value() == right.key.has_value() &&
+           std::equal(left.certificates.begin(), left.certificates.end(), right.certificates.begin(),
+                      right.certificates.end(), [](const StoredCertificate& one, const StoredCertificate& other) {
+                        return one.der == other.der && one.type == other.type;
+                      });
+  };
+  if (read_back.entries.size() != intended.entries.size() || read_back.type != intended.type) fail_other_entries("");
+  // In most formats they come in the order in which they were written.
+  const auto same_place = [&same](const Entry& left, const Entry& right) {
+    return left.alias == right.alias && same(left, right);
+  };
+  if (std::ranges::equal(read_back.entries, intended.entries, same_place)) return;
+  std::unordered_multimap<std::string_view, const Entry*> found;
+  for (const Entry& entry : read_back.entries) found.emplace(entry.alias, &entry);
+  for (const Entry& entry : intended.entries) {
+    const auto [first, last] = found.equal_range(entry.alias);
+    const auto match = std::find_if(first, last, [&](const auto& each) { return same(*each.second, entry); });
+    if (match == last) fail_other_entries(entry.alias);
+    found.erase(match);
+  }
 }
 
 void fail_hostile(const std::string& source, const std::string& cause) {

@@ -20,7 +20,10 @@ constexpr JksLayout layout{.type = StoreType::jceks, .magic = 0xcececece, .seale
 
 bool looks_like(ByteView bytes) { return has_magic(layout, bytes); }
 Keystore open(ByteView bytes, const OpenOptions& options) { return open_layout(layout, bytes, options); }
-SecretBytes seal(const Keystore& store, const SecretBytes* password) { return seal_layout(layout, store, password); }
+SealedStore seal(const Keystore& store, const SecretBytes* password) { return seal_layout(layout, store, password); }
+bool holds(const SealedStore& sealed, const Keystore& intended, const OpenOptions& options) {
+  return sealed_holds(layout, sealed, intended, options);
+}
 
 std::optional<SecretBytes> unsealed_pkcs8(const EncryptedKeyInfo& info, const Entry& entry, ByteView password) {
   if (info.oid == jks_protector_oid) return jks_unprotect(info.content, password);
@@ -74,7 +77,9 @@ SealedKey seal_jceks_key(const Keystore&, const KeyMaterial& key, const SecretBy
 const Format jceks_format{.type = StoreType::jceks,
                           .looks_like = looks_like,
                           .open = open,
-                          .seal = seal,
+                          .seal = nullptr,
+                          .seal_in_pieces = seal,
+                          .holds = holds,
                           .open_key = open_jceks_key,
                           .seal_key = seal_jceks_key,
                           .folds_alias_case = true};

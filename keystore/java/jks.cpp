@@ -12,7 +12,10 @@ constexpr JksLayout layout{.type = StoreType::jks, .magic = 0xfeedfeed, .sealed_
 
 bool looks_like(ByteView bytes) { return has_magic(layout, bytes); }
 Keystore open(ByteView bytes, const OpenOptions& options) { return open_layout(layout, bytes, options); }
-SecretBytes seal(const Keystore& store, const SecretBytes* password) { return seal_layout(layout, store, password); }
+SealedStore seal(const Keystore& store, const SecretBytes* password) { return seal_layout(layout, store, password); }
+bool holds(const SealedStore& sealed, const Keystore& intended, const OpenOptions& options) {
+  return sealed_holds(layout, sealed, intended, options);
+}
 
 KeyMaterial open_jks_key(const Keystore&, const Entry& entry, const SecretBytes& key_password) {
   if (!entry.key) fail_unsupported(entry.alias, "has no key");
@@ -42,7 +45,9 @@ SealedKey seal_jks_key(const Keystore&, const KeyMaterial& key, const SecretByte
 const Format jks_format{.type = StoreType::jks,
                         .looks_like = looks_like,
                         .open = open,
-                        .seal = seal,
+                        .seal = nullptr,
+                        .seal_in_pieces = seal,
+                        .holds = holds,
                         .open_key = open_jks_key,
                         .seal_key = seal_jks_key,
                         .folds_alias_case = true};

@@ -14,7 +14,7 @@
 // Thread safety: pure functions.
 #pragma once
 
-#include "keystore/java/java_keystore.h"
+#include "keystore/java/sealed_store.h"
 
 namespace chancery::java {
 
@@ -27,6 +27,8 @@ struct JksLayout {
 
 [[nodiscard]] bool has_magic(const JksLayout& layout, ByteView bytes);
 [[nodiscard]] Keystore open_layout(const JksLayout& layout, ByteView bytes, const OpenOptions& options);
-[[nodiscard]] SecretBytes seal_layout(const JksLayout& layout, const Keystore& store, const SecretBytes* password);
+[[nodiscard]] SealedStore seal_layout(const JksLayout& layout, const Keystore& store, const SecretBytes* password);
+[[nodiscard]] bool sealed_holds(const JksLayout& layout, const SealedStore& sealed, const Keystore& intended,
+                                const OpenOptions& options);
 
 }  // namespace chancery::java

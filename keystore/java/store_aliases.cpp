@@ -1,6 +1,8 @@
 #include "keystore/java/store_aliases.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 
 #include "keystore/fault.h"
 #include "keystore/java/java_text.h"
@@ -46,7 +48,55 @@ std::string readable(const std::string& name) {
   return to_lower(out);
 }
 
+// True only where no two aliases are the same. False also where that was not found out in a few steps for each: nobody
+// can make this slow by choosing aliases.
+bool all_differ(const std::vector<Entry>& entries) {
+  std::vector<std::uint32_t> table(std::bit_ceil(entries.size() * 3 / 2 + 1));
+  std::size_t steps_left = entries.size() * 8;
+  for (const Entry& entry : entries) {
+    const std::uint64_t hash = std::hash<std::string>()(entry.alias);
+    const std::uint32_t mark = static_cast<std::uint32_t>(hash >> 32U) | 1U;  // 0 is a free place
+    std::size_t at = hash & (table.size() - 1);
+    for (; table[at] != 0; at = (at + 1) & (table.size() - 1)) {
+      if (table[at] == mark || steps_left-- == 0) return false;
+    }
+    table[at] = mark;
+  }
+  return true;
+}
+
 }  // namespace
+
+// Sorted by hash, and by alias only where hashes are equal: nobody can make this slow either.
+void keep_last_of_same_alias(std::vector<Entry>& entries) {
+  if (all_differ(entries)) return;
+  struct Place {
+    std::size_t hash;
+    std::size_t index;
+  };
+  std::vector<Place> places(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) places[i] = {std::hash<std::string>()(entries[i].alias), i};
+  std::sort(places.begin(), places.end(), [&entries](const Place& left, const Place& right) {
+    if (left.hash != right.hash) return left.hash < right.hash;
+    const int order = entries[left.index].alias.compare(entries[right.index].alias);
+    return order != 0 ? order < 0 : left.index < right.index;
+  });
+  std::vector<bool> replaced;
+  for (std::size_t i = 1; i < places.size(); ++i) {
+    if (places[i - 1].hash != places[i].hash) continue;
+    if (entries[places[i - 1].index].alias != entries[places[i].index].alias) continue;
+    replaced.resize(entries.size());
+    replaced[places[i - 1].index] = true;
+  }
+  if (replaced.empty()) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (replaced[i]) continue;
+    if (kept != i) entries[kept] = std::move(entries[i]);
+    ++kept;
+  }
+  entries.resize(kept);
+}
 
 // A few are looked for one by one: to write down ten thousand names takes longer.
 bool AliasBook::is_taken(const std::string& alias) const {

@@ -39,6 +39,9 @@ class AliasBook {
 // NAME for the first, NAME-2 for the second, ….
 [[nodiscard]] std::string nth_alias(const std::string& alias, std::size_t number);
 
+// Where an alias comes more than once, the last entry stays.
+void keep_last_of_same_alias(std::vector<Entry>& entries);
+
 // Failure("bad-alias") for an alias that nobody could type: empty, or with control characters.
 void expect_sane_alias(const std::string& alias);
 

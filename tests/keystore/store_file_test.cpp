@@ -143,6 +143,43 @@ TEST_F(StoreFileTest, NoticesWhatSomebodyElseDidMeanwhile) {
   EXPECT_EQ(shop.text("store"), "theirs");
 }
 
+// Pieces of all sizes, across what is read at once.
+TEST_F(StoreFileTest, WritesPiecesAndNoticesAChangeInAnyOfThem) {
+  const auto owner = std::make_shared<std::vector<std::string>>();
+  FileContents contents{.pieces = {}, .owner = owner};
+  std::string whole;
+  char letter = 'a';
+  for (const std::size_t size : {1, 0, 65535, 65536, 7, 70000, 0}) {
+    owner->push_back(std::string(size, letter++));
+    whole += owner->back();
+  }
+  for (const std::string& each : *owner) contents.pieces.push_back(view_of(each));
+  const auto attempt = [&](const std::function<void()>& meanwhile) {
+    shop.write("store", "old");
+    StoreFile file = open("store");
+    file.replace(contents, [] {}, {});
+    EXPECT_EQ(shop.text("store"), whole);
+    EXPECT_NO_THROW(file.expect_unchanged());
+    meanwhile();
+    const std::string code = code_of([&] { file.replace(view_of("new"), anything); });
+    EXPECT_EQ(file.sha256(), sha256_hex(view_of(code.empty() ? "new" : whole)));
+    return code;
+  };
+  EXPECT_EQ(attempt([] {}), "");
+  EXPECT_EQ(shop.text("store"), "new");
+  for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{65535}, std::size_t{65536},
+                               std::size_t{131072}, std::size_t{131078}, std::size_t{131079}, whole.size() - 1}) {
+    EXPECT_EQ(
+        attempt([&] { shop.run("printf X | dd of=store bs=1 conv=notrunc status=none seek=" + std::to_string(at)); }),
+        "foreign-changed")
+        << at;
+  }
+  EXPECT_EQ(attempt([&] { shop.run("truncate -s -1 store"); }), "foreign-changed");
+  EXPECT_EQ(attempt([&] { shop.run("truncate -s 65536 store"); }), "foreign-changed") << "a border of pieces";
+  EXPECT_EQ(attempt([&] { shop.run("printf x >>store"); }), "foreign-changed");
+  EXPECT_EQ(shop.text("store"), whole + "x");
+}
+
 TEST_F(StoreFileTest, LeavesTheOldFileWhenTheNewOneIsNotAccepted) {
   shop.write("store", "old");
   const ino_t before = status("store").st_ino;
