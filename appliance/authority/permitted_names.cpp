@@ -4,30 +4,31 @@
 #include <unordered_set>
 
 #include "keystore/openssl/handles.h"
+#include "keystore/x509/der.h"
 
 namespace chancery::authority {
 namespace {
 
-using ConstraintsPtr = std::unique_ptr<NAME_CONSTRAINTS, ossl::Deleter<NAME_CONSTRAINTS_free>>;
-
-std::string text_of_string(const ASN1_STRING* text) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-          static_cast<std::size_t>(ASN1_STRING_length(text))};
+// The value of the extension, without an object for each of hundreds of names.
+ByteView extension_of(const Certificate& issuing) {
+  X509* native = issuing.native();
+  const int at = X509_get_ext_by_NID(native, NID_name_constraints, -1);
+  if (at < 0) return {};
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(native, at));
+  return {ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
 }
 
 // An address and its mask, as an iPAddress constraint holds them.
-std::string address_text(const ASN1_STRING* octets) {
-  const std::string raw = text_of_string(octets);
+std::string address_text(ByteView raw) {
   std::string text;
   if (raw.size() == 8) {
-    for (std::size_t at = 0; at < 4; ++at)
-      text += (at ? "." : "") + std::to_string(static_cast<unsigned char>(raw[at]));
+    for (std::size_t at = 0; at < 4; ++at) text += (at ? "." : "") + std::to_string(raw[at]);
   } else if (raw.size() == 32) {
     constexpr const char* digits = "0123456789abcdef";
     for (std::size_t at = 0; at < 16; ++at) {
       if (at != 0 && at % 2 == 0) text += ':';
-      text += digits[static_cast<unsigned char>(raw[at]) >> 4];
-      text += digits[static_cast<unsigned char>(raw[at]) & 15];
+      text += digits[raw[at] >> 4];
+      text += digits[raw[at] & 15];
     }
   }
   return text.empty() ? text : parse_name(text).value;
@@ -68,14 +69,20 @@ std::vector<AlternativeName> exact_names(const std::vector<std::string>& names) 
 }
 
 NameConstraints constraints_of(const Certificate& issuing) {
-  const ConstraintsPtr native(
-      static_cast<NAME_CONSTRAINTS*>(X509_get_ext_d2i(issuing.native(), NID_name_constraints, nullptr, nullptr)));
+  constexpr std::uint8_t permitted = 0xa0, dns = 0x82, uri = 0x86, address = 0x87;
+  ByteView value = extension_of(issuing);
+  const auto whole = chancery::der::next(value, chancery::der::sequence);
+  ByteView lists = whole ? whole->content : ByteView{};
+  const auto list = chancery::der::next(lists, permitted);
+  ByteView subtrees = list ? list->content : ByteView{};
   NameConstraints found;
-  for (int at = 0; native && at < sk_GENERAL_SUBTREE_num(native->permittedSubtrees); ++at) {
-    const GENERAL_NAME* base = sk_GENERAL_SUBTREE_value(native->permittedSubtrees, at)->base;
-    if (base->type == GEN_DNS) found.dns.push_back(text_of_string(base->d.dNSName));
-    if (base->type == GEN_IPADD) found.addresses.push_back(address_text(base->d.iPAddress));
-    if (base->type == GEN_URI) found.uri_host = text_of_string(base->d.uniformResourceIdentifier);
+  while (const auto subtree = chancery::der::next(subtrees, chancery::der::sequence)) {
+    ByteView rest = subtree->content;
+    const auto base = chancery::der::next(rest);
+    if (!base) continue;
+    if (base->tag == dns) found.dns.emplace_back(text_of(base->content));
+    if (base->tag == address) found.addresses.push_back(address_text(base->content));
+    if (base->tag == uri) found.uri_host = text_of(base->content);
   }
   return found;
 }
