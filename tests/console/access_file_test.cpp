@@ -64,6 +64,16 @@ TEST_F(Access, ATokenIsGoodUntilItEndsAndForWhatItSays) {
   EXPECT_EQ(std::string::npos, bytes().find(made.text)) << "the file has its digest alone";
 }
 
+// All of a token counts: a beginning that is right by chance is worth nothing.
+TEST_F(Access, NobodyGuessesAToken) {
+  AccessFile access = open();
+  for (int at = 0; at < 64; ++at) (void)access.make_token("n", {"read"}, 1);
+  for (int at = 0; at < 5'000; ++at) {
+    const std::string guess = "chancery_" + std::to_string(at);
+    EXPECT_FALSE(access.find_token(view_of(guess))) << guess;
+  }
+}
+
 TEST_F(Access, TokensOutliveAnotherStartAndTheirRemovalDoesToo) {
   const auto made = open().make_token("nightly", {"read"}, 1);
   const auto second = open().make_token("second", {"audit"}, 1);

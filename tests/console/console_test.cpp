@@ -37,6 +37,7 @@ TEST(SecondFactor, CodesOfTheStandard) {
 
 TEST(SecondFactor, IsGoodOnceAndForAStepAround) {
   const SecretBytes secret = new_factor_secret();
+  EXPECT_EQ(20U, secret.size()) << "RFC 4226, section 4: 160 bits";
   const std::int64_t now = 1'700'000'010;
   const std::int64_t step = now / 30;
   EXPECT_EQ(step - 1, factor_step(secret, factor_code(secret, step - 1), now, 0));

@@ -195,8 +195,8 @@ TEST_F(Plan, DroppedFilesAreAZipAPlanWithItsFilesOrJustFiles) {
                                             {"engine1.test/k.pem", "engine1.test.key"}}));
   ASSERT_EQ(1U, below.size());
   EXPECT_EQ(Names{"engine1.test"}, below[0].members);
-  write("large.toml", std::string(4 * 1024 * 1024 + 1, '#'));
-  PlanFiles large;
+  write("large.toml", "[member.\"two.test\"]\ncertificate = \"c.pem\"\n#" + std::string(4 * 1024 * 1024, '#'));
+  PlanFiles large = given({{"c.pem", "engine1.test.crt"}});
   large.emplace("large.toml",
                 preflight::SourceFile{.name = "large.toml", .bytes = read_secret_file(path("large.toml"), 5'000'000)});
   EXPECT_EQ("plan-invalid", code_of([&] { (void)read_plan_files(std::move(large)); }));

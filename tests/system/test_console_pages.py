@@ -61,17 +61,19 @@ class ConsolePages(SystemTest):
                   otherKey=other.path(other.leaf(["primary.test"]) + ".key"), otherRoot=other.root)
 
     def pile(self, pki, leaf):
-        """A folder as somebody has it: what belongs together in folders of its own, more than a hundred entries in one, and what file managers leave."""
+        """A folder as somebody has it: what belongs together in folders of its own, and what file managers leave; and one with more than a hundred files."""
         folder = os.path.join(self.folder, "pile")
-        os.makedirs(os.path.join(folder, "from the CA", "roots"))
-        shutil.copy(pki.path(leaf + ".crt"), os.path.join(folder, "leaf.pem"))
+        for name, roots in ((folder, 3), (folder + "-large", 101)):
+            inner = os.path.join(name, "from the CA")
+            os.makedirs(os.path.join(inner, "roots"))
+            shutil.copy(pki.path(leaf + ".crt"), os.path.join(name, "leaf.pem"))
+            shutil.copy(pki.intermediates, os.path.join(inner, "chain.pem"))
+            for number in range(roots):
+                shutil.copy(pki.root, os.path.join(inner, "roots", f"root-{number}.txt"))
+            for place in (name, inner):
+                with open(os.path.join(place, ".DS_Store"), "w") as file:
+                    file.write("no certificate")
         shutil.copy(pki.path(leaf + ".key"), os.path.join(folder, "leaf.key"))
-        shutil.copy(pki.intermediates, os.path.join(folder, "from the CA", "chain.pem"))
-        for number in range(101):  # a browser reads a hundred at a time
-            shutil.copy(pki.root, os.path.join(folder, "from the CA", "roots", f"root-{number}.txt"))
-        for path in (".DS_Store", "from the CA/.DS_Store"):
-            with open(os.path.join(folder, path), "w") as file:
-                file.write("no certificate")
         return folder
 
     HTML, ESC, LINES = test_ports.HostileNames.HTML, test_ports.HostileNames.ESC, test_ports.HostileNames.LINES

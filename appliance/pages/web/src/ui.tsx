@@ -18,6 +18,9 @@ export function Time({ at, relative = false }: { at: string | null | undefined; 
   return <time dateTime={at} title={`${localTime(at)} · ${utc(at)}`}>{relative ? ago(at) : localTime(at)}</time>;
 }
 
+// What programs say has its times in UTC: shown as every other time of a page.
+export const Timed = ({ text }: { text: string }) => <>{text.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, at) => (at % 2 === 1 ? <Time key={at} at={part} /> : part))}</>;
+
 export function Copy({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -75,8 +78,8 @@ export function Note({ tone = "plain", title, children, actions }: { tone?: Tone
 
 export function ProblemNote({ problem, retry }: { problem: Problem; retry?: () => void }) {
   return (
-    <Note tone="bad" title={problem.title} actions={retry && <button type="button" class="secondary" onClick={retry}>Try again</button>}>
-      {problem.detail && <p>{problem.detail}</p>}
+    <Note tone="bad" title={sentence(problem.title)} actions={retry && <button type="button" class="secondary" onClick={retry}>Try again</button>}>
+      {problem.detail && <p><Timed text={sentence(problem.detail)} /></p>}
       {problem.report && <Findings findings={problem.report.findings} />}
     </Note>
   );
@@ -133,9 +136,9 @@ export function Findings({ findings }: { findings: Finding[] }) {
     <ul class="findings" aria-label="Findings">
       {sorted.map((finding, at) => (
         <li key={at} class={toneOf[finding.severity]}>
-          <Mark tone={toneOf[finding.severity]}><span class="visually-hidden">{severity[finding.severity]}: </span><strong>{sentence(finding.message)}</strong></Mark>
+          <Mark tone={toneOf[finding.severity]}><span class="visually-hidden">{severity[finding.severity]}: </span><strong><Timed text={sentence(finding.message)} /></strong></Mark>
           <div class="soft">{finding.subject && <>{finding.subject} · </>}<code>{finding.code}</code></div>
-          {finding.hint && <div>{sentence(forPages(finding.hint))}</div>}
+          {finding.hint && <div><Timed text={sentence(forPages(finding.hint))} /></div>}
         </li>
       ))}
     </ul>

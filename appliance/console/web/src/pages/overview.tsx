@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { call, type Certificate, type Identity, type Outcome, type SessionInfo } from "../api";
 import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
-import { Await, DaysLeft, Empty, Mark, Note, Page, Section, sentence } from "../ui";
+import { Await, DaysLeft, Empty, Mark, Note, Page, Section, sentence, Timed } from "../ui";
 import { commonName, daysUntil, plural, titleOf, toneOfDays, type Tone } from "../words";
 
 interface Check { check: string; status: "ok" | "warning" | "critical" | "unknown"; message: string; hint?: string }
@@ -35,14 +35,14 @@ function DoctorFindings({ doctor }: { doctor: Doctor }) {
         <ul class="findings">
           {wrong.map((check) => (
             <li key={check.check + check.message} class={checkTone[check.status]}>
-              <Mark tone={checkTone[check.status]!}><strong>{sentence(check.check)}: {check.message}</strong></Mark>
+              <Mark tone={checkTone[check.status]!}><strong>{sentence(check.check)}: <Timed text={check.message} /></strong></Mark>
               {check.hint && <div>{sentence(check.hint)}</div>}
             </li>
           ))}
         </ul>
       )}
       <details><summary>{plural(fine.length, "check")} passed</summary>
-        <ul class="checks">{fine.map((check) => <li key={check.check + check.message}><Mark tone="good"><strong>{check.check}</strong>: {check.message}</Mark></li>)}</ul>
+        <ul class="checks">{fine.map((check) => <li key={check.check + check.message}><Mark tone="good"><strong>{check.check}</strong>: <Timed text={check.message} /></Mark></li>)}</ul>
       </details>
     </>
   );

@@ -9,6 +9,7 @@ import type { SessionInfo } from "../api";
 import { groupOf, plural, titleOf } from "../words";
 
 interface Files { certificate: File[]; key: File[]; intermediate: File[]; also_trust: File[] }
+const mostFiles = 64;  // of the certificate manager
 const none: Files = { certificate: [], key: [], intermediate: [], also_trust: [] };
 
 function FileField({ label, hint, files, set }: { label: string; hint: string; files: File[]; set: (files: File[]) => void }) {
@@ -60,6 +61,7 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
   const add = (more: File[]) => {
     const taken = more.filter((file) => file.size <= largest);
     if (taken.length < more.length) setRefusal(new Problem(413, "too-large", "A file is larger than 4 MiB", "That is no certificate or key."));
+    if (count + taken.length > mostFiles) { setRefusal(new Problem(413, "too-many-files", `Those are ${count + taken.length} files, and at most ${mostFiles} are looked at`, "Drop what belongs to one delivery, or put the certificates into one file.")); return; }
     if (taken.length > 0) { change.reset(); setFiles((before) => ({ ...before, certificate: [...before.certificate, ...taken] })); }
   };
   const clear = () => { setFiles(none); setPassphrase(""); setAccepted([]); setTrustRoot(false); setBreakage(0); change.reset(); undo.reset(); };

@@ -22,18 +22,19 @@ const isOver = (rollout: Rollout) => !["running", "going-back", "undoing"].inclu
 const hasIt = (member: Member) => member.state === "replaced" || member.state === "stuck";
 
 function RolloutMembers({ rollout }: { rollout: Rollout }) {
-  const done = rollout.members.filter((member) => member.state === "replaced" || member.state === "unchanged").length;
+  const isBack = rollout.state === "undoing" || rollout.state === "undone";
+  const done = rollout.members.filter((member) => (isBack ? member.state === "undone" : member.state === "replaced" || member.state === "unchanged")).length;
   return (
     <>
-      <p aria-live="polite"><Mark tone={tones[rollout.state] ?? "plain"}><strong>{titles[rollout.state] ?? rollout.state}</strong></Mark> · wave {rollout.wave} of {rollout.waves} · {done} of {plural(rollout.members.length, "member")} <span class="soft">by {rollout.who}, <Time at={rollout.created} /></span></p>
+      <p aria-live="polite"><Mark tone={tones[rollout.state] ?? "plain"}><strong>{titles[rollout.state] ?? rollout.state}</strong></Mark>{rollout.state !== "undone" && <> · wave {rollout.wave} of {rollout.waves}</>} · {done} of {plural(rollout.members.length, "member")}{isBack && " back"} <span class="soft">by {rollout.who}, <Time at={rollout.created} /></span></p>
       <span class="bar" aria-hidden="true"><span class={tones[rollout.state]} style={{ width: `${(done / rollout.members.length) * 100}%` }} /></span>
       <Table caption={`Members of the rollout ${rollout.id}`} heads={["Member", "Wave", "State", "To go back there"]}>
         {rollout.members.map((member) => (
           <tr key={member.name}>
             <Cell label="Member" head>{member.name}</Cell>
             <Cell label="Wave">{member.wave}</Cell>
-            <Cell label="State"><Mark tone={tones[member.state] ?? "plain"}>{member.state}</Mark>{member.error && <div>{sentence(member.error.message)}<div class="soft">{sentence(member.error.hint)}</div></div>}{member.note && <div class="soft">{member.note}</div>}</Cell>
-            <Cell label="To go back there">{member.backup_set && <code>{member.backup_set}</code>}</Cell>
+            <Cell label="State"><Mark tone={tones[member.state] ?? "plain"}>{member.state}</Mark>{member.error && <div>{sentence(member.error.message)}<div class="soft">{sentence(member.error.hint)}</div></div>}{member.note && <div class="soft">Before: {member.note}</div>}</Cell>
+            <Cell label="To go back there">{member.backup_set && member.state !== "undone" && <code>{member.backup_set}</code>}</Cell>
           </tr>
         ))}
       </Table>
@@ -94,6 +95,7 @@ function Undo({ rollout, begun }: { rollout: Rollout; begun: (step: Step) => voi
   return (
     <div aria-live="polite">
       {problem && <ProblemNote problem={problem} />}
+      {plan && <p>Every member would get back what it had before this rollout, the last wave first.</p>}
       {plan && <Table caption={`Who can go back from ${rollout.id}`} heads={["Member", "Wave", "What it says"]}>{plan.members.map((judged) => <Judgement key={judged.name} judged={judged} />)}</Table>}
       {isBusy && <Loading what="Asking every member" />}
       <div class="actions">
