@@ -114,6 +114,8 @@ TEST(VerbTable, EveryPathFindsItsVerb) {
   EXPECT_EQ("backup-import", match("POST", "/backups/import").route->verb);
   EXPECT_EQ("some-name", match("GET", "/backups/some-name").parameters.at("id"));
   EXPECT_TRUE(match("PATCH", "/status").path_known);
+  EXPECT_EQ(nullptr, match("HEAD", "/certificates/portal/reset").route);
+  EXPECT_EQ("status", match("HEAD", "/status").route->verb);
   EXPECT_EQ(nullptr, match("GET", "/backups/").route);
   EXPECT_FALSE(match("GET", "/nothing").path_known);
 }

@@ -120,8 +120,12 @@ class Attacks(OneAppliance):
         # Signing out ends the one, signing out everywhere all of them.
         other = Console(appliance.console)
         other.sign_in(appliance.password())
-        self.assertLessEqual(3, len(other.get("/sessions").json()["sessions"]))
-        self.assertEqual(200, planted.send("DELETE", "/session").status)
+        listed = other.get("/sessions").json()["sessions"]
+        self.assertLessEqual(3, len(listed))
+        self.assertEqual(1, len([each for each in listed if each["this"]]))
+        ended = planted.send("DELETE", "/session")
+        self.assertEqual(200, ended.status)
+        self.assertIn("Max-Age=0", ended.headers["Set-Cookie"], "the browser forgets it, too")
         self.assertEqual(401, planted.get("/session").status)
         self.assertEqual(200, other.get("/session").status)
         self.assertEqual(200, asker.send("DELETE", "/sessions").status)
@@ -191,6 +195,7 @@ class Attacks(OneAppliance):
             self.assertIn("frame-ancestors 'none'", reply.headers["Content-Security-Policy"])
             self.assertEqual("DENY", reply.headers["X-Frame-Options"])
             self.assertEqual("nosniff", reply.headers["X-Content-Type-Options"])
+        self.assertIn("attachment", asker.ask("GET", "/root.pem", plain=True).headers["Content-Disposition"])
         page = Console(appliance.console).ask("GET", "/", plain=True)
         policy = page.headers["Content-Security-Policy"]
         for word in ("unsafe-inline", "unsafe-eval", "http:", "https:", "*"):
@@ -219,6 +224,7 @@ class Attacks(OneAppliance):
             self.assertEqual(401, link.ask("POST", "/certificates/replace", body, content_type).status)
         except (BrokenPipeError, ConnectionResetError):
             pass
+        self.assertEqual(413, asker.send_form("POST", "/session", [("user", "administrator"), ("password", "x" * 20_000)]).status, "who is unknown may send little")
         for name, (kind, sent) in {
             "no boundary": ("multipart/form-data", b"x"),
             "no end": (content_type, body[:2000]),
@@ -295,19 +301,31 @@ class SecondFactor(OneAppliance):
         self.assertEqual(200, Console(appliance.console).sign_in(appliance.password()).status, "an offer alone asks nobody for a code")
         used = totp(offer["secret"])
         self.assertEqual(200, asker.send_form("PUT", "/second-factor", [("code", used)]).status)
+        self.assertEqual(409, asker.send_form("PUT", "/second-factor", [("code", used)]).status, "what was offered is confirmed once")
         newcomer = Console(appliance.console)
         self.assertEqual("code-required", newcomer.sign_in(appliance.password()).json()["code"])
         self.assertEqual(401, newcomer.sign_in(appliance.password(), code=used).status, "a code is good once")
         self.assertEqual(401, newcomer.sign_in("wrong", code=totp(offer["secret"], time.time() + 30)).status)
         # The next step's code is good already: clocks differ.
         self.assertEqual(200, newcomer.sign_in(appliance.password(), code=totp(offer["secret"], time.time() + 30)).status)
+        # Only by the password it is taken away.
+        self.assertEqual(403, newcomer.send_form("DELETE", "/second-factor", [("password", "wrong")]).status)
+        self.assertTrue(newcomer.get("/session").json()["second_factor"])
         basic = base64.b64encode(f"administrator:{appliance.password()}".encode()).decode()
         self.assertEqual(401, Console(appliance.console).get("/status", headers={"Authorization": "Basic " + basic}).status, "a password alone is not enough")
-        # Without a manager: 503 for what it would be asked, and the rest goes on.
+        # Without a manager: 503 for what it would be asked, and the rest goes on. Pages are told when it goes and comes.
+        events = listen(newcomer)
+        self.assertEqual(("hello", {"manager": True}), next(events))
         appliance.stop("manager")
+        self.assertIn(("manager", {"running": False}), events)
+        self.assertEqual(("hello", {"manager": False}), next(listen(newcomer)))
         away = newcomer.get("/certificates")
         self.assertEqual((503, "not-running"), (away.status, away.json()["code"]))
         self.assertEqual(200, newcomer.get("/session").status)
+        appliance.start("manager")
+        # Another manager counts its events anew: what pages have is asked for again.
+        self.assertIn(("hello", {"manager": True}), events)
+        self.assertIn(("manager", {"running": True}), events)
         kept = os.path.join(appliance.state, "run", "console", "access.json")
         self.assertEqual("600", oct(os.stat(kept).st_mode)[-3:])
         appliance.stop("console").start("console")
@@ -354,7 +372,14 @@ class Changes(OneAppliance):
         again = asker.ask("POST", "/certificates/portal/reset", b"{}", "application/json", once)
         self.assertEqual((200, first.body, "true"), (again.status, again.body, again.headers["Idempotency-Replayed"]))
         self.assertNotEqual(generation, appliance.generation())
-        self.assertEqual(422, asker.ask("POST", "/certificates/console/reset", b"{}", "application/json", once).status, "a key is of one request")
+        for what, (path, sent) in {"another path": ("/certificates/console/reset", b"{}"), "another body": ("/certificates/portal/reset", b'{"dry_run":true}'),
+                                   "another query": ("/certificates/portal/reset?dry_run=true", b"{}")}.items():
+            self.assertEqual(422, asker.ask("POST", path, sent, "application/json", once).status, f"a key is of one request: {what}")
+        # The same form in other words (curl makes another boundary each time), and one that failed before anything was asked.
+        form_once = {"Idempotency-Key": "form"}
+        self.assertEqual(400, asker.send_form("POST", "/certificates/portal/reset", [("surprise", "x")], headers=form_once).status)
+        self.assertNotIn("Idempotency-Replayed", asker.send_form("POST", "/certificates/portal/reset", [("accept_breakage", "0")], headers=form_once).headers)
+        self.assertEqual("true", asker.send_form("POST", "/certificates/portal/reset", [("accept_breakage", "0")], headers=form_once).headers["Idempotency-Replayed"])
         # Back to what it was before everything.
         undone = asker.send("POST", "/generations/rollback", {"number": int(before[0].rsplit("/", 1)[1])})
         self.assertEqual("done", undone.json()["outcome"], undone)
@@ -387,7 +412,9 @@ class Changes(OneAppliance):
         self.assertEqual(400, asker.send_form("POST", "/trust/append", [("store", "engine"), ("alias", "x")], [("files", pki.root)]).status)
         self.assertEqual(200, asker.send_form("POST", "/trust/remove", [("store", "portal"), ("fingerprint", listed["corp-root"])]).status)
         self.assertEqual(200, asker.send("PUT", "/profiles/strict", {"settings": {"minimum-protocol": "TLSv1.3"}}).status)
-        self.assertEqual("bad-setting", asker.send("PUT", "/profiles/strict", {"settings": {"minimum-protocol": "SSLv3"}}).json()["code"])
+        wrong = asker.send("PUT", "/profiles/strict", {"settings": {"minimum-protocol": "SSLv3"}})
+        self.assertEqual(("bad-setting", False, "application/problem+json"), (wrong.json()["code"], wrong.json()["needs_person"], wrong.headers["Content-Type"]))
+        self.assertNotIn("error", wrong.json(), "one shape for all problems (RFC 9457)")
         self.assertIn("strict", [each["name"] for each in asker.get("/profiles").json()["profiles"]])
         self.assertEqual(200, asker.send("DELETE", "/profiles/strict").status)
         # Tokens: what they may do and no more, gone when deleted; only a browser makes them.
@@ -404,6 +431,8 @@ class Changes(OneAppliance):
         self.assertTrue(record["who"].endswith("for token deploy"), record)
         with open(os.path.join(appliance.state, "run", "console", "access.json")) as file:
             self.assertNotIn(made["token"], file.read())
+        used = {each["name"]: each["used"] for each in asker.get("/tokens").json()["tokens"]}
+        self.assertRegex(used["nightly"], r"^20\d\d-\d\d-\d\dT")
         self.assertEqual(200, asker.send("DELETE", "/tokens/" + made["id"]).status)
         self.assertEqual(401, script.get("/certificates").status)
         # A backup leaves only with the password once more, and encrypted.
@@ -413,6 +442,11 @@ class Changes(OneAppliance):
         taken = asker.send_form("POST", f"/backups/{backup}/export", [("passphrase", "a long passphrase"), ("password", appliance.password())])
         self.assertEqual((200, "application/octet-stream"), (taken.status, taken.headers["Content-Type"]))
         self.assertNotIn(b"PRIVATE KEY", taken.body)
+        # What leaves the appliance is not kept for whoever repeats the request.
+        again = [asker.send_form("POST", f"/backups/{backup}/export", [("passphrase", "a long passphrase"), ("password", word)], headers={"Idempotency-Key": "export"})
+                 for word in (appliance.password(), "wrong")]
+        self.assertEqual([200, 403], [reply.status for reply in again])
+        self.assertEqual(405, asker.ask("HEAD", "/certificates/console/reset").status)
 
 
 if __name__ == "__main__":
