@@ -87,10 +87,11 @@ Json OpenedStore::put_under(const SecretBytes* next) {
   return reply;
 }
 
-ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner, const std::string& path) {
+ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner, const std::string& path,
+                     std::optional<SecretBytes> known) {
   const ByteView bytes = *owner;
   const Arguments& arguments = session.arguments();
-  ReadStore opened{.store = {}, .password = given_password(arguments, "--storepass")};
+  ReadStore opened{.store = {}, .password = known ? std::move(known) : given_password(arguments, "--storepass")};
   if (!opened.password) {
     if (auto store = without_password(bytes, path)) return {.store = std::move(*store), .password = {}};
     opened.password = password_or_prompt(arguments, "--storepass", "the password of " + path);
@@ -102,15 +103,20 @@ ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>&
   return opened;
 }
 
-OpenedStore open_for_change(Session& session, const std::string& doing, bool may_make) {
+OpenedStore open_for_change(Session& session, const std::string& doing, const ChangeOf& change) {
   const Arguments& arguments = session.arguments();
   const std::string path = arguments.value("--keystore");
+  const bool may_make = change.may_make;
+  // Before the store is touched: a pipe may keep us waiting.
+  std::optional<SecretBytes> known;
+  if (change.asks_no_more) known = given_password(arguments, "--storepass");
   OpenedStore opened{.edited = stores::EditedStore::open({.path = path,
                                                           .state = session.state(),
                                                           .doing = doing,
                                                           .part_hard_links = arguments.has("--part-hard-links"),
                                                           .backup = !arguments.has("--no-backup"),
-                                                          .dry_run = arguments.has("--dry-run")}),
+                                                          .dry_run = arguments.has("--dry-run"),
+                                                          .asks_nobody = known.has_value()}),
                      .store = {},
                      .password = {}};
   // An empty file is what `mktemp` leaves for a store that shall be made.
@@ -121,10 +127,13 @@ OpenedStore open_for_change(Session& session, const std::string& doing, bool may
       (void)java::open_keystore({}, {.source = path});  // says that it is empty
     }
     opened.store.type = wanted_type(arguments);
-    opened.password = new_password_or_prompt(arguments, "--storepass", "a password for the new keystore " + path);
+    if (known) java::expect_usable_password(*known);
+    opened.password = known
+                          ? std::move(*known)
+                          : new_password_or_prompt(arguments, "--storepass", "a password for the new keystore " + path);
     return opened;
   }
-  ReadStore whole = open_whole(session, opened.edited.shared_bytes(), path);
+  ReadStore whole = open_whole(session, opened.edited.shared_bytes(), path, std::move(known));
   opened.store = std::move(whole.store);
   opened.password = std::move(whole.password);
   expect_type(arguments, opened.store, path);

@@ -37,9 +37,13 @@ struct OpenedStore {
   [[nodiscard]] nlohmann::json put();
   [[nodiscard]] nlohmann::json put_under(const SecretBytes* next);
 };
+struct ChangeOf {
+  bool may_make = false;
+  bool asks_no_more = false;  // than the store's password, so that it can be read first
+};
 // --keystore, locked for a change. With `may_make` one that is absent is begun, of --type or PKCS12, under a new
 // password; otherwise it is Failure("not-found"). A --type that the store has not is Failure("keystore-type").
-[[nodiscard]] OpenedStore open_for_change(Session& session, const std::string& doing, bool may_make = false);
+[[nodiscard]] OpenedStore open_for_change(Session& session, const std::string& doing, const ChangeOf& change = {});
 
 struct ReadStore {
   java::Keystore store;
@@ -47,7 +51,7 @@ struct ReadStore {
 };
 // The bytes of a store that is going to be changed or copied whole: with its password, asked for where it has one.
 [[nodiscard]] ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner,
-                                   const std::string& path);
+                                   const std::string& path, std::optional<SecretBytes> known = {});
 // For reading: without a lock, and without a password as far as that goes (integrity is absent then).
 [[nodiscard]] ReadStore open_for_reading(Session& session);
 

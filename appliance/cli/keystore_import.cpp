@@ -155,7 +155,8 @@ void show_rows(Session& session, const Json& rows) {
 int run_keystore_import(Session& session) {
   const Arguments& arguments = session.arguments();
   const Given given = read_given(arguments);
-  OpenedStore opened = open_for_change(session, "keystore import", /*may_make=*/true);
+  OpenedStore opened = open_for_change(
+      session, "keystore import", {.may_make = true, .asks_no_more = given.keys.empty() && !arguments.has("--renew")});
   const Done done = arguments.has("--renew") ? renew(opened, given, session)
                     : given.keys.empty()     ? import_all(opened, given, arguments)
                                              : import_with_key(opened, given, session);

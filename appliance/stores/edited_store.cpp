@@ -152,7 +152,8 @@ EditedStore EditedStore::open(EditOptions options) {
   state->file = StoreFile::open(
       wanted.path, {.holder = "chancery " + wanted.doing + " (" + who() + ", pid " + std::to_string(::getpid()) + ")",
                     .limit = java::keystore_limit,
-                    .part_hard_links = wanted.part_hard_links});
+                    .part_hard_links = wanted.part_hard_links,
+                    .hold_off_writers = wanted.asks_nobody});
   state->path = state->file->path();
   state->exists = state->file->exists();
   return EditedStore(std::move(state));

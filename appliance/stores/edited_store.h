@@ -30,6 +30,7 @@ struct EditOptions {
   bool part_hard_links = false;
   bool backup = true;
   bool dry_run = false;
+  bool asks_nobody = false;  // until it is put: then others who want to write may be held off (store_file.h)
 };
 
 class EditedStore {

@@ -14,6 +14,7 @@
 
 #include "keystore/files/descriptor.h"
 #include "keystore/files/passing_lock.h"
+#include "keystore/files/read_lease.h"
 #include "keystore/openssl/digest.h"
 
 namespace chancery {
@@ -162,6 +163,7 @@ struct StoreFile::State {
   StoreFileOptions options;
   bool exists = false;
   struct stat status {};
+  Descriptor leased{-1};                             // the file that was read, where nobody can write to it unnoticed
   FileContents contents;                             // as read, or as written since
   mutable std::shared_ptr<const SecretBytes> bytes;  // the same in one place; nullptr until somebody asks
   mutable std::string sha256;
@@ -188,7 +190,7 @@ struct StoreFile::State {
   }
 
   void read() {
-    const Descriptor file = open_present();
+    Descriptor file = open_present();
     exists = file.is_open();
     if (!exists) {
       if (errno == ENOENT) return;
@@ -198,7 +200,9 @@ struct StoreFile::State {
     if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "look at", path);
     if (S_ISDIR(status.st_mode)) throw not_a_file(path, "is a folder");
     if (!S_ISREG(status.st_mode)) throw not_a_file(path, "is not an ordinary file");
+    const bool is_leased = options.hold_off_writers && files::take_read_lease(file.get());
     keep(files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path));
+    if (is_leased) leased = std::move(file);
   }
 
   void expect_no_other_names() const {
@@ -220,12 +224,17 @@ struct StoreFile::State {
     if (!exists) throw foreign_changed(path, "was made by somebody else meanwhile");
     struct stat now {};
     if (::fstat(file.get(), &now) != 0) throw system_failure(errno, "look at", path);
-    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev || !holds(file.get(), contents.pieces, path)) {
+    if (now.st_ino != status.st_ino || now.st_dev != status.st_dev ||
+        (!leased.is_open() && !holds(file.get(), contents.pieces, path))) {
       throw foreign_changed(path, "was changed by somebody else meanwhile");
     }
     // Their new rights are theirs to give: what we would put in place has the old ones.
     if (now.st_mode != status.st_mode || now.st_uid != status.st_uid || now.st_gid != status.st_gid) {
       throw foreign_changed(path, "got another owner or mode meanwhile");
+    }
+    // Whoever has opened it is about to write, if to a file that is no longer the one: what they write is not to be lost.
+    if (leased.is_open() && !files::has_read_lease(leased.get())) {
+      throw foreign_changed(path, "was opened for writing by somebody else meanwhile");
     }
   }
 
@@ -352,6 +361,7 @@ void StoreFile::replace(FileContents contents, const std::function<void()>& acce
     }
   }
   draft.in_place();
+  state.leased = Descriptor(-1);
   state.exists = true;
   state.contents = std::move(contents);
   state.bytes.reset();

@@ -9,7 +9,7 @@
 // where it is a symbolic link the target is replaced and the link stays. `replace` writes a temporary file beside the
 // target with its owner, group, mode and extended attributes (ACLs among them), syncs it, reads it back through a new
 // descriptor, compares, and lets `accept` judge what was read; then looks whether the file is still the one that was
-// read (same inode, same bytes, or still absent), renames, and syncs the folder. Changed by somebody else meanwhile:
+// read (same inode, same bytes or nobody who opened it for writing, or still absent), renames, and syncs the folder. Changed by somebody else meanwhile:
 // Failure("foreign-changed"), and their file stands. After any Failure the file is as it was and no temporary file is
 // left; only a failure of the last step (syncing the folder, needs_person) leaves the new file in place, as not yet safe
 // against power loss.
@@ -37,6 +37,10 @@ struct StoreFileOptions {
   std::chrono::milliseconds patience{10'000};
   std::size_t limit = 64 * 1024 * 1024;
   bool part_hard_links = false;
+  // Others who open the file for writing wait until this object is gone, 45 seconds at most, and `replace` then leaves it
+  // to them: Failure("foreign-changed"). Spares `replace` reading it again to see whether it has changed. Only where no
+  // person is asked for anything meanwhile. Where the kernel does not do that (read_lease.h) it is read again as ever.
+  bool hold_off_writers = false;
 };
 
 // What a file shall hold, one piece after the other: what stays as it is need not be copied to be written.

@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <thread>
+
 #include "keystore/files/folder.h"
+#include "keystore/files/read_lease.h"
 #include "keystore/openssl/digest.h"
 #include "tests/keystore/workshop.h"
 
@@ -178,6 +183,97 @@ TEST_F(StoreFileTest, WritesPiecesAndNoticesAChangeInAnyOfThem) {
   EXPECT_EQ(attempt([&] { shop.run("truncate -s 65536 store"); }), "foreign-changed") << "a border of pieces";
   EXPECT_EQ(attempt([&] { shop.run("printf x >>store"); }), "foreign-changed");
   EXPECT_EQ(shop.text("store"), whole + "x");
+}
+
+// Those that hold others off while they work.
+class LeasedStoreFile : public StoreFileTest {
+ protected:
+  void SetUp() override {
+    shop.write("store", "old");
+    const int file = ::open(shop.path("store").c_str(), O_RDONLY);
+    const bool has_leases = files::take_read_lease(file);
+    ::close(file);
+    if (!has_leases) GTEST_SKIP() << "no leases on this file system";
+  }
+  StoreFile open_leased() { return StoreFile::open(shop.path("store"), {.holder = "test", .hold_off_writers = true}); }
+  // How somebody who does not wait for it fares.
+  int error_of_opening(int flags) const {
+    const int file = ::open(shop.path("store").c_str(), flags | O_NONBLOCK);
+    if (file < 0) return errno;
+    ::close(file);
+    return 0;
+  }
+};
+
+TEST_F(LeasedStoreFile, IsReplacedWhereNobodyWantsToWrite) {
+  StoreFile file = open_leased();
+  EXPECT_EQ(error_of_opening(O_RDONLY), 0) << "readers are welcome";
+  file.replace(view_of("new"), [&](ByteView) { EXPECT_EQ(shop.text("store"), "old"); });
+  EXPECT_EQ(shop.text("store"), "new");
+  EXPECT_EQ(error_of_opening(O_WRONLY), 0) << "nobody is held off any more";
+  shop.write("store", "theirs");
+  EXPECT_EQ(code_of([&] { file.replace(view_of("newer"), anything); }), "foreign-changed");
+  EXPECT_EQ(shop.text("store"), "theirs");
+}
+
+TEST_F(LeasedStoreFile, IsLeftToWhoOpensItForWriting) {
+  std::jthread writer;  // not a child of this process, which would have the lease as well
+  {
+    StoreFile file = open_leased();
+    const auto somebody_writes = [&](ByteView) {
+      writer = std::jthread([&] {
+        const int theirs = ::open(shop.path("store").c_str(), O_WRONLY | O_TRUNC);  // waits
+        EXPECT_EQ(::write(theirs, "theirs", 6), 6);
+        ::close(theirs);
+      });
+      const auto locks = [] { return Folder::open("/proc").read("locks", 1 << 20); };
+      while (text_of(locks()).find("BREAKING") == std::string_view::npos) std::this_thread::yield();
+      EXPECT_EQ(shop.text("store"), "old") << "they wait";
+    };
+    EXPECT_EQ(code_of([&] { file.replace(view_of("new"), somebody_writes); }), "foreign-changed");
+    EXPECT_EQ(shop.text("store"), "old");
+  }
+  writer.join();
+  EXPECT_EQ(shop.text("store"), "theirs");
+  EXPECT_EQ(names(), (std::vector<std::string>{"store"}));
+}
+
+TEST_F(LeasedStoreFile, IsLeftToWhoDidNotWait) {
+  StoreFile file = open_leased();
+  const auto look_in = [&](ByteView) { EXPECT_EQ(error_of_opening(O_RDWR), EWOULDBLOCK); };
+  EXPECT_EQ(code_of([&] { file.replace(view_of("new"), look_in); }), "foreign-changed");
+  EXPECT_EQ(shop.text("store"), "old");
+}
+
+TEST_F(LeasedStoreFile, IsComparedWhereSomebodyHasItOpenOrMapped) {
+  const int theirs = ::open(shop.path("store").c_str(), O_RDWR);
+  open_leased().replace(view_of("new"), anything);
+  EXPECT_EQ(shop.text("store"), "new");
+  ::close(theirs);
+
+  const int again = ::open(shop.path("store").c_str(), O_RDWR);
+  const auto they_write = [&](ByteView) { EXPECT_EQ(::pwrite(again, "odd", 3, 0), 3); };
+  EXPECT_EQ(code_of([&] { open_leased().replace(view_of("newer"), they_write); }), "foreign-changed");
+  EXPECT_EQ(shop.text("store"), "odd");
+
+  void* mapped = ::mmap(nullptr, 3, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0);
+  ::close(again);
+  ASSERT_NE(mapped, MAP_FAILED);
+  const auto they_touch = [&](ByteView) { std::memcpy(mapped, "map", 3); };
+  EXPECT_EQ(code_of([&] { open_leased().replace(view_of("newer"), they_touch); }), "foreign-changed");
+  EXPECT_EQ(shop.text("store"), "map");
+  ::munmap(mapped, 3);
+}
+
+TEST_F(LeasedStoreFile, IsStillWatchedForNamesAndRights) {
+  const auto attempt = [&](const std::string& meanwhile) {
+    shop.run("rm -f store && printf old >store");
+    StoreFile file = open_leased();
+    return code_of([&] { file.replace(view_of("new"), [&](ByteView) { shop.run(meanwhile); }); });
+  };
+  EXPECT_EQ(attempt("cp store copy && mv copy store"), "foreign-changed");
+  EXPECT_EQ(attempt("chmod 0600 store"), "foreign-changed");
+  EXPECT_EQ(attempt("rm store"), "foreign-changed");
 }
 
 TEST_F(StoreFileTest, LeavesTheOldFileWhenTheNewOneIsNotAccepted) {
