@@ -147,7 +147,7 @@ class PortalPages(SystemTest):
         for events in listeners:
             self.assertIn(("changed", {"anyway": False}), (next(events) for _ in range(2)))
             events.close()
-        await_condition(listening, "there is room again")
+        await_condition(listening, "there is room again", patience=8)  # long before anything is written to those that are gone
 
     def test_what_a_device_calls_itself_is_text(self):
         """Threat 34: a collector is its owner's, and so is the name that it reports."""
