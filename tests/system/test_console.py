@@ -171,6 +171,7 @@ class Attacks(OneAppliance):
             "another origin that begins with ours": asker.ask("POST", path, body, content_type, {"Origin": f"https://localhost:{appliance.console}.evil.example"}),
             "a PUT without the token": asker.ask("PUT", "/profiles/forged", b'{"settings":{"minimum-protocol":"TLSv1.3"}}', "application/json", {"X-CSRF-Token": None}),
             "a DELETE without the token": asker.ask("DELETE", "/sessions", b"{}", "application/json", {"X-CSRF-Token": None}),
+            "signing out without the token": asker.ask("DELETE", "/session", b"{}", "application/json", {"X-CSRF-Token": None}),
             "a PUT by a password alone": asker.ask("PUT", "/profiles/forged", b'{"settings":{"minimum-protocol":"TLSv1.3"}}', "application/json", {
                 "Cookie": None, "Authorization": "Basic " + base64.b64encode(f"administrator:{appliance.password()}".encode()).decode()}),
             "reading from another site": asker.get("/certificates?probe=false", headers={"Sec-Fetch-Site": "cross-site"}),
