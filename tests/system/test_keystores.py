@@ -10,7 +10,7 @@ import time
 import unittest
 import zipfile
 
-from harness import BIN, SystemTest, must, run
+from harness import BIN, SystemTest, await_condition, must, run
 
 PASSWORD = "changeit"
 KEYTOOL = ["keytool", "-J-XX:TieredStopAtLevel=1", "-J-Xshare:auto"]
@@ -191,6 +191,24 @@ class Files(Keystores):
             error = each.communicate()[1]
             self.assertEqual(0, each.returncode, error)
         self.assertEqual({f"c{number}" for number in range(20)}, set(self.ours("trust.jks")))
+        self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith(".trust")])
+
+    def test_who_writes_meanwhile_is_not_overwritten(self):
+        """Whether the kernel holds them off until the import has given way, or they write at once."""
+        self.certificates("root", "sub")
+        self.keystore("import", "trust.jks", "--type", "JKS", "--file", "root.pem", "--alias", "root")
+        command = [os.path.join(BIN, "chancery"), "--json", "keystore", "import", "--keystore", "trust.jks", "--storepass-file", "pass", "--file",
+                   "sub.pem", "--alias", "sub"]
+        importing = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=300000", *command], cwd=self.folder,
+                                     env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        await_condition(lambda: os.path.exists(self.at(".trust.jks.chancery-new")), "the new file is being written")
+        with open(self.at("trust.jks"), "wb") as file:
+            file.write(b"theirs")
+        said = importing.communicate()[0]
+        self.assertEqual(1, importing.returncode, said)
+        self.assertEqual("foreign-changed", json.loads(said)["error"]["code"])
+        with open(self.at("trust.jks"), "rb") as file:
+            self.assertEqual(b"theirs", file.read())
         self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith(".trust")])
 
     def test_killed_or_refused_at_any_file_call_it_is_old_or_new(self):
