@@ -21,6 +21,6 @@ cp -rTu --no-preserve=mode "$CHANCERY_TOOLS/perf" "$perf"
 # The generator asks every server for /ok; ours answers /healthz, and the peers answer that as well.
 sed -i 's#GET /ok HTTP#GET /healthz HTTP#' "$perf/src/tlsbench.c"
 sed -i 's#echo -n ok > \$R/doc/ok;#echo -n ok > $R/doc/healthz;#' "$perf/scripts/serve.sh"
-make -s -C "$perf" run pki/ec256-A.pem run/tlsbench run/issue run/store >"$perf/make.log" 2>&1 || { cat "$perf/make.log" >&2; fail "the load generator does not build" "apt-get install gcc libssl-dev make"; }
+make -s -C "$perf" run pki/ec256-A.pem run/tlsbench run/epollsrv run/issue run/store >"$perf/make.log" 2>&1 || { cat "$perf/make.log" >&2; fail "the load generator does not build" "apt-get install gcc libssl-dev make"; }
 
 exec python3 -B "$root/tests/bench/bench.py" "$@"

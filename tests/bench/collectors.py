@@ -8,7 +8,7 @@ from statistics import median
 
 import table
 from channel_peer import Collector, Identity, client_context, ssl
-from servers import Ours, rss_kib
+from servers import Ours, Peer, figure, load, rss_kib
 
 PROCESSES = 4
 MOST = 15_000
@@ -115,19 +115,27 @@ def cpu_seconds(pid):
 
 
 def echo(crowds, pid):
-    """Microseconds of the engine for one small message and its answer, each of 2,000 connections in turn; what the others say meanwhile
-    counts as well."""
+    """(microseconds of the engine for one small message and its answer, each of 2,000 connections in turn; the same of the limit probe, a bare
+    loop of epoll and OpenSSL, by the shared generator; the median ratio of neighbouring rounds). What the collectors say meanwhile counts as
+    well."""
     def all_echo():
         for crowd in crowds:
             crowd.ask("echo")
         return sum(crowd.answer() for crowd in crowds)
 
-    each, said, began = [], all_echo(), cpu_seconds(pid)
-    for _ in range(9):
-        now, spent = all_echo(), cpu_seconds(pid)
-        each.append((spent - began) * 1e6 / (now - said))
-        said, began = now, spent
-    return median(each)
+    each, floors = [], []
+    floor = Peer("epoll")
+    try:
+        pids = ",".join(map(str, floor.pids()))
+        for _ in range(9):
+            said, began = all_echo(), cpu_seconds(pid)
+            for _ in range(9):  # as long as the other one
+                now = all_echo()
+            each.append((cpu_seconds(pid) - began) * 1e6 / (now - said))
+            floors.append(figure(load("echo", floor.port, "-n", 2000, "-c", 16, "-d", 1, "-p", floor.protocol, "-P", pids), "srv_cpu_us/msg"))
+    finally:
+        floor.stop()
+    return median(each), median(floors), median(ours / least for ours, least in zip(each, floors))
 
 
 def settled(pid):
@@ -173,7 +181,7 @@ def run(options):
         crowds = [Crowd(port, ours.customer_key, count // PROCESSES, number) for number in range(PROCESSES)]
         failed, a_second = all_come(crowds, count, began)
         full = settled(pid)
-        message = echo(crowds, pid)
+        message, floor, times = echo(crowds, pid)
         lost, refused = changes(ours, crowds)
         after = settled(pid)
         began = time.monotonic()
@@ -199,5 +207,7 @@ def run(options):
                 ["refused between these", refused, 0, table.verdict(refused, 0)],
                 ["all gone and back at once, known by now: did not get in", failed_again, 0, table.verdict(failed_again, 0)],
                 ["of them a second", again_a_second, None, ""],
-                ["echo of a small message over 2,000 connections, CPU µs", message, 16, table.verdict(message, 16)]],
+                ["echo of a small message over 2,000 connections, CPU µs", message, 16, table.verdict(message, 16)],
+                ["a bare loop of epoll and OpenSSL, over 2,000, CPU µs", floor, None, ""],
+                ["ours in times of that (16 where it takes 13 to 15)", times, 16 / 14, table.verdict(times, 16 / 14)]],
                [f"open files end at {hard} here; the load is made on the same two processors"])
