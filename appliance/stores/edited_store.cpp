@@ -177,9 +177,10 @@ json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
   }
   Keeping kept(*state_);
   const auto sealed = std::make_shared<const java::SealedStore>(java::seal_in_pieces(store, passwords.password));
+  // Of the bytes in memory, while they are written; what reads back is compared with them.
+  std::future<void> checked = ahead(sealed->frame.size(), [&] { java::expect_sealed(*sealed, store, as_written); });
   return state_->replace(
-      {.pieces = sealed->pieces, .owner = sealed}, [&] { java::expect_sealed(*sealed, store, as_written); },
-      {.mode = mode}, kept);
+      {.pieces = sealed->pieces, .owner = sealed}, [&] { checked.get(); }, {.mode = mode}, kept);
 }
 
 json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView)>& accept, const FileAttributes& fresh,
