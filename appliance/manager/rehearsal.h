@@ -30,8 +30,9 @@ struct RehearsalOptions {
   std::chrono::milliseconds deadline{3000};
 };
 [[nodiscard]] RehearsalOptions rehearsal_options(const Call& call);
-// Of what goes back to what was, keeps what a hand has edited, or closes what somebody has named: it is told who would break, and nobody is stopped
-// unless the call says how many are too many. The way out of a bad night must not be the one that is barred.
+// Of what goes back to what was, keeps what a hand has edited, or closes what somebody has named: it is told who would
+// break, and nobody is stopped unless the call says how many are too many. The way out of a bad night must not be the
+// one that is barred.
 [[nodiscard]] RehearsalOptions advisory_options(const Call& call);
 
 struct Rehearsed {
