@@ -26,8 +26,10 @@ bool are_sensible(const KeyWork& work) {
 
 SecretBytes key_of_passphrase(const SecretBytes& passphrase, ByteView salt, const KeyWork& work) {
   SecretBytes key(crypto_secretstream_xchacha20poly1305_KEYBYTES);
-  if (crypto_pwhash(key.data(), key.size(), reinterpret_cast<const char*>(passphrase.data()), passphrase.size(),
-                    salt.data(), work.passes, std::size_t{work.memory_kib} << 10, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+  // An empty one has no address, and libsodium wants one.
+  const char* const typed = passphrase.empty() ? "" : reinterpret_cast<const char*>(passphrase.data());
+  if (crypto_pwhash(key.data(), key.size(), typed, passphrase.size(), salt.data(), work.passes,
+                    std::size_t{work.memory_kib} << 10, crypto_pwhash_ALG_ARGON2ID13) != 0) {
     throw Failure({.code = "no-memory",
                    .subject = "argon2id",
                    .cause = "there is not enough memory to derive the key",
