@@ -103,7 +103,9 @@ void examine_members(Examination& examination, Bench& bench) {
                           problem.text + "; last heard of at " + to_rfc3339(standing.last_seen), problem.hint);
     }
   }
-  if (!said) examination.ok("members", std::to_string(others) + " members besides this appliance");
+  if (said) return;
+  const char* const noun = others == 1 ? " member" : " members";
+  examination.ok("members", std::to_string(others) + noun + " besides this appliance");
 }
 
 }  // namespace
