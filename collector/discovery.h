@@ -6,8 +6,8 @@
 //
 // So that strangers cannot keep a collector busy: at most 8 servers of one look and 2 of one address, one look in ten
 // seconds (a sooner one waits), 200 datagrams of one look; and who did not prove itself (set_unproven) is passed over for
-// ten minutes (half a minute where it did not answer), so that the next ones have their turn. An empty answer: nobody was found, or the network cannot be used.
-// Thread safety: one thread.
+// ten minutes (half a minute where it did not answer), so that the next ones have their turn. An empty answer: nobody
+// was found, or the network cannot be used. Thread safety: one thread.
 #pragma once
 
 #include <chrono>

@@ -7,8 +7,9 @@
 //   if (auto verdict = rehearser.take(question)) dialogue.send(*verdict);
 //   if (auto verdict = rehearser.due(now)) dialogue.send(*verdict);          // of a live one, which takes a connection
 //
-// One trust of several that takes the certificate is enough, as it is for a connection. Nothing is changed here. A collector that does not compare its peer would take any certificate. Thread safety: one
-// thread; due() waits for a connection, up to ten seconds.
+// One trust of several that takes the certificate is enough, as it is for a connection. Nothing is changed here. A
+// collector that does not compare its peer would take any certificate. Thread safety: one thread; due() waits for a
+// connection, up to ten seconds.
 #pragma once
 
 #include <chrono>

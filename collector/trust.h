@@ -1,7 +1,7 @@
 // Whom a collector believes (P19): with a root file only that; with none the operating system's trust store, and the roots
-// that its engine has handed it (collector install-trust); besides, the certificates of the `trusted` list (D3: CAs, or servers' own certificates), and the federation's roots that its
-// engine has added (kept_anchors.h), less those that were dropped. Read anew for every connection, so that a changed
-// file counts at the next one.
+// that its engine has handed it (collector install-trust); besides, the certificates of the `trusted` list (D3: CAs, or
+// servers' own certificates), and the federation's roots that its engine has added (kept_anchors.h), less those that
+// were dropped. Read anew for every connection, so that a changed file counts at the next one.
 //
 // Intermediates in the operating system's store help to build a path and never anchor one; in a root file, in the
 // `trusted` list and in what was handed over, every certificate anchors.

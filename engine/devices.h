@@ -5,10 +5,11 @@
 //   Devices devices(std::move(store), system_now);
 //   devices.report(id, facts);
 //
-// What a crash loses is at most the last second of news, and a minute of "last seen" of those who had none; an admission lost that way is simply asked for again, and so
-// is a proof. While the store cannot be reached, what is to be written waits: at most one row for each device, the
-// newest. A store that cannot be read yet knows nobody: collectors are admitted anew, and what it knew is merged in
-// later. Thread safety: all methods may be called from any thread.
+// What a crash loses is at most the last second of news, and a minute of "last seen" of those who had none; an
+// admission lost that way is simply asked for again, and so is a proof. While the store cannot be reached, what is to
+// be written waits: at most one row for each device, the newest. A store that cannot be read yet knows nobody:
+// collectors are admitted anew, and what it knew is merged in later. Thread safety: all methods may be called from any
+// thread.
 #pragma once
 
 #include <functional>

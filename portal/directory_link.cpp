@@ -49,8 +49,8 @@ berval borrowed(const SecretBytes& secret) {
 }  // namespace
 
 // The library's own limit on waiting for the network makes its handshake turn in circles at full speed, and without it a
-// server that falls silent would hold it for as long as it likes. After `patience` in all, the socket is shut down under it, and it fails as if the server had
-// closed.
+// server that falls silent would hold it for as long as it likes. After `patience` in all, the socket is shut down
+// under it, and it fails as if the server had closed.
 class DirectoryLink::Watch {
  public:
   Watch() : callback_{.lc_add = added, .lc_del = gone, .lc_arg = this}, thread_([this] { wait(); }) {}

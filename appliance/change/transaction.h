@@ -2,9 +2,10 @@
 //
 //   Outcome outcome = Transaction(workplace).run(plan, cause);
 //
-// The caller holds STATE/lock. Stages (and keeps a pristine copy of what was staged), backs up, prepares every running program, writes the journal, renames, activates,
-// reloads consumers, probes every endpoint of the changed identities (by a handshake; a stopped program is proven
-// offline), and commits by removing the journal; or goes back by itself. `run` throws
+// The caller holds STATE/lock. Stages (and keeps a pristine copy of what was staged), backs up, prepares every running
+// program, writes the journal, renames, activates, reloads consumers, probes every endpoint of the changed identities
+// (by a handshake; a stopped program is proven offline), and commits by removing the journal; or goes back by itself.
+// `run` throws
 //   - a Failure (exit 1) when the old state is in force, wholly, and everything that runs serves it;
 //   - a Failure with needs_person (exit 3) when a reload or activation failed during the way back, and names what;
 // and returns only after the commit. A plan whose report refuses is returned as such: nothing is staged.

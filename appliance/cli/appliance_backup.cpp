@@ -127,7 +127,7 @@ int run_backup_appliance(Session& session) {
   const std::string path = arguments.value("--output");
   Terminal& terminal = session.terminal();
   if (path == "-" && session.json()) {
-    throw usage("--output - and --json both want stdout", "give --output a file");
+    throw stdout_is_taken();
   }
   if (path == "-" && ::isatty(STDOUT_FILENO) != 0) {
     throw usage("a terminal is no place for a backup", "give --output a file, or send stdout to one");

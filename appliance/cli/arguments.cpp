@@ -186,6 +186,8 @@ Failure usage(std::string cause, std::string hint) {
   return Failure({.code = "usage", .subject = "", .cause = std::move(cause), .hint = std::move(hint)});
 }
 
+Failure stdout_is_taken() { return usage("--output - and --json both want stdout", "give --output a file"); }
+
 KeyValue key_value(const std::string& word, std::string hint) {
   const std::size_t equals = word.find('=');
   if (equals == std::string::npos || equals == 0) throw usage("not KEY=VALUE: " + word, std::move(hint));

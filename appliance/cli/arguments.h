@@ -41,6 +41,8 @@ struct Invocation {
 [[nodiscard]] Invocation read_arguments(const std::vector<std::string>& arguments);
 // What was typed cannot be meant: Failure("usage"), exit 2.
 [[nodiscard]] Failure usage(std::string cause, std::string hint);
+// --output - where --json has stdout already.
+[[nodiscard]] Failure stdout_is_taken();
 
 struct KeyValue {
   std::string key;

@@ -48,7 +48,7 @@ int run_backup_export(Session& session) {
   Terminal& terminal = session.terminal();
   if (output == "-") {
     if (session.json()) {
-      throw usage("--output - and --json both want stdout", "give --output a file");
+      throw stdout_is_taken();
     }
     terminal.secret(view_of(attachments.front()));
     return 0;

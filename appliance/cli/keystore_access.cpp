@@ -177,7 +177,7 @@ void warn_for_java(Json& reply, java::StoreType type, const SecretBytes* passwor
 void write_new_file(Session& session, const std::string& path, ByteView bytes, bool is_secret) {
   if (path == "-") {
     if (session.json()) {
-      throw usage("--output - and --json both want stdout", "give --output a file");
+      throw stdout_is_taken();
     }
     session.terminal().secret(bytes);
     return;

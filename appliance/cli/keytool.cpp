@@ -31,17 +31,9 @@ class EditedSaver : public keytool::StoreSaver {
                      .cause = "was changed by somebody else meanwhile",
                      .hint = "their file stands; run the command again"});
     }
-    const auto accept = [&saving](ByteView read_back) {
-      stores::expect_same_entries(java::open_keystore(read_back, {.source = saving.path,
-                                                                  .password = saving.password,
-                                                                  .accept_absent_integrity = saving.password == nullptr,
-                                                                  .rewritten_from = &saving.store}),
-                                  saving.store);
-    };
     // A new file as Java makes it, by the umask, but never writable for others.
-    const nlohmann::json outcome =
-        edited.put_bytes(java::seal_keystore(saving.store, saving.password), accept, {.mode = 0644 & ~caller_umask()},
-                         {.password = saving.password, .former = saving.former});
+    const nlohmann::json outcome = edited.put(saving.store, {.password = saving.password, .former = saving.former},
+                                              FileAttributes{.mode = 0644 & ~caller_umask()});
     if (outcome.value("outcome", "") == "done") return;
     throw Failure({.code = "refused",
                    .subject = saving.path,

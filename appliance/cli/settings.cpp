@@ -135,9 +135,8 @@ constexpr Command kSettingsCommands[] = {
          "Written through the same transaction as everything else: read back as the program would read it, with a "
          "backup set of what stood there, and an audit record. What the program would refuse is refused here, and "
          "nothing is changed. Comments and other settings stay as they are. What begins with @ names the file that "
-         "holds "
-         "the value, as one line: a secret belongs there and not on the command line. A running program takes its "
-         "settings up at once; where one counts only after a restart (storage, discovery, the time zone), that is "
+         "holds the value, as one line: a secret belongs there and not on the command line. A running program takes "
+         "its settings up at once; where one counts only after a restart (storage, discovery, the time zone), that is "
          "said.",
      .positionals = kSettingPositionals,
      .options = kSettingOptions,

@@ -1,12 +1,14 @@
-// What a request brings: JSON, or the parts of a form (multipart/form-data, RFC 7578), which is how files and secrets come.
+// What a request brings: JSON, or the parts of a form (multipart/form-data, RFC 7578), which is how files and secrets
+// come.
 //
 //   Form form = form_of(call);                              // the call's body is wiped when the form goes
 //   ByteView password = form.secret("password");            // empty when absent
 //   Arguments arguments = arguments_for(route, form, …);    // what the manager is asked with
 //
-// A secret is only ever a view into the body until it is copied into wiping memory: the JSON library would leave copies.
-// At most 1,000 parts; a part's head has at most 2 KiB. Failure("bad-request") for what is no form, Failure("bad-argument")
-// for parts that the route does not take. What values mean is the manager's business. Thread safety: one thread.
+// A secret is only ever a view into the body until it is copied into wiping memory: the JSON library would leave
+// copies. At most 1,000 parts; a part's head has at most 2 KiB. Failure("bad-request") for what is no form,
+// Failure("bad-argument") for parts that the route does not take. What values mean is the manager's business. Thread
+// safety: one thread.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -4,8 +4,8 @@
 //   if (auto known = answers.begin(person, key, digest)) return *known;   // or 409 while it runs, 422 for another request
 //   http::Answer answer = …;  answers.finish(person, key, answer);
 //
-// In memory, of the last hour and at most 256; a restart forgets them. Not for answers that hand out a secret or a file. A request that was refused before the manager was
-// asked is forgotten, too (abandon). Thread safe.
+// In memory, of the last hour and at most 256; a restart forgets them. Not for answers that hand out a secret or a
+// file. A request that was refused before the manager was asked is forgotten, too (abandon). Thread safe.
 #pragma once
 
 #include <chrono>

@@ -7,8 +7,8 @@
 //
 // A stream begins with "hello", so that whoever was away asks anew for what it shows. Each takes a worker of the web
 // server for as long as it lasts, so their number is bounded: 64 workers (server.h) less this many answer everybody
-// else. It ends when its listener has gone or is no longer welcome, which is looked at about once a second. Of events that a slow reader
-// has not taken the newest 512 wait. Thread safe.
+// else. It ends when its listener has gone or is no longer welcome, which is looked at about once a second. Of events
+// that a slow reader has not taken the newest 512 wait. Thread safe.
 #pragma once
 
 #include <condition_variable>

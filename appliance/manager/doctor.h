@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "appliance/manager/bench.h"
+#include "appliance/manager/served.h"
 
 namespace chancery::manager {
 
@@ -37,6 +37,7 @@ class Examination {
   const std::vector<Check>& checks() const noexcept { return checks_; }
   bool has_problem(const std::string& check) const;
   [[nodiscard]] nlohmann::json to_json() const;
+  std::vector<ServedEndpoint> served;  // what endpoints showed, for who wants to know more of it
 
  private:
   std::vector<Check> checks_;

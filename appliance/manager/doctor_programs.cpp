@@ -151,9 +151,8 @@ void examine_programs(Examination& examination, Bench& bench) {
   for (const change::ProgramStatus& program : programs) {
     examination.attempt("program " + program.program, [&] { examine_program(examination, bench, program); });
   }
-  std::vector<ServedEndpoint> served;
-  examination.attempt("endpoints", [&] { served = look_at_served(bench.appliance, programs); });
-  for (const ServedEndpoint& one : served) {
+  examination.attempt("endpoints", [&] { examination.served = look_at_served(bench.appliance, programs); });
+  for (const ServedEndpoint& one : examination.served) {
     examination.attempt("endpoint " + one.endpoint.endpoint, [&] { examine_endpoint(examination, bench, one); });
   }
 }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 
 #include "appliance/manager/doctor.h"
 #include "appliance/manager/os_anchors.h"
@@ -43,21 +42,13 @@ void examine_keystore(Examination& examination, const std::string& check, const 
     return examination.warning(check, "cannot be looked into: its password is another than Java's usual one",
                                "look yourself: chancery keystore list --keystore " + path + " --storepass-file FILE");
   }
-  std::set<std::string> has;
-  std::optional<Certificate> first;  // of what was imported, the one that ends first
-  for (const java::Entry& entry : store.entries) {
-    if (entry.kind != java::EntryKind::trusted_certificate || entry.certificates.empty()) continue;
-    const std::string fingerprint = fingerprint_of(entry);
-    has.insert(fingerprint);
-    if (std::ranges::find(managed, fingerprint, &trust::ManagedAnchor::sha256) == managed.end()) continue;
-    Certificate certificate = Certificate::from_der(entry.certificates.front().der);
-    if (!first || certificate.not_after() < first->not_after()) first = std::move(certificate);
-  }
-  std::vector<trust::ManagedAnchor> missing;
-  for (const trust::ManagedAnchor& anchor : managed) {
-    if (!has.contains(anchor.sha256)) missing.push_back(anchor);
-  }
-  if (missing.empty() && first && first->not_after() - now <= soon) {
+  const std::vector<Certificate> imported = imported_into(store, managed);
+  const auto first = std::ranges::min_element(imported, {}, &Certificate::not_after);
+  std::vector<trust::ManagedAnchor> missing = managed;
+  std::erase_if(missing, [&imported](const trust::ManagedAnchor& anchor) {
+    return std::ranges::find(imported, anchor.sha256, &Certificate::fingerprint) != imported.end();
+  });
+  if (missing.empty() && first != imported.end() && first->not_after() - now <= soon) {
     return examination.warning(check,
                                first->subject() + ", which was imported, ends at " + to_rfc3339(first->not_after()),
                                "import its successor, then take it out: chancery trust remove " +

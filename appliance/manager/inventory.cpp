@@ -89,9 +89,7 @@ std::vector<std::string> installed_identities(Bench& bench) {
 
 }  // namespace
 
-json cert_list(Bench& bench, Call& call) {
-  std::vector<ServedEndpoint> served;
-  if (call.flag("probe", true)) served = look_at_served(bench.appliance, programs_now(bench));
+json inventory(Bench& bench, const std::vector<ServedEndpoint>& served) {
   json identities = json::array();
   for (const std::string& identity : installed_identities(bench)) {
     identities.push_back(identity_json(bench, identity, served));
@@ -99,6 +97,12 @@ json cert_list(Bench& bench, Call& call) {
   return {{"generation", bench.current().number()},
           {"identities", std::move(identities)},
           {"pending", pending_json(bench.current())}};
+}
+
+json cert_list(Bench& bench, Call& call) {
+  std::vector<ServedEndpoint> served;
+  if (call.flag("probe", true)) served = look_at_served(bench.appliance, programs_now(bench));
+  return inventory(bench, served);
 }
 
 json cert_show(Bench& bench, Call& call) {

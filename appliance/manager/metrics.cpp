@@ -1,6 +1,7 @@
-// The inventory and its dates for monitoring, in the text format of Prometheus (version 0.0.4): what doctor grades, when each
-// certificate of this appliance ends and whether it is what endpoints serve, when the trust of each store ends, and of the
-// federation who was heard of when. Times are seconds since 1970, so that whoever watches counts for itself.
+// The inventory and its dates for monitoring, in the text format of Prometheus (version 0.0.4): what doctor grades,
+// when each certificate of this appliance ends and whether it is what endpoints serve, when the trust of each store
+// ends, and of the federation who was heard of when. Times are seconds since 1970, so that whoever watches counts for
+// itself.
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -62,9 +63,7 @@ class Figures {
 
 std::int64_t seconds_of(const std::string& time) { return from_rfc3339(time).time_since_epoch().count(); }
 
-void add_doctor(Figures& figures, Bench& bench) {
-  Examination examination;
-  examine(examination, bench.appliance.state, bench.clock());
+void add_doctor(Figures& figures, const Examination& examination) {
   int worst = 0;
   for (const Check& check : examination.checks()) {
     const int grade = static_cast<int>(check.grade);
@@ -75,8 +74,7 @@ void add_doctor(Figures& figures, Bench& bench) {
   figures.add("chancery_status", "The worst of all checks of doctor", {}, worst);
 }
 
-void add_identities(Figures& figures, Bench& bench, Call& call) {
-  const json list = cert_list(bench, call);
+void add_identities(Figures& figures, const json& list) {
   figures.add("chancery_generation", "The generation in force", {}, list.at("generation").get<std::int64_t>());
   for (const json& identity : list.at("identities")) {
     if (!identity.contains("certificate")) continue;
@@ -119,14 +117,7 @@ void add_stores(Figures& figures, Bench& bench) {
   const trust::ManagedAnchors anchors = trust::ManagedAnchors::read(bench.current());
   for (const std::string& path : anchors.keystores()) {
     try {
-      std::vector<Certificate> imported;
-      for (const java::Entry& entry : look_into(path).entries) {
-        if (entry.kind != java::EntryKind::trusted_certificate || entry.certificates.empty()) continue;
-        const std::vector<trust::ManagedAnchor> managed = anchors.of(path);
-        if (std::ranges::find(managed, fingerprint_of(entry), &trust::ManagedAnchor::sha256) == managed.end()) continue;
-        imported.push_back(Certificate::from_der(entry.certificates.front().der));
-      }
-      add_store(figures, path, imported, bench.now());
+      add_store(figures, path, imported_into(look_into(path), anchors.of(path)), bench.now());
     } catch (const Failure&) {
       continue;
     }
@@ -155,8 +146,10 @@ void add_members(Figures& figures, Bench& bench, Call& call) {
 
 json metrics(Bench& bench, Call& call) {
   Figures figures;
-  add_doctor(figures, bench);
-  add_identities(figures, bench, call);
+  Examination examination;
+  examine(examination, bench.appliance.state, bench.clock());
+  add_doctor(figures, examination);
+  add_identities(figures, inventory(bench, examination.served));
   add_stores(figures, bench);
   add_members(figures, bench, call);
   return {{"text", figures.text()}};

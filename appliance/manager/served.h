@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ServedEndpoint {
 // Takes as long as the slowest handshake, 3 s at most.
 [[nodiscard]] std::vector<ServedEndpoint> look_at_served(const Appliance& appliance,
                                                          const std::vector<change::ProgramStatus>& programs);
+
+// What is installed beside it: {"generation","identities":[…],"pending":[…]} (inventory.cpp).
+[[nodiscard]] nlohmann::json inventory(Bench& bench, const std::vector<ServedEndpoint>& served);
 
 // Programs as they answer; those that do not are marked so, never a Failure.
 [[nodiscard]] std::vector<change::ProgramStatus> programs_now(Bench& bench);

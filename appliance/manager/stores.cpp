@@ -157,6 +157,16 @@ SecretBytes seal_and_compare(const java::Keystore& store, const std::optional<Se
        .hint = "this is a defect worth reporting; chancery keystore verify shows what is odd in the old one"});
 }
 
+std::vector<Certificate> imported_into(const java::Keystore& store, const std::vector<trust::ManagedAnchor>& managed) {
+  std::vector<Certificate> imported;
+  for (const java::Entry& entry : store.entries) {
+    if (entry.kind != java::EntryKind::trusted_certificate || entry.certificates.empty()) continue;
+    if (std::ranges::find(managed, fingerprint_of(entry), &trust::ManagedAnchor::sha256) == managed.end()) continue;
+    imported.push_back(Certificate::from_der(entry.certificates.front().der));
+  }
+  return imported;
+}
+
 void follow(trust::ManagedAnchors& anchors, const std::string& path, const java::Keystore& before,
             const java::Keystore& after, Instant now) {
   const auto had = trusted_by_fingerprint(before);

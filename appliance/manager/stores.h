@@ -26,10 +26,10 @@ struct Target {
   std::string name;  // as people know it: "engine", "portal", "os", or the path
 };
 
-// "engine", "portal", "os", or an absolute path. A path inside STATE means the store of the generation that it is (through
-// `current` or any link to it); Failure("not-a-store") for other files of a generation, which have commands of their
-// own, and for files of generations that are not in force. Failure("bad-argument") for anything else. That a file outside
-// exists is not checked.
+// "engine", "portal", "os", or an absolute path. A path inside STATE means the store of the generation that it is
+// (through `current` or any link to it); Failure("not-a-store") for other files of a generation, which have commands of
+// their own, and for files of generations that are not in force. Failure("bad-argument") for anything else. That a file
+// outside exists is not checked.
 [[nodiscard]] Target target_of(const Bench& bench, const std::string& store);
 
 struct JavaStore {
@@ -48,6 +48,10 @@ struct JavaStore {
 // Sealed, read back and compared. Failure("read-back-differs").
 [[nodiscard]] SecretBytes seal_and_compare(const java::Keystore& store, const std::optional<SecretBytes>& password);
 
+// Those of `managed` that are in the store as trusted certificates.
+[[nodiscard]] std::vector<Certificate> imported_into(const java::Keystore& store,
+                                                     const std::vector<trust::ManagedAnchor>& managed);
+
 // The plan that puts store.store in the place of store.before; the anchors that Chancery manages follow the difference.
 [[nodiscard]] change::Plan plan_java_store(Bench& bench, const Target& target, const JavaStore& store,
                                            const std::string& reason);
@@ -60,8 +64,9 @@ struct JavaStore {
 void follow(trust::ManagedAnchors& anchors, const std::string& path, const java::Keystore& before,
             const java::Keystore& after, Instant now);
 
-// The same for every file outside the state that `plan` edits; into its edits, where anything is different then. A store
-// that cannot be opened with the usual password changes nothing in the list: the doctor compares it with what is there.
+// The same for every file outside the state that `plan` edits; into its edits, where anything is different then. A
+// store that cannot be opened with the usual password changes nothing in the list: the doctor compares it with what is
+// there.
 void follow_foreign(Bench& bench, change::Plan& plan);
 
 // SHA-256 of an entry's first certificate; "" where it has none.

@@ -21,10 +21,7 @@ std::optional<Bytes> bytes_of(const std::string& path) {
   }
 }
 
-std::string digest_of(const std::string& path) {
-  const std::optional<Bytes> bytes = bytes_of(path);
-  return bytes ? sha256_hex(*bytes) : "";
-}
+std::string digest_of(const std::optional<Bytes>& bytes) { return bytes ? sha256_hex(*bytes) : ""; }
 
 }  // namespace
 
@@ -32,18 +29,18 @@ OwnSettings::OwnSettings(const Folder& state, std::string program, std::optional
     : path_(state.path() + "/settings/" + program + ".toml"),
       state_(state.path()),
       program_(std::move(program)),
-      has_own_level_(log_level.has_value()),
-      sha256_(digest_of(path_)) {
-  at_start_ = started_with();
+      has_own_level_(log_level.has_value()) {
+  const std::optional<Bytes> bytes = bytes_of(path_);
+  sha256_ = digest_of(bytes);
+  at_start_ = until_restart_in(bytes);
   set_log_level();
 }
 
 // Empty for a file that cannot be read: nothing is started with one.
-std::map<std::string, std::string> OwnSettings::started_with() const {
+std::map<std::string, std::string> OwnSettings::until_restart_in(const std::optional<Bytes>& bytes) const {
   std::map<std::string, std::string> values;
   try {
-    for (const SettingValue& each :
-         read_settings(path_, bytes_of(path_).value_or(Bytes()), program_, process_environment())) {
+    for (const SettingValue& each : read_settings(path_, bytes.value_or(Bytes()), program_, process_environment())) {
       if (needs_restart(*each.fact)) values.emplace(std::string(each.fact->key), each.text);
     }
   } catch (const Failure&) {
@@ -64,12 +61,13 @@ void OwnSettings::add(std::function<void()> reread) {
 
 bool OwnSettings::take() {
   const std::lock_guard lock(mutex_);
-  const std::string present = digest_of(path_);
+  const std::optional<Bytes> bytes = bytes_of(path_);
+  const std::string present = digest_of(bytes);
   if (present == sha256_) return false;
   set_log_level();
   for (const auto& reread : readers_) reread();
   waiting_.clear();
-  for (const auto& [key, value] : started_with()) {
+  for (const auto& [key, value] : until_restart_in(bytes)) {
     const auto before = at_start_.find(key);
     if (before != at_start_.end() && before->second != value) waiting_.push_back(key);
   }

@@ -1,5 +1,5 @@
-// A serving program's own settings file while it runs: which bytes of it count, who reads them again, and what of it waits for
-// a restart. For HostedProgram.
+// A serving program's own settings file while it runs: which bytes of it count, who reads them again, and what of it
+// waits for a restart. For HostedProgram.
 //
 //   OwnSettings settings(state, "portal", log_level);       // the level of the log, where no option gave it
 //   settings.add([&] { … read, then put in force … });
@@ -31,7 +31,7 @@ class OwnSettings {
   [[nodiscard]] std::vector<std::string> waiting() const;
 
  private:
-  std::map<std::string, std::string> started_with() const;
+  std::map<std::string, std::string> until_restart_in(const std::optional<Bytes>& bytes) const;
   void set_log_level() const;
 
   const std::string path_;

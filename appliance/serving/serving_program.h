@@ -8,9 +8,10 @@
 //     });
 //   }
 //
-// Options of every program: --state DIR (or CHANCERY_STATE), --log-level (else NAME.log-level of its settings), --version. Log lines go to stderr; D5 lines
-// for each connection. SIGTERM and SIGINT end it: no new connections, running requests get 5 s. With separate users it
-// is started as its own user (systemd) and never needs root after binding.
+// Options of every program: --state DIR (or CHANCERY_STATE), --log-level (else NAME.log-level of its settings),
+// --version. Log lines go to stderr; D5 lines for each connection. SIGTERM and SIGINT end it: no new connections,
+// running requests get 5 s. With separate users it is started as its own user (systemd) and never needs root after
+// binding.
 // Listeners are opened, closed or moved when a generation changes their endpoint; a port that cannot be bound makes
 // `prepare` refuse. Exit: 0 after a signal, 1 when it cannot start (no generation, port taken, run lock held).
 #pragma once
@@ -47,8 +48,8 @@ class Program {
   using Prepare = std::function<std::function<void()>(const backup::Generation& generation)>;
   virtual void on_generation(Prepare prepare) = 0;
 
-  // Matters of this process (settings/NAME.toml) that count without a restart: called when a change is activated and the
-  // file is another one than before, after what on_generation gave. All of them read what they need, then put it in
+  // Matters of this process (settings/NAME.toml) that count without a restart: called when a change is activated and
+  // the file is another one than before, after what on_generation gave. All of them read what they need, then put it in
   // force; a Failure keeps what was in force and is the condition "settings" until the file can be read again. Not
   // called at start, nor by two threads at once.
   using Reread = std::function<void()>;

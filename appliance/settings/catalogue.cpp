@@ -20,20 +20,9 @@ constexpr std::string_view log_level_meaning = "What stands in its log; an optio
 constexpr std::string_view log_levels = "trace|debug|info|warning|error";
 
 // Opened, or set for the whole process, before there are threads.
-constexpr std::array until_restart{
-    std::pair<std::string_view, std::string_view>{"portal", "alerts.time-zone"},
-    std::pair<std::string_view, std::string_view>{"portal", "storage"},
-    std::pair<std::string_view, std::string_view>{"portal", "discovery"},
-    std::pair<std::string_view, std::string_view>{"portal", "discovery-port"},
-    std::pair<std::string_view, std::string_view>{"portal", "discovery-address"},
-    std::pair<std::string_view, std::string_view>{"portal", "beacon-interval"},
-    std::pair<std::string_view, std::string_view>{"engine", "storage"},
-    std::pair<std::string_view, std::string_view>{"engine", "storage-password-file"},
-    std::pair<std::string_view, std::string_view>{"engine", "discovery"},
-    std::pair<std::string_view, std::string_view>{"engine", "discovery-port"},
-    std::pair<std::string_view, std::string_view>{"engine", "discovery-address"},
-    std::pair<std::string_view, std::string_view>{"engine", "beacon-interval"},
-};
+constexpr std::array<std::string_view, 7> until_restart{"storage",         "storage-password-file", "discovery",
+                                                        "discovery-port",  "discovery-address",     "beacon-interval",
+                                                        "alerts.time-zone"};
 
 constexpr std::array facts{
     SettingFact{"console", "session-idle", Kind::number, "15", "Minutes after which an unused sign-in ends"},
@@ -203,7 +192,8 @@ SettingFile::Keys keys_of(const SettingFact& fact) {
 }
 
 bool needs_restart(const SettingFact& fact) {
-  return std::ranges::find(until_restart, std::pair(fact.program, fact.key)) != until_restart.end();
+  // What a command of its own changes is followed by itself.
+  return fact.owner.empty() && std::ranges::find(until_restart, fact.key) != until_restart.end();
 }
 
 std::vector<SettingValue> read_settings(const std::string& file_name, ByteView toml, std::string_view program,

@@ -1,5 +1,6 @@
-// Matters of one process: STATE/settings/<program>.toml, one struct per program, parsed at start and again when a change
-// of them is activated (serving_program.h; what then needs a restart: catalogue.h). An absent file means the defaults; `CHANCERY_…` environment variables override (CHANCERY_COLLECTOR_ROOT_CA).
+// Matters of one process: STATE/settings/<program>.toml, one struct per program, parsed at start and again when a
+// change of them is activated (serving_program.h; what then needs a restart: catalogue.h). An absent file means the
+// defaults; `CHANCERY_…` environment variables override (CHANCERY_COLLECTOR_ROOT_CA).
 //
 //   PortalSettings settings = PortalSettings::load(state_path);
 //

@@ -11,8 +11,8 @@
 // from input.
 //
 // Failure codes: storage-busy, storage-damaged, storage-newer (made by a newer program), storage-failed, no-way-back,
-// no-space, read-only; PostgreSQL also storage-unreachable. Thread safety: internally locked; a write transaction holds the lock
-// until it ends.
+// no-space, read-only; PostgreSQL also storage-unreachable. Thread safety: internally locked; a write transaction holds
+// the lock until it ends.
 #pragma once
 
 #include <cstdint>

@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "appliance/manager/managed_store.h"
 #include "backup/sets/store_sets.h"
 #include "keystore/bytes/ahead.h"
 #include "keystore/fault.h"
 #include "keystore/files/store_file.h"
+#include "keystore/java/sealed_store.h"
 #include "keystore/openssl/digest.h"
 #include "keystore/x509/instant.h"
 #include "keystore/x509/printable.h"
@@ -165,10 +165,10 @@ const SecretBytes& EditedStore::bytes() const { return state_->bytes(); }
 std::shared_ptr<const SecretBytes> EditedStore::shared_bytes() const { return state_->shared_bytes(); }
 const std::string& EditedStore::path() const noexcept { return state_->path; }
 
-json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
+json EditedStore::put(const java::Keystore& store, const Passwords& passwords, std::optional<FileAttributes> fresh) {
   const java::OpenOptions as_written{
       .source = state_->path, .password = passwords.password, .accept_absent_integrity = passwords.password == nullptr};
-  const mode_t mode = holds_keys(store) ? 0600 : 0644 & ~caller_umask();
+  const FileAttributes usual{.mode = holds_keys(store) ? 0600 : 0644 & ~caller_umask()};
   if (!state_->file) {
     java::SealedStore sealed = java::seal_in_pieces(store, passwords.password);
     java::expect_sealed(sealed, store, as_written);
@@ -180,7 +180,7 @@ json EditedStore::put(const java::Keystore& store, const Passwords& passwords) {
   // Of the bytes in memory, while they are written; what reads back is compared with them.
   std::future<void> checked = ahead(sealed->frame.size(), [&] { java::expect_sealed(*sealed, store, as_written); });
   return state_->replace(
-      {.pieces = sealed->pieces, .owner = sealed}, [&] { checked.get(); }, {.mode = mode}, kept);
+      {.pieces = sealed->pieces, .owner = sealed}, [&] { checked.get(); }, fresh.value_or(usual), kept);
 }
 
 json EditedStore::put_bytes(SecretBytes bytes, const std::function<void(ByteView)>& accept, const FileAttributes& fresh,

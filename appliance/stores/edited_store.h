@@ -5,21 +5,23 @@
 //   …edit store…
 //   const nlohmann::json outcome = edited.put(store, {.password = &password});
 //
-// A file of anybody's is replaced in place under a lock (files/store_file.h), after the new bytes were read back, opened
-// and compared entry by entry, and after the file as it was went into a backup set (backup/sets/store_sets.h). A file inside
-// STATE, or a JDK's store on an appliance, becomes a change of that appliance instead (manager/managed_store.h): its
-// transaction has its own backup set, and nothing is locked here. `outcome` is what show_outcome takes: {"outcome":
-// "done" | "planned" | "refused", "path", "backup_set", …}. With dry_run nothing is written, locked or made, but
-// everything that can fail without that is tried. Failures as of those headers. Thread safety: one thread per object.
+// A file of anybody's is replaced in place under a lock (files/store_file.h), after the new bytes were read back,
+// opened and compared entry by entry, and after the file as it was went into a backup set (backup/sets/store_sets.h). A
+// file inside STATE, or a JDK's store on an appliance, becomes a change of that appliance instead
+// (manager/managed_store.h): its transaction has its own backup set, and nothing is locked here. `outcome` is what
+// show_outcome takes: {"outcome": "done" | "planned" | "refused", "path", "backup_set", …}. With dry_run nothing is
+// written, locked or made, but everything that can fail without that is tried. Failures as of those headers. Thread
+// safety: one thread per object.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "keystore/files/folder.h"
-#include "keystore/java/sealed_store.h"
+#include "keystore/java/java_keystore.h"
 
 namespace chancery::stores {
 
@@ -50,10 +52,11 @@ class EditedStore {
     const SecretBytes* password = nullptr;  // that it is sealed under; nullptr: a PKCS12 without one
     const SecretBytes* former = nullptr;    // that opened what was read, where that is another
   };
-  // A new file is 0600 where it holds keys, else 0644 less the caller's umask.
-  [[nodiscard]] nlohmann::json put(const java::Keystore& store, const Passwords& passwords);
-  // Bytes that were sealed elsewhere, or that nobody can open (a restore). `accept` throws to refuse what was read back.
-  // A managed store needs passwords.password: the appliance opens what it is to trust.
+  // A new file is as `fresh` says, without it 0600 where it holds keys, else 0644 less the caller's umask.
+  [[nodiscard]] nlohmann::json put(const java::Keystore& store, const Passwords& passwords,
+                                   std::optional<FileAttributes> fresh = {});
+  // Bytes that were sealed elsewhere, or that nobody can open (a restore). `accept` throws to refuse what was read
+  // back. A managed store needs passwords.password: the appliance opens what it is to trust.
   [[nodiscard]] nlohmann::json put_bytes(SecretBytes bytes, const std::function<void(ByteView)>& accept,
                                          const FileAttributes& fresh, const Passwords& passwords);
 
@@ -63,7 +66,5 @@ class EditedStore {
   explicit EditedStore(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-using java::expect_same_entries;
 
 }  // namespace chancery::stores

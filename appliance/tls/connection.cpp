@@ -276,8 +276,9 @@ bool Connection::was_resumed() const {
 
 bool Connection::is_plain() const { return !state_->ssl; }
 
-// Read ahead: a record comes in one call instead of two. Both sides' ephemeral keys have served once the secret is derived, and TLS 1.3 never comes back to them; OpenSSL keeps
-// them for as long as the connection lives. A key that is given another type lets go of what it holds.
+// Read ahead: a record comes in one call instead of two. Both sides' ephemeral keys have served once the secret is
+// derived, and TLS 1.3 never comes back to them; OpenSSL keeps them for as long as the connection lives. A key that is
+// given another type lets go of what it holds.
 void Connection::shed_session() {
   std::lock_guard guard(state_->mutex);
   SSL* ssl = state_->ssl.get();

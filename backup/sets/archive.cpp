@@ -200,13 +200,7 @@ StoredArchive write_stored_archive(const std::vector<ArchiveEntry>& entries, Ins
 
 SecretBytes write_archive(const std::vector<ArchiveEntry>& entries, Instant when, ByteView mac_key, Deflate deflate) {
   if (deflate == Deflate::none) {
-    const StoredArchive stored = write_stored_archive(entries, when, mac_key);
-    SecretBytes bytes;
-    std::size_t size = 0;
-    for (const ByteView piece : stored.pieces) size += piece.size();
-    reserve_large(bytes, size);
-    for (const ByteView piece : stored.pieces) append(bytes, piece);
-    return bytes;
+    return joined(write_stored_archive(entries, when, mac_key).pieces);
   }
   expect_to_fit(entries);
   SecretBytes bytes = deflated_archive(entries, when, std::string(kComment) + std::string(kMacDigits, '0'));

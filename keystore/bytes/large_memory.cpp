@@ -21,8 +21,8 @@ void prefer_large_pages(void* memory, std::size_t size) noexcept {
   const auto after = (begin + page - 1) / page * page;
   const auto last = (begin + size) / page * page;
   if (size >= large_page / 2) {
-    // With the pages on which it begins and ends, and malloc's words on them: advice for a part would split the mapping,
-    // and its first and last large page with it.
+    // With the pages on which it begins and ends, and malloc's words on them: advice for a part would split the
+    // mapping, and its first and last large page with it.
     const auto whole = begin / page * page;
     const auto end = (begin + size + page - 1) / page * page;
     static_cast<void>(::madvise(reinterpret_cast<void*>(whole), end - whole, MADV_HUGEPAGE));
@@ -32,6 +32,15 @@ void prefer_large_pages(void* memory, std::size_t size) noexcept {
   } else if (size >= worth_asking) {
     static_cast<void>(::madvise(reinterpret_cast<void*>(after), last - after, populate_write));
   }
+}
+
+SecretBytes joined(std::span<const ByteView> pieces) {
+  std::size_t size = 0;
+  for (const ByteView piece : pieces) size += piece.size();
+  SecretBytes whole;
+  reserve_large(whole, size);
+  for (const ByteView piece : pieces) append(whole, piece);
+  return whole;
 }
 
 }  // namespace chancery

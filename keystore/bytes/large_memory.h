@@ -1,5 +1,5 @@
-// Memory for megabytes, which the kernel is asked to give in large pages where it has them, or at least at once: a fifth
-// of the time that handing out thousands of small ones takes.
+// Memory for megabytes, which the kernel is asked to give in large pages where it has them, or at least at once: a
+// fifth of the time that handing out thousands of small ones takes.
 //
 //   SecretBytes bytes;
 //   reserve_large(bytes, size);       // then resize, append, …
@@ -8,6 +8,9 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+
+#include "keystore/bytes/secret.h"
 
 namespace chancery {
 
@@ -30,6 +33,9 @@ void reserve_large(Container& container, std::size_t size) {
   container.reserve(large_capacity(size));
   prefer_large_pages(container.data(), container.capacity());
 }
+
+// One after the other, in one place.
+[[nodiscard]] SecretBytes joined(std::span<const ByteView> pieces);
 
 // Elements of any kind.
 template <typename Container>

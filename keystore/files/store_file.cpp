@@ -118,8 +118,8 @@ bool take_same(std::span<const ByteView>& left, std::size_t& at, ByteView bytes)
   return true;
 }
 
-// True when the file behind the descriptor holds exactly these pieces. Compared where it was read to, which stays in the
-// processor's own memory: nothing is held twice.
+// True when the file behind the descriptor holds exactly these pieces. Compared where it was read to, which stays in
+// the processor's own memory: nothing is held twice.
 bool holds(int descriptor, std::span<const ByteView> pieces, const std::string& path) {
   std::array<std::uint8_t, 65536> read;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   struct Wipe {
@@ -169,12 +169,7 @@ struct StoreFile::State {
   mutable std::string sha256;
 
   const std::shared_ptr<const SecretBytes>& joined() const {
-    if (!bytes) {
-      SecretBytes whole;
-      reserve_large(whole, contents.size());
-      for (const ByteView piece : contents.pieces) append(whole, piece);
-      bytes = std::make_shared<const SecretBytes>(std::move(whole));
-    }
+    if (!bytes) bytes = std::make_shared<const SecretBytes>(chancery::joined(contents.pieces));
     return bytes;
   }
 
@@ -232,7 +227,8 @@ struct StoreFile::State {
     if (now.st_mode != status.st_mode || now.st_uid != status.st_uid || now.st_gid != status.st_gid) {
       throw foreign_changed(path, "got another owner or mode meanwhile");
     }
-    // Whoever has opened it is about to write, if to a file that is no longer the one: what they write is not to be lost.
+    // Whoever has opened it is about to write, if to a file that is no longer the one: what they write is not to be
+    // lost.
     if (leased.is_open() && !files::has_read_lease(leased.get())) {
       throw foreign_changed(path, "was opened for writing by somebody else meanwhile");
     }
@@ -270,12 +266,6 @@ struct StoreFile::State {
 FileContents FileContents::of(SecretBytes bytes) {
   const auto kept = std::make_shared<const SecretBytes>(std::move(bytes));
   return {.pieces = {view_of(*kept)}, .owner = kept};
-}
-
-std::size_t FileContents::size() const noexcept {
-  std::size_t size = 0;
-  for (const ByteView piece : pieces) size += piece.size();
-  return size;
 }
 
 StoreFile::StoreFile(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -9,10 +9,10 @@
 // where it is a symbolic link the target is replaced and the link stays. `replace` writes a temporary file beside the
 // target with its owner, group, mode and extended attributes (ACLs among them), syncs it, reads it back through a new
 // descriptor, compares, and lets `accept` judge what was read; then looks whether the file is still the one that was
-// read (same inode, same bytes or nobody who opened it for writing, or still absent), renames, and syncs the folder. Changed by somebody else meanwhile:
-// Failure("foreign-changed"), and their file stands. After any Failure the file is as it was and no temporary file is
-// left; only a failure of the last step (syncing the folder, needs_person) leaves the new file in place, as not yet safe
-// against power loss.
+// read (same inode, same bytes or nobody who opened it for writing, or still absent), renames, and syncs the folder.
+// Changed by somebody else meanwhile: Failure("foreign-changed"), and their file stands. After any Failure the file is
+// as it was and no temporary file is left; only a failure of the last step (syncing the folder, needs_person) leaves
+// the new file in place, as not yet safe against power loss.
 //
 // Failure("hard-linked") where the file has other names (a rename would part them), unless `part_hard_links`.
 // Failure("not-a-file") for folders, FIFOs, devices. Failure("permission-denied") where the folder cannot be written.
@@ -37,9 +37,10 @@ struct StoreFileOptions {
   std::chrono::milliseconds patience{10'000};
   std::size_t limit = 64 * 1024 * 1024;
   bool part_hard_links = false;
-  // Others who open the file for writing wait until this object is gone, 45 seconds at most, and `replace` then leaves it
-  // to them: Failure("foreign-changed"). Spares `replace` reading it again to see whether it has changed. Only where no
-  // person is asked for anything meanwhile. Where the kernel does not do that (read_lease.h) it is read again as ever.
+  // Others who open the file for writing wait until this object is gone, 45 seconds at most, and `replace` then leaves
+  // it to them: Failure("foreign-changed"). Spares `replace` reading it again to see whether it has changed. Only where
+  // no person is asked for anything meanwhile. Where the kernel does not do that (read_lease.h) it is read again as
+  // ever.
   bool hold_off_writers = false;
 };
 
@@ -49,7 +50,6 @@ struct FileContents {
   std::shared_ptr<const void> owner;  // of what the pieces look into
 
   [[nodiscard]] static FileContents of(SecretBytes bytes);
-  [[nodiscard]] std::size_t size() const noexcept;
 };
 
 class StoreFile {
@@ -68,8 +68,9 @@ class StoreFile {
   [[nodiscard]] std::optional<FileAttributes> attributes() const;
 
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse
-  // `fresh` is the mode of a file that was not there: 0600 where it holds keys, else 0644 less the umask; owner and group
-  // where it had some once (a restore). An existing file keeps its own. After it the object stands for the new file.
+  // `fresh` is the mode of a file that was not there: 0600 where it holds keys, else 0644 less the umask; owner and
+  // group where it had some once (a restore). An existing file keeps its own. After it the object stands for the new
+  // file.
   void replace(SecretBytes bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600});
   void replace(ByteView bytes, const Accept& accept, const FileAttributes& fresh = {.mode = 0600}) {
     replace(secret_copy(bytes), accept, fresh);

@@ -124,13 +124,7 @@ SealedStore seal_in_pieces(const Keystore& store, const SecretBytes* password) {
 }
 
 SecretBytes joined(SealedStore sealed) {
-  if (sealed.pieces.size() == 1) return std::move(sealed.frame);
-  std::size_t size = 0;
-  for (const ByteView piece : sealed.pieces) size += piece.size();
-  SecretBytes bytes;
-  reserve_large(bytes, size);
-  for (const ByteView piece : sealed.pieces) append(bytes, piece);
-  return bytes;
+  return sealed.pieces.size() == 1 ? std::move(sealed.frame) : chancery::joined(sealed.pieces);
 }
 
 void expect_sealed(const SealedStore& sealed, const Keystore& intended, const OpenOptions& options) {

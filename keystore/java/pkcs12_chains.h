@@ -20,8 +20,8 @@ class Chains {
   // In the order of the file. `is_after_only_key`: exactly one private key stood before it, which Java takes for its
   // own where it is the first of its SafeContents and has no localKeyID. The bag is referred to.
   void add(const Bag& certificate, bool is_after_only_key);
-  // Leaf first; empty where none is the key's. `id`: the key's localKeyID, or what stands for it. Failure("keystore-hostile") where all chains together get far longer than
-  // a file of this size has reason for.
+  // Leaf first; empty where none is the key's. `id`: the key's localKeyID, or what stands for it.
+  // Failure("keystore-hostile") where all chains together get far longer than a file of this size has reason for.
   [[nodiscard]] std::vector<const Bag*> chain_of(std::optional<std::string_view> id, const std::string& alias,
                                                  const std::string& source);
 
