@@ -90,7 +90,8 @@ std::optional<DirectorySettings> read_directory_settings(SettingFile& file) {
   for (const char* key :
        {"ldap.user-dn", "ldap.search-base", "ldap.search-filter", "ldap.bind-dn", "ldap.bind-password-file"}) {
     if (file.text(keys(key))) {
-      throw file.wrong_value(keys(key), "a directory is described and not named", "give ldap.url as well");
+      throw file.wrong_value(keys(key), "a directory is described and not named",
+                             "give ldap.url as well; where there is to be none, take the other ldap settings out, too");
     }
   }
   return std::nullopt;

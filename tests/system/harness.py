@@ -273,7 +273,7 @@ class Appliance:
         with open(log, "ab") as out:
             process = subprocess.Popen([*self.launcher(program), os.path.join(BIN, f"chancery-{program}"), "--state", self.state, *self.options],
                                        stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                       env={**os.environ, "CHANCERY_ENGINE_HEARTBEAT_INTERVAL": "1", **(env or {})})
+                                       env={**os.environ, **self.environment, **(env or {})})
         self.processes[program] = process
         self.test.processes.append(process)
 
@@ -284,8 +284,10 @@ class Appliance:
 
         await_condition(ready, f"chancery-{program} answers")
 
-    # What every program of this appliance is started with besides --state, and by what: `setpriv …` in test_users.py.
+    # What every program of this appliance is started with besides --state, and by what: `setpriv …` in test_users.py. Tests wait
+    # for heartbeats, so they come each second.
     options = ()
+    environment = {"CHANCERY_ENGINE_HEARTBEAT_INTERVAL": "1"}
 
     def launcher(self, program):
         return []

@@ -69,7 +69,7 @@ userPassword: look but do not touch
 class Slapd:
     """Debian's slapd: takes passwords over TLS only, and says yes to an empty one, as many do."""
 
-    def __init__(self, test, certificate=None, key=None, anonymous_search=True):
+    def __init__(self, test, certificate=None, key=None, anonymous_search=True, people=PEOPLE):
         folder = os.path.join(test.folder, f"slapd-{len(os.listdir(test.folder))}")
         os.makedirs(os.path.join(folder, "db"))
         self.plain = free_port_base(2)
@@ -87,7 +87,7 @@ class Slapd:
             file.write("\n".join(lines) + "\n")
         ldif = os.path.join(folder, "people.ldif")
         with open(ldif, "w") as file:
-            file.write(PEOPLE)
+            file.write(people)
         must("/usr/sbin/slapadd", "-f", conf, "-l", ldif)
         urls = f"ldap://127.0.0.1:{self.plain}" + (f" ldaps://127.0.0.1:{self.tls}" if certificate else "")
         with open(self.log_path, "ab") as out:
