@@ -10,22 +10,24 @@ constexpr std::size_t addresses_remembered = 4096;
 
 }  // namespace
 
+bool WrongAnswers::is_over(const Entry& entry) const { return clock_() - entry.since > window; }
+
 bool WrongAnswers::must_wait(const std::string& address) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(address);
-  if (found == entries_.end()) return false;
-  if (std::chrono::steady_clock::now() - found->second.since > window) {
-    entries_.erase(found);
-    return false;
-  }
-  return found->second.count >= answers_allowed;
+  return found != entries_.end() && found->second.count >= answers_allowed && !is_over(found->second);
 }
 
 void WrongAnswers::count(const std::string& address) {
   const std::lock_guard lock(mutex_);
-  if (entries_.size() >= addresses_remembered) entries_.clear();
+  if (entries_.size() >= addresses_remembered && !entries_.contains(address)) {
+    std::erase_if(entries_, [this](const auto& entry) { return is_over(entry.second); });
+    if (entries_.size() >= addresses_remembered) entries_.clear();
+  }
   Entry& entry = entries_[address];
-  if (entry.count++ == 0) entry.since = std::chrono::steady_clock::now();
+  // An answer may have taken longer than what was left of the minute.
+  if (entry.count == 0 || is_over(entry)) entry = {.count = 0, .since = clock_()};
+  ++entry.count;
 }
 
 std::string address_without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }

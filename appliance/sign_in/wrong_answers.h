@@ -3,10 +3,11 @@
 //   if (wrong.must_wait(address)) return too_many_attempts();
 //   if (!right) wrong.count(address);
 //
-// Thread safe.
+// Of at most 4,096 addresses; with more, those whose minute is over are forgotten first. Thread safe.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -17,15 +18,21 @@ namespace chancery {
 
 class WrongAnswers {
  public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  using SteadyClock = std::function<SteadyTime()>;
+  explicit WrongAnswers(SteadyClock clock = std::chrono::steady_clock::now) : clock_(std::move(clock)) {}
+
   bool must_wait(const std::string& address);
   void count(const std::string& address);
 
  private:
-  using SteadyTime = std::chrono::steady_clock::time_point;
   struct Entry {
     int count = 0;
     SteadyTime since{};
   };
+  bool is_over(const Entry& entry) const;
+
+  const SteadyClock clock_;
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;
 };
