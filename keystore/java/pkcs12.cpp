@@ -61,8 +61,7 @@ class Opening {
 
   Keystore run() {
     Keystore store{.type = StoreType::pkcs12, .version = static_cast<int>(version)};
-    SecretBytes joined;
-    const ByteView content = read_frame(joined);
+    const ByteView content = read_frame();
     if (memory_->mac && passwords_) {
       spend(memory_->mac->iterations);
       const bool is_ours = options_.rewritten_from != nullptr && knows(*memory_->keys, *memory_->mac, *passwords_);
@@ -83,7 +82,7 @@ class Opening {
   }
 
  private:
-  ByteView read_frame(SecretBytes& joined) {
+  ByteView read_frame() {
     asn1::Parser outer(bytes_, source_, "its outer structure");
     asn1::Parser pfx = outer.sequence();
     outer.expect_end();
@@ -93,7 +92,7 @@ class Opening {
     if (kind == signed_data_oid) fail_public_key(source_);
     if (kind != data_oid) info.fail();
     asn1::Parser tagged = info.tagged_0();
-    const ByteView content = tagged.octets(joined);
+    const ByteView content = tagged.octets(joined_);
     tagged.expect_end();
     if (!pfx.at_end()) {
       asn1::Parser mac(pfx.next(der::sequence).content, source_, "its MAC");
@@ -194,6 +193,7 @@ class Opening {
   std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
   std::optional<Passwords> passwords_;
   std::uint64_t spent_ = 0;
+  SecretBytes joined_;              // the contents, where they came in pieces
   std::future<bool> mac_is_right_;  // the last member: it waits for what looks at the others
 };
 
