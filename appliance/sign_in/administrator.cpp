@@ -36,8 +36,9 @@ struct Administrator::State {
     Bytes hash = folder.read(hash_path, hash_limit);
     while (!hash.empty() && (hash.back() == '\n' || hash.back() == '\r')) hash.pop_back();
     hash.push_back(0);
-    const std::string_view password = text_of(view_of(given));
-    return crypto_pwhash_str_verify(reinterpret_cast<const char*>(hash.data()), password.data(), password.size()) == 0;
+    // An empty one has no address, and libsodium wants one.
+    const char* const password = given.empty() ? "" : reinterpret_cast<const char*>(given.data());
+    return crypto_pwhash_str_verify(reinterpret_cast<const char*>(hash.data()), password, given.size()) == 0;
   }
 
   const Folder& folder;
