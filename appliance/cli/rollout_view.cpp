@@ -71,9 +71,32 @@ Json culprit_of(const Json& rollout) {
   return found;
 }
 
+// Of one that was to be taken back, and is not, or not by all.
+Json error_of_undo(const Json& rollout, const Json& culprit) {
+  const Json members = members_of(rollout);
+  const auto later = std::ranges::count_if(members, [](const Json& m) { return text_at(m, "state") == "replaced"; });
+  const std::string left = later == 0 ? ""
+                                      : "; " + std::to_string(later) +
+                                            (later == 1 ? " other still has" : " others still have") +
+                                            " what the rollout gave them";
+  const std::string undo = "chancery federation rollout --undo " + text_at(rollout, "id");
+  if (text_at(rollout, "outcome") == "stopped") {
+    return {{"code", "rollout-stopped"},
+            {"message", "going back was ended, as it was asked for" + left},
+            {"hint", "the rest goes back with: " + undo}};
+  }
+  const std::string name = text_at(culprit, "name");
+  return {{"code", "rollout-stuck"},
+          {"message", name + " could not be taken back: " + message_of(culprit) + left},
+          {"hint", "get that member running again, then: chancery federation rollout --resume; or leave it as it is: " +
+                       undo + " --without " + name},
+          {"needs_person", true}};
+}
+
 Json error_of(const Json& rollout) {
   const std::string outcome = text_at(rollout, "outcome");
   const Json culprit = culprit_of(rollout);
+  if (rollout.value("undo", false)) return error_of_undo(rollout, culprit);
   const std::string wave = "wave " + text_at(rollout, "wave") + " of " + text_at(rollout, "waves");
   if (outcome == "stopped") {
     return {{"code", "rollout-stopped"},

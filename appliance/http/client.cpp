@@ -10,6 +10,16 @@
 namespace chancery::http {
 namespace {
 
+// However long an answer may take: a machine that is off, or hangs, is known by its silence here.
+constexpr std::chrono::seconds handshake_longest{15};
+
+Failure closed_early(const std::string& peer) {
+  return Failure({.code = "closed",
+                  .subject = peer,
+                  .cause = "the connection ended before its answer did",
+                  .hint = "try again; the other side's log says why it ended"});
+}
+
 Failure malformed_request(const std::string& peer) {
   return Failure({.code = "http-malformed",
                   .subject = peer,
@@ -52,7 +62,11 @@ Reply receive(tls::Connection& connection, const std::string& method, tls::Deadl
   while (!reader.is_complete()) {
     const std::size_t count = connection.read(block, until);
     if (count == 0) {
-      reader.end();
+      try {
+        reader.end();
+      } catch (const Failure&) {
+        throw closed_early(connection.peer_address());
+      }
     } else {
       reader.feed({block.data(), count});
     }
@@ -67,7 +81,8 @@ Reply request_bound(const tls::Target& target, const tls::ClientContext& context
                     const std::function<void(const tls::Connection&, const Reply&)>& check,
                     std::chrono::milliseconds deadline, std::size_t limit) {
   const tls::Deadline until = tls::within(deadline);
-  tls::Connection connection = tls::Connection::connect(target, context, until);
+  tls::Connection connection =
+      tls::Connection::connect(target, context, std::min(until, tls::within(handshake_longest)));
   const Request request = make(connection);
   const std::string text = text_of(target, request, connection.peer_address());
   // A server may answer and close before it has read a body it refuses (413): a failed send is only a failure when no

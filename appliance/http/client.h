@@ -3,7 +3,8 @@
 //
 //   Reply reply = http::request(target, context, {.method = "POST", .path = "/join", .body = text}, {}, 10s);
 //
-// Failures are those of tls/connection.h and "http-malformed", "too-large". A status of 400 and up is a value.
+// Of a deadline at most 15 s are for the handshake. Failures are those of tls/connection.h, "closed" also where the
+// answer ends in the middle, "http-malformed" and "too-large". A status of 400 and up is a value.
 #pragma once
 
 #include <chrono>
