@@ -93,7 +93,7 @@ int restore_store_set(Session& session, const std::string& id) {
                                                           .doing = "backup restore " + id,
                                                           .dry_run = arguments.has("--dry-run")});
   const std::string path = printable(view_of(edited.path()));
-  const bool is_same = edited.exists() && secret_equal(view_of(edited.bytes()), view_of(set.copy.file.bytes));
+  const bool is_same = edited.exists() && secret_equal(edited.bytes(), view_of(set.copy.file.bytes));
   if (is_same) {
     return show_outcome(session,
                         {{"outcome", "unchanged"}, {"path", path}, {"message", "the file is as it is in the set"}}, "");

@@ -87,9 +87,8 @@ Json OpenedStore::put_under(const SecretBytes* next) {
   return reply;
 }
 
-ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner, const std::string& path,
+ReadStore open_whole(Session& session, ByteView bytes, std::shared_ptr<const void> owner, const std::string& path,
                      std::optional<SecretBytes> known) {
-  const ByteView bytes = *owner;
   const Arguments& arguments = session.arguments();
   ReadStore opened{.store = {}, .password = known ? std::move(known) : given_password(arguments, "--storepass")};
   if (!opened.password) {
@@ -99,7 +98,7 @@ ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>&
   opened.store = java::open_keystore(bytes, {.source = path,
                                              .password = &*opened.password,
                                              .accept_absent_integrity = arguments.has("--accept-absent-integrity"),
-                                             .owner = owner});
+                                             .owner = std::move(owner)});
   return opened;
 }
 
@@ -133,7 +132,7 @@ OpenedStore open_for_change(Session& session, const std::string& doing, const Ch
                           : new_password_or_prompt(arguments, "--storepass", "a password for the new keystore " + path);
     return opened;
   }
-  ReadStore whole = open_whole(session, opened.edited.shared_bytes(), path, std::move(known));
+  ReadStore whole = open_whole(session, opened.edited.bytes(), opened.edited.owner(), path, std::move(known));
   opened.store = std::move(whole.store);
   opened.password = std::move(whole.password);
   expect_type(arguments, opened.store, path);

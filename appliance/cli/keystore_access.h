@@ -50,7 +50,7 @@ struct ReadStore {
   std::optional<SecretBytes> password;
 };
 // The bytes of a store that is going to be changed or copied whole: with its password, asked for where it has one.
-[[nodiscard]] ReadStore open_whole(Session& session, const std::shared_ptr<const SecretBytes>& owner,
+[[nodiscard]] ReadStore open_whole(Session& session, ByteView bytes, std::shared_ptr<const void> owner,
                                    const std::string& path, std::optional<SecretBytes> known = {});
 // For reading: without a lock, and without a password as far as that goes (integrity is absent then).
 [[nodiscard]] ReadStore open_for_reading(Session& session);

@@ -90,11 +90,10 @@ int run_keystore_convert(Session& session) {
                    .hint = "remove it, or give another name to --output"});
   }
   const std::string source = arguments.value("--keystore");
-  const ReadStore opened =
-      open_whole(session,
-                 in_place ? edited.shared_bytes()
-                          : std::make_shared<const SecretBytes>(read_secret_file(source, java::keystore_limit)),
-                 source);
+  const std::shared_ptr<const SecretBytes> apart =
+      in_place ? nullptr : std::make_shared<const SecretBytes>(read_secret_file(source, java::keystore_limit));
+  const ReadStore opened = in_place ? open_whole(session, edited.bytes(), edited.owner(), source)
+                                    : open_whole(session, view_of(*apart), apart, source);
   const java::Keystore& store = opened.store;
   const std::optional<SecretBytes>& password = opened.password;
   const bool has_new =

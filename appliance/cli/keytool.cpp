@@ -23,8 +23,8 @@ class EditedSaver : public keytool::StoreSaver {
 
   void save(const keytool::Saving& saving) override {
     stores::EditedStore edited =
-        stores::EditedStore::open({.path = saving.path, .state = state_, .doing = saving.what});
-    const SecretBytes& now = edited.bytes();
+        stores::EditedStore::open({.path = saving.path, .state = state_, .doing = saving.what, .asks_nobody = true});
+    const ByteView now = edited.bytes();
     if (!std::equal(now.begin(), now.end(), saving.before.begin(), saving.before.end())) {
       throw Failure({.code = "foreign-changed",
                      .subject = saving.path,

@@ -57,18 +57,15 @@ struct EditedStore::State {
   bool exists = false;
   bool managed = false;
 
-  std::shared_ptr<const SecretBytes> shared_bytes() const { return file ? file->shared_bytes() : read; }
-  const SecretBytes& bytes() const { return file ? file->bytes() : *read; }
+  std::shared_ptr<const void> owner() const { return file ? file->owner() : read; }
+  ByteView bytes() const { return file ? file->bytes() : view_of(*read); }
 
   bool keeps_previous() const { return options.backup && exists && file; }
 
   // `last_look` is called when all of the set is written, but before it has its name, and may throw.
   std::string keep_previous(const std::function<void()>& last_look) const {
     return backup::StoreSets::for_writing(options.state)
-        .create({.path = path,
-                 .bytes = view_of(bytes()),
-                 .attributes = *file->attributes(),
-                 .sums = backup::sums_of(view_of(bytes()))},
+        .create({.path = path, .bytes = bytes(), .attributes = *file->attributes(), .sums = backup::sums_of(bytes())},
                 {.reason = options.doing, .who = who(), .when = system_now()}, last_look);
   }
 
@@ -161,8 +158,8 @@ EditedStore EditedStore::open(EditOptions options) {
 
 bool EditedStore::exists() const noexcept { return state_->exists; }
 bool EditedStore::is_managed() const noexcept { return state_->managed; }
-const SecretBytes& EditedStore::bytes() const { return state_->bytes(); }
-std::shared_ptr<const SecretBytes> EditedStore::shared_bytes() const { return state_->shared_bytes(); }
+ByteView EditedStore::bytes() const { return state_->bytes(); }
+std::shared_ptr<const void> EditedStore::owner() const { return state_->owner(); }
 const std::string& EditedStore::path() const noexcept { return state_->path; }
 
 json EditedStore::put(const java::Keystore& store, const Passwords& passwords, std::optional<FileAttributes> fresh) {

@@ -1,7 +1,7 @@
 // A keystore on its way from what it was to what a command makes of it, wherever it lies.
 //
 //   EditedStore edited = EditedStore::open({.path = path, .state = state, .doing = "keystore import"});
-//   java::Keystore store = java::open_keystore(view_of(edited.bytes()), {.source = path, .password = &password});
+//   java::Keystore store = java::open_keystore(edited.bytes(), {.source = path, .password = &password});
 //   …edit store…
 //   const nlohmann::json outcome = edited.put(store, {.password = &password});
 //
@@ -44,9 +44,9 @@ class EditedStore {
 
   [[nodiscard]] bool exists() const noexcept;
   [[nodiscard]] bool is_managed() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const;                         // empty where there is no file
-  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const;  // the same, for OpenOptions::owner
-  [[nodiscard]] const std::string& path() const noexcept;                 // absolute, links followed
+  [[nodiscard]] ByteView bytes() const;                     // empty where there is no file
+  [[nodiscard]] std::shared_ptr<const void> owner() const;  // of these bytes, for OpenOptions::owner
+  [[nodiscard]] const std::string& path() const noexcept;   // absolute, links followed
 
   struct Passwords {
     const SecretBytes* password = nullptr;  // that it is sealed under; nullptr: a PKCS12 without one

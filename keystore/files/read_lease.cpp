@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/statfs.h>
 
 #include <algorithm>
@@ -27,5 +28,13 @@ bool take_read_lease(int descriptor) noexcept {
 }
 
 bool has_read_lease(int descriptor) noexcept { return ::fcntl(descriptor, F_GETLEASE) == F_RDLCK; }
+
+FileBytes mapped(int leased, std::size_t size) {
+  void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, leased, 0);
+  if (begin == MAP_FAILED) return {};
+  const std::shared_ptr<const void> owner(begin, [size](const void* at) { ::munmap(const_cast<void*>(at), size); });
+  if (::madvise(begin, size, MADV_POPULATE_READ) != 0) return {};
+  return {.bytes = {static_cast<const std::uint8_t*>(begin), size}, .owner = owner};
+}
 
 }  // namespace chancery::files

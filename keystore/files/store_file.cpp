@@ -9,9 +9,11 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <span>
 #include <utility>
 
+#include "keystore/bytes/ahead.h"
 #include "keystore/files/descriptor.h"
 #include "keystore/files/passing_lock.h"
 #include "keystore/files/read_lease.h"
@@ -23,6 +25,8 @@ namespace {
 using files::Descriptor;
 using files::retried;
 
+// Below it reading is as quick, and what is read does not hold others off after this object is gone.
+constexpr std::size_t worth_mapping = 256 * 1024;
 constexpr int read_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
 
 Failure not_a_file(const std::string& path, const char* cause) {
@@ -118,22 +122,37 @@ bool take_same(std::span<const ByteView>& left, std::size_t& at, ByteView bytes)
   return true;
 }
 
-// True when the file behind the descriptor holds exactly these pieces. Compared where it was read to, which stays in
-// the processor's own memory: nothing is held twice.
-bool holds(int descriptor, std::span<const ByteView> pieces, const std::string& path) {
+// Compared where it was read to, which stays in the processor's own memory: nothing is held twice.
+bool holds_between(int descriptor, std::span<const ByteView> pieces, std::size_t begin, std::size_t end,
+                   const std::string& path) {
   std::array<std::uint8_t, 65536> read;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   struct Wipe {
     std::array<std::uint8_t, 65536>& bytes;
     ~Wipe() { wipe(bytes.data(), bytes.size()); }
   } wiped{read};
-  std::size_t at = 0;
-  for (;;) {
-    const ssize_t count = retried([&] { return ::read(descriptor, read.data(), read.size()); });
+  std::size_t at = begin;  // in the first piece that is left
+  for (; !pieces.empty() && at >= pieces.front().size(); pieces = pieces.subspan(1)) at -= pieces.front().size();
+  while (begin < end) {
+    const std::size_t wanted = std::min(read.size(), end - begin);
+    const ssize_t count = retried([&] { return ::pread(descriptor, read.data(), wanted, static_cast<off_t>(begin)); });
     if (count < 0) throw system_failure(errno, "read", path);
-    if (count == 0) break;
+    if (count == 0) return false;
     if (!take_same(pieces, at, ByteView(read).first(static_cast<std::size_t>(count)))) return false;
+    begin += static_cast<std::size_t>(count);
   }
-  return at == 0 && std::ranges::all_of(pieces, [](ByteView piece) { return piece.empty(); });
+  return true;
+}
+
+// True when the file behind the descriptor holds exactly these pieces. Half of a large one is compared by another processor.
+bool holds(int descriptor, std::span<const ByteView> pieces, const std::string& path) {
+  struct stat now {};
+  if (::fstat(descriptor, &now) != 0) throw system_failure(errno, "look at", path);
+  std::size_t size = 0;
+  for (const ByteView piece : pieces) size += piece.size();
+  if (static_cast<std::size_t>(now.st_size) != size) return false;
+  const std::size_t half = size / 2;
+  std::future<bool> rest = ahead(size, [=, &path] { return holds_between(descriptor, pieces, half, size, path); });
+  return holds_between(descriptor, pieces, 0, half, path) && rest.get();
 }
 
 // The new file beside the old one; unlinked again unless it was renamed.
@@ -163,19 +182,13 @@ struct StoreFile::State {
   StoreFileOptions options;
   bool exists = false;
   struct stat status {};
-  Descriptor leased{-1};                             // the file that was read, where nobody can write to it unnoticed
-  FileContents contents;                             // as read, or as written since
-  mutable std::shared_ptr<const SecretBytes> bytes;  // the same in one place; nullptr until somebody asks
+  Descriptor leased{-1};          // the file that was read, where nobody can write to it unnoticed
+  mutable FileContents contents;  // as read, or as written since
   mutable std::string sha256;
 
-  const std::shared_ptr<const SecretBytes>& joined() const {
-    if (!bytes) bytes = std::make_shared<const SecretBytes>(chancery::joined(contents.pieces));
-    return bytes;
-  }
-
-  void keep(SecretBytes whole) {
-    bytes = std::make_shared<const SecretBytes>(std::move(whole));
-    contents = {.pieces = {view_of(*bytes)}, .owner = bytes};
+  ByteView whole() const {
+    if (contents.pieces.size() > 1) contents = FileContents::of(joined(contents.pieces));
+    return contents.pieces.empty() ? ByteView() : contents.pieces.front();
   }
 
   std::string draft_name() const { return "." + name.substr(0, 200) + ".chancery-new"; }
@@ -192,11 +205,16 @@ struct StoreFile::State {
       if (errno == ENXIO) throw not_a_file(path, "is not an ordinary file");
       throw system_failure(errno, "open", path);
     }
+    // First the lease: what is seen after it stays so.
+    const bool is_leased = options.hold_off_writers && files::take_read_lease(file.get());
     if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "look at", path);
     if (S_ISDIR(status.st_mode)) throw not_a_file(path, "is a folder");
     if (!S_ISREG(status.st_mode)) throw not_a_file(path, "is not an ordinary file");
-    const bool is_leased = options.hold_off_writers && files::take_read_lease(file.get());
-    keep(files::read_all<SecretBytes>(file.get(), static_cast<std::size_t>(status.st_size), options.limit, path));
+    const auto size = static_cast<std::size_t>(status.st_size);
+    files::FileBytes mapped;
+    if (is_leased && size >= worth_mapping && size <= options.limit) mapped = files::mapped(file.get(), size);
+    contents = mapped.owner ? FileContents{.pieces = {mapped.bytes}, .owner = std::move(mapped.owner)}
+                            : FileContents::of(files::read_all<SecretBytes>(file.get(), size, options.limit, path));
     if (is_leased) leased = std::move(file);
   }
 
@@ -296,12 +314,15 @@ StoreFile StoreFile::open(const std::string& path, const StoreFileOptions& optio
 }
 
 bool StoreFile::exists() const noexcept { return state_->exists; }
-const SecretBytes& StoreFile::bytes() const { return *state_->joined(); }
-std::shared_ptr<const SecretBytes> StoreFile::shared_bytes() const { return state_->joined(); }
+ByteView StoreFile::bytes() const { return state_->whole(); }
+std::shared_ptr<const void> StoreFile::owner() const {
+  static_cast<void>(state_->whole());
+  return state_->contents.owner;
+}
 const std::string& StoreFile::path() const noexcept { return state_->path; }
 
 const std::string& StoreFile::sha256() const {
-  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(view_of(bytes()));
+  if (state_->exists && state_->sha256.empty()) state_->sha256 = sha256_hex(bytes());
   return state_->sha256;
 }
 
@@ -330,6 +351,8 @@ void StoreFile::replace(FileContents contents, const std::function<void()>& acce
   Draft draft(state.folder.get(), state.draft_name());
   state.write_draft(draft, contents, attributes().value_or(fresh));
   state.prove_draft(draft, contents);
+  // What was read where it lies counts as long as nobody else has had it: `accept` may believe what came of it.
+  if (state.leased.is_open()) state.expect_unchanged();
   accept();
   struct stat drafted {};
   if (::fstatat(state.folder.get(), draft.name().c_str(), &drafted, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -354,7 +377,6 @@ void StoreFile::replace(FileContents contents, const std::function<void()>& acce
   state.leased = Descriptor(-1);
   state.exists = true;
   state.contents = std::move(contents);
-  state.bytes.reset();
   state.sha256.clear();
   state.status = drafted;
   if (retried([&] { return ::fsync(state.folder.get()); }) != 0) {

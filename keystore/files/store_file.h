@@ -37,10 +37,10 @@ struct StoreFileOptions {
   std::chrono::milliseconds patience{10'000};
   std::size_t limit = 64 * 1024 * 1024;
   bool part_hard_links = false;
-  // Others who open the file for writing wait until this object is gone, 45 seconds at most, and `replace` then leaves
-  // it to them: Failure("foreign-changed"). Spares `replace` reading it again to see whether it has changed. Only where
-  // no person is asked for anything meanwhile. Where the kernel does not do that (read_lease.h) it is read again as
-  // ever.
+  // Others who open the file for writing wait until this object and the owners of its bytes are gone, 45 seconds at most,
+  // and `replace` then leaves it to them: Failure("foreign-changed"). Spares `replace` reading it again to see whether it
+  // has changed, and a large file is not copied to memory (read_lease.h). Only where no person is asked for anything
+  // meanwhile. Where the kernel does not do that it is read, and read again, as ever.
   bool hold_off_writers = false;
 };
 
@@ -61,10 +61,10 @@ class StoreFile {
   ~StoreFile();
 
   [[nodiscard]] bool exists() const noexcept;
-  [[nodiscard]] const SecretBytes& bytes() const;                         // empty where it does not exist
-  [[nodiscard]] std::shared_ptr<const SecretBytes> shared_bytes() const;  // the same; never nullptr
-  [[nodiscard]] const std::string& sha256() const;                        // hex; "" where it does not exist
-  [[nodiscard]] const std::string& path() const noexcept;                 // absolute, links followed: what is replaced
+  [[nodiscard]] ByteView bytes() const;                     // empty where it does not exist
+  [[nodiscard]] std::shared_ptr<const void> owner() const;  // of these bytes, which it keeps after this object is gone
+  [[nodiscard]] const std::string& sha256() const;          // hex; "" where it does not exist
+  [[nodiscard]] const std::string& path() const noexcept;   // absolute, links followed: what is replaced
   [[nodiscard]] std::optional<FileAttributes> attributes() const;
 
   using Accept = std::function<void(ByteView read_back)>;  // throws to refuse

@@ -47,7 +47,7 @@ TEST_F(StoreFileTest, ReplacesWithModeOwnerAndAttributesKept) {
   {
     StoreFile file = open("cacerts");
     EXPECT_TRUE(file.exists());
-    EXPECT_EQ(text_of(view_of(file.bytes())), "old");
+    EXPECT_EQ(text_of(file.bytes()), "old");
     EXPECT_EQ(file.sha256(), sha256_hex(view_of("old")));
     std::string seen;
     file.replace(view_of("new"), [&](ByteView read_back) { seen = text_of(read_back); }, {.mode = 0644});
@@ -154,7 +154,8 @@ TEST_F(StoreFileTest, WritesPiecesAndNoticesAChangeInAnyOfThem) {
   FileContents contents{.pieces = {}, .owner = owner};
   std::string whole;
   char letter = 'a';
-  for (const std::size_t size : {1, 0, 65535, 65536, 7, 70000, 0}) {
+  // More than a mebibyte: two processors compare it.
+  for (const std::size_t size : {1, 0, 65535, 65536, 7, 70000, 0, 1 << 20, 3}) {
     owner->push_back(std::string(size, letter++));
     whole += owner->back();
   }
@@ -173,7 +174,8 @@ TEST_F(StoreFileTest, WritesPiecesAndNoticesAChangeInAnyOfThem) {
   EXPECT_EQ(attempt([] {}), "");
   EXPECT_EQ(shop.text("store"), "new");
   for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{65535}, std::size_t{65536},
-                               std::size_t{131072}, std::size_t{131078}, std::size_t{131079}, whole.size() - 1}) {
+                               std::size_t{131072}, std::size_t{131078}, std::size_t{131079}, whole.size() / 2 - 1,
+                               whole.size() / 2, whole.size() - 4, whole.size() - 1}) {
     EXPECT_EQ(
         attempt([&] { shop.run("printf X | dd of=store bs=1 conv=notrunc status=none seek=" + std::to_string(at)); }),
         "foreign-changed")
@@ -265,6 +267,58 @@ TEST_F(LeasedStoreFile, IsComparedWhereSomebodyHasItOpenOrMapped) {
   ::munmap(mapped, 3);
 }
 
+TEST_F(LeasedStoreFile, IsNotBelievedOnceSomebodyHasAskedForIt) {
+  for (const std::size_t size : {3, 1 << 20}) {
+    shop.write("store", std::string(size, 'o'));
+    StoreFile file = open_leased();
+    EXPECT_EQ(error_of_opening(O_WRONLY), EWOULDBLOCK);
+    bool is_asked = false;
+    EXPECT_EQ(code_of([&] { file.replace(view_of("new"), [&](ByteView) { is_asked = true; }); }), "foreign-changed");
+    EXPECT_FALSE(is_asked) << "what came of it may be wrong by now";
+    EXPECT_EQ(shop.text("store"), std::string(size, 'o'));
+  }
+}
+
+TEST_F(LeasedStoreFile, ALargeOneIsNotCopied) {
+  const std::string old(3 << 20, 'o');
+  shop.write("store", old);
+  const auto is_mapped = [&] {
+    return text_of(Folder::open("/proc/self").read("maps", 1 << 24)).find(shop.path("store")) != std::string_view::npos;
+  };
+  std::shared_ptr<const void> owner;
+  ByteView bytes;
+  {
+    StoreFile file = open_leased();
+    EXPECT_TRUE(is_mapped());
+    owner = file.owner();
+    bytes = file.bytes();
+  }
+  EXPECT_EQ(text_of(bytes), old);
+  EXPECT_EQ(error_of_opening(O_WRONLY), EWOULDBLOCK) << "cut under us it would end this process";
+  owner.reset();
+  EXPECT_FALSE(is_mapped());
+  EXPECT_EQ(error_of_opening(O_WRONLY), 0);
+
+  {
+    StoreFile file = open_leased();
+    owner = file.owner();
+    bytes = file.bytes();
+    file.replace(view_of("new"), anything);
+    EXPECT_EQ(text_of(file.bytes()), "new");
+    EXPECT_EQ(shop.text("store"), "new");
+  }
+  EXPECT_EQ(error_of_opening(O_WRONLY), 0) << "that is another file";
+  EXPECT_EQ(text_of(bytes), old) << "for whoever still looks at it";
+  owner.reset();
+
+  const int theirs = ::open(shop.path("store").c_str(), O_RDWR);
+  shop.write("store", old);
+  const StoreFile shared = open_leased();
+  EXPECT_EQ(text_of(shared.bytes()), old);
+  EXPECT_FALSE(is_mapped()) << "no lease where somebody has it open";
+  ::close(theirs);
+}
+
 TEST_F(LeasedStoreFile, IsStillWatchedForNamesAndRights) {
   const auto attempt = [&](const std::string& meanwhile) {
     shop.run("rm -f store && printf old >store");
@@ -343,7 +397,7 @@ TEST_F(StoreFileTest, ManyAtOnceLoseNothing) {
     if (child == 0) {
       const std::string code = code_of([&] {
         StoreFile file = open("store");
-        SecretBytes more = file.bytes();
+        SecretBytes more = secret_copy(file.bytes());
         append(more, view_of("line\n"));
         file.replace(view_of(more), anything);
       });
