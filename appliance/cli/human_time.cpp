@@ -7,8 +7,6 @@
 namespace chancery::cli {
 namespace {
 
-using std::chrono::seconds;
-
 std::string counted(long long count, const char* unit) {
   return std::to_string(count) + " " + unit + (count == 1 ? "" : "s");
 }

@@ -17,7 +17,6 @@ namespace chancery::manager {
 namespace {
 
 using authority::Anchors;
-using authority::Phase;
 using federation::KeptProof;
 using federation::ListedMember;
 using nlohmann::json;

@@ -16,7 +16,6 @@
 namespace chancery::federation {
 namespace {
 
-using testing::Joiner;
 using testing::Primary;
 using testing::run_command;
 

@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::days;
-namespace fs = std::filesystem;
 
 struct Turning {
   std::shared_ptr<Instant> now = std::make_shared<Instant>(system_now());

@@ -23,7 +23,6 @@ using testing::Desk;
 using testing::Pki;
 using testing::Place;
 using testing::read_text;
-using testing::write_text;
 
 const Pki& pki() { return Pki::instance(); }
 

@@ -13,7 +13,6 @@ namespace chancery::java {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::HasSubstr;
 
 Bytes replaced(Bytes bytes, std::string_view from, std::string_view to) {
   const ByteView wanted = view_of(from);

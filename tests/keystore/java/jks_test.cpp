@@ -12,7 +12,6 @@ namespace chancery::java {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::HasSubstr;
 
 // As Java would have written it: the digest of `content` under "changeit" behind it.
 Bytes digested(Bytes content) {
