@@ -59,6 +59,7 @@ AccessFile::AccessFile(const Folder& state, Clock clock) : state_(state), clock_
     }
   } catch (const std::exception&) {
     is_damaged_ = true;
+    tokens_.clear();  // also those that could be read: the file is believed as a whole or not at all
   }
 }
 
@@ -135,6 +136,7 @@ std::optional<Token> AccessFile::find_token(ByteView text) {
 
 void AccessFile::remove_token(const std::string& id) {
   const std::lock_guard lock(mutex_);
+  expect_sound();
   const auto found = std::ranges::find(tokens_, id, &Token::id);
   if (found == tokens_.end()) {
     throw Failure({.code = "unknown-token",

@@ -25,13 +25,14 @@ class EventHub {
   explicit EventHub(ManagerLine& manager) : manager_(manager) {}
   // Until the program stops.
   void run(serving::Program& program);
+  // Asks the manager once and tells what is new. Of one thread at a time.
+  void look();
   [[nodiscard]] http::Answer answer(const http::Call& call, std::function<bool()> is_welcome) {
     return stream_.answer(call, std::move(is_welcome));
   }
 
  private:
   static constexpr std::size_t most_listeners = 24;
-  void look();
 
   ManagerLine& manager_;
   http::EventStream stream_{most_listeners};

@@ -94,7 +94,7 @@ http::Answer SessionRoutes::sign_in(const http::Call& call) {
   bool needs_code = false;
   const auto second = [&] {
     needs_code = access_.has_factor() && code.empty();
-    return !needs_code && access_.passes(code);
+    return access_.passes(code);
   };
   if (auto refusal = administrator_.refusal(credential, address, second)) {
     if (needs_code) {

@@ -92,11 +92,10 @@ Match match(std::string_view method, std::string_view path) {
     std::map<std::string, std::string> parameters;
     if (!fits(route.path, path, parameters)) continue;
     found.path_known = true;
-    const bool same = route.method == method || (method == "HEAD" && route.method == "GET");
-    // A literal word before a parameter: /backups/import is no set's name.
-    if (!same || (found.route != nullptr && found.parameters.size() <= parameters.size())) continue;
+    if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;
     found.route = &route;
     found.parameters = std::move(parameters);
+    break;
   }
   return found;
 }

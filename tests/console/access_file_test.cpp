@@ -156,12 +156,15 @@ TEST_F(Access, ADamagedFileShutsTheDoor) {
   open().set_factor(secret, code(secret));
   const std::string good = bytes();
   for (const std::string& text : {good.substr(0, good.size() / 2), std::string("{}"), std::string("[]"), std::string(),
-                                  std::string(R"({"tokens":[{"id":1}]})")}) {
+                                  std::string(R"({"tokens":[{"id":1}]})"),
+                                  R"({"second_factor":{"secret":1},)" + good.substr(good.find("\"tokens\""))}) {
     folder_.write_atomically(kept, view_of(text), {.mode = 0600, .owner = {}, .group = {}});
     AccessFile access = open();
     EXPECT_EQ("access-damaged", failure_of([&] { (void)access.has_factor(); }).code()) << text;
     EXPECT_EQ("access-damaged", failure_of([&] { (void)access.passes(""); }).code()) << text;
     EXPECT_EQ("access-damaged", failure_of([&] { (void)access.make_token("n", {"read"}, 1); }).code()) << text;
+    EXPECT_EQ("access-damaged", failure_of([&] { access.remove_token(made.token.id); }).code()) << text;
+    EXPECT_FALSE(access.find_token(view_of(made.text))) << text;
     EXPECT_EQ(text, bytes()) << "what a person may want to look at is left alone";
   }
 }

@@ -99,6 +99,9 @@ TEST(SessionsOfTheConsole, AreFewAndApart) {
   EXPECT_FALSE(sessions.find(second.cookie)) << "but whoever was away the longest";
   sessions.end_all();
   EXPECT_TRUE(sessions.list().empty());
+  std::set<char> last;
+  for (int at = 0; at < 40; ++at) last.insert(sessions.begin("administrator", "192.0.2.1").cookie.back());
+  EXPECT_LT(1U, last.size()) << "random to its end";
 }
 
 TEST(VerbTable, EveryPathFindsItsVerb) {

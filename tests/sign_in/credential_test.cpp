@@ -23,9 +23,9 @@ TEST(Credentials, AreTakenApartAtTheFirstColon) {
 TEST(Credentials, AreNothingElse) {
   // base64 of "ada:x" is YWRhOng=, of "ada" YWRh.
   for (const std::string header :
-       {"", "B", "Basic", "Basic ", "BasicYWRhOng=", "Bearer YWRhOng=", "Basic  YWRhOng=", "Basic YWRhOng",
-        "Basic YWRh", "Basic YWRhOng=x", "Basic YWRh Ong=", "Basic YWRhOng=\n",
-        "Basic !WRhOng=", "Basic YWRhOng==", "YWRhOng="}) {
+       {"", "B", "Basic", "Basic ",
+        "BasicYWRhOng=", "Bearer YWRhOng=", "Token YWRhOng=", "Basic  YWRhOng=", "Basic YWRhOng", "Basic YWRh",
+        "Basic YWRhOng=x", "Basic YWRh Ong=", "Basic YWRhOng=\n", "Basic !WRhOng=", "Basic YWRhOng==", "YWRhOng="}) {
     EXPECT_FALSE(taken(header)) << header;
   }
 }

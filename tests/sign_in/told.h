@@ -21,6 +21,7 @@ class Told {
   void start() {
     server_ = std::make_unique<control::Server>(path_, 0600, [this](const control::Message& message, const auto&) {
       const std::lock_guard lock(mutex_);
+      ++requests;
       if (refuses) throw Failure({.code = "bad-argument", .subject = "x", .cause = "not taken", .hint = "-"});
       const auto request = nlohmann::json::parse(message.json);
       EXPECT_EQ("audit-report", request.at("verb"));
@@ -47,6 +48,7 @@ class Told {
     return all;
   }
   std::atomic<bool> refuses = false;
+  std::atomic<int> requests = 0;
 
  private:
   const std::string path_;

@@ -12,7 +12,7 @@ class Guesses : public testing::Test {
   void guess(const std::string& address, int times) {
     for (int at = 0; at < times; ++at) wrong.count(address);
   }
-  WrongAnswers::SteadyTime now{1h};
+  WrongAnswers::SteadyTime now{1s};
   WrongAnswers wrong{[this] { return now; }};
 };
 
@@ -55,7 +55,6 @@ TEST_F(Guesses, AreForgottenWhereTheyAreOver) {
   for (int at = 0; at < 4095; ++at) guess("198.51.100." + std::to_string(at), 1);
   now += 30s;
   guess("192.0.2.1", 10);
-  guess("192.0.2.1", 1);
   EXPECT_TRUE(wrong.must_wait("192.0.2.1")) << "one that is counted already makes no room for itself";
   now += 31s;
   guess("203.0.113.1", 1);
