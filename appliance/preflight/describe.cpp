@@ -26,6 +26,7 @@ std::string short_fingerprint(const Certificate& certificate) { return certifica
 
 std::string days_text(std::chrono::seconds duration) {
   const auto days = std::chrono::duration_cast<std::chrono::days>(duration).count();
+  if (days == 0 && duration.count() > 0) return "less than a day";
   return std::to_string(days) + (days == 1 ? " day" : " days");
 }
 

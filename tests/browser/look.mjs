@@ -40,9 +40,12 @@ await step("without the network the page says so, and comes back by itself", asy
   await person.context.setOffline(true);
   await person.open("/policy", "Policy");
   await person.sees("The console cannot be reached");
+  await person.sees("reconnecting");
+  await person.page.getByRole("button", { name: "Try again" }).first().click();
+  await person.sees("The console cannot be reached");
   await person.picture("offline-1440-light");
   await person.context.setOffline(false);
-  await person.page.getByRole("button", { name: "Try again" }).first().click();
   await person.sees("TLSNoPeerAuth");
+  await person.page.getByText("live", { exact: true }).waitFor();
 });
 await end();

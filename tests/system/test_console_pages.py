@@ -96,6 +96,20 @@ class ConsolePages(SystemTest):
         self.walk("look", [primary.root()], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(), goOn=True,
                   allPictures=bool(os.environ.get("CHANCERY_PICTURES")))
 
+    def test_two_in_the_morning(self):
+        """Somebody who has never seen the console replaces a certificate that ends, with every usual mistake on the way."""
+        primary = self.appliance("primary", name="primary.test").start()
+        # The CA has another issuing CA than last year: what it delivers now is all that the appliance knows of it.
+        names, before, pki, other = ["primary.test", "localhost", "127.0.0.1"], self.pki(), self.pki(name="new"), self.pki(name="other")
+        done = primary.cli("cert", "replace", *before.files(before.leaf(names, days=5)), "--identity", "portal")
+        self.assertEqual(0, done.code, done)
+        done = primary.cli("trust", "append", pki.root)
+        self.assertEqual(0, done.code, done)
+        leaf, expired = pki.leaf(names), pki.leaf(names, days=0)
+        self.walk("night", [primary.root(), before.root, pki.root], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
+                  leaf=pki.path(leaf + ".crt"), key=pki.path(leaf + ".key"), intermediates=pki.intermediates,
+                  expired=pki.path(expired + ".crt"), expiredKey=pki.path(expired + ".key"), otherKey=other.path(other.leaf(names) + ".key"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -30,7 +30,10 @@ export function startLive() {
     (connected) => live.set({ connected }), () => { get("/session").catch(() => {}); });
 }
 
-export function stopLive() { stream?.close(); }
+export function stopLive() { stream?.close(); stream = undefined; }
+
+window.addEventListener("offline", () => live.set({ connected: false }));
+window.addEventListener("online", () => stream?.reopen());
 
 export function useProgress(listener: (event: Progress) => void) {
   const latest = useRef(listener);

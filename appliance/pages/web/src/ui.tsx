@@ -147,7 +147,7 @@ export function Findings({ findings }: { findings: Finding[] }) {
 export const sentence = (text: string) => (text ? text[0]!.toUpperCase() + text.slice(1) : text);
 
 // The chain as it is sent, leaf first, drawn as links.
-export function Chain({ chain, anchored = false }: { chain: Certificate[]; anchored?: boolean }) {
+export function Chain({ chain, anchored = false, broken = false }: { chain: Certificate[]; anchored?: boolean; broken?: boolean }) {
   return (
     <ol class="chain" aria-label="Certificate chain, the server's own certificate first">
       {chain.map((certificate, at) => (
@@ -162,7 +162,7 @@ export function Chain({ chain, anchored = false }: { chain: Certificate[]; ancho
         </li>
       ))}
       {!anchored && chain.length > 0 && !chain[chain.length - 1]!.self_issued && (
-        <li class="anchor"><strong>{commonName(chain[chain.length - 1]!.issuer)}</strong> <Badge>trust anchor</Badge><div class="soft">Not sent: whoever connects has to know it.</div></li>
+        <li class="anchor"><strong>{commonName(chain[chain.length - 1]!.issuer)}</strong> <Badge tone={broken ? "bad" : "plain"}>{broken ? "missing" : "trust anchor"}</Badge><div class="soft">{broken ? "Neither in the files nor known here." : "Not sent: whoever connects has to know it."}</div></li>
       )}
     </ol>
   );

@@ -8,7 +8,7 @@ const day = 86_400_000;
 export const daysUntil = (time: string) => Math.floor((Date.parse(time) - Date.now()) / day);
 
 export function inDays(days: number): string {
-  if (days < 0) return days === -1 ? "ended yesterday" : `ended ${-days} days ago`;
+  if (days < 0) return days === -1 ? "has ended" : `ended ${-days} days ago`;
   if (days === 0) return "ends today";
   if (days === 1) return "1 day left";
   if (days > 730) return `${Math.round(days / 365)} years left`;
@@ -59,6 +59,7 @@ export const verbTitle = (verb: string) => verbTitles[verb] ?? verb.replaceAll("
 
 // Hints are written for the command line; here its options are fields of the page.
 const fields: [RegExp, string][] = [
+  [/chancery cert csr IDENTITY(?: --\S+ \S+)*/g, "“Signing request” on the certificate's page"], [/chancery cert reset IDENTITY/g, "“Reset” there"],
   [/--also-trust/g, "the option “Also trust the root”"], [/--keep-root/g, "the option “Send the root along”"], [/--intermediate/g, "the intermediate certificates"],
   [/--key(?![\w-])/g, "the private key"], [/--passphrase-file/g, "the passphrase"], [/--accept ([a-z-]+)/g, "the option “Accept $1”"], [/--accept-breakage \w+/g, "the option to replace all the same"],
 ];

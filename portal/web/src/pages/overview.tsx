@@ -2,7 +2,7 @@ import type { Problem } from "../answers";
 import type { Certificates, Engine, Summary } from "../api";
 import { useData } from "../live";
 import { endingsOf, Share, SilentEngines, trustTitle } from "../parts";
-import { Await, Cell, DaysLeft, Empty, Mark, Note, Page, Section, sentence, Table, Time } from "../ui";
+import { Await, Cell, DaysLeft, Empty, Mark, Note, Page, Section, sentence, Table, Time, Timed } from "../ui";
 import { commonName, daysUntil, inDays, plural, toneOfDays, type Tone } from "../words";
 
 interface Alert { key: string; message: string; subject: string; hint: string; since: string; urgent: boolean }
@@ -19,7 +19,7 @@ function Alerts() {
         {alerts.map((each) => (
           <li key={each.key} class={alertTone(each)}>
             <Mark tone={alertTone(each)}><strong>{each.subject}</strong></Mark>
-            <div>{sentence(each.message)}</div>
+            <div><Timed text={sentence(each.message)} /></div>
             <div class="soft">Since <Time at={each.since} /></div>
             {each.hint && <div>{sentence(each.hint).split("`").map((part, at) => (at % 2 ? <code>{part}</code> : part))}</div>}
           </li>

@@ -84,7 +84,7 @@ function Tokens() {
   const [problem, setProblem] = useState<Problem>();
   const remove = (token: Token) => { call("DELETE", `/tokens/${token.id}`).then(list.reload, setProblem); };
   return (
-    <Section title="Tokens for scripts" lead={<>They send it as <code>Authorization: Bearer …</code>. <a href="/api/v1/openapi.json">The API's description</a> (OpenAPI 3.1)</>}>
+    <Section title="Tokens for scripts" lead={<>Scripts send theirs as <code>Authorization: Bearer …</code>. <a href="/api/v1/openapi.json">The API's description</a> (OpenAPI 3.1)</>}>
       {problem && <ProblemNote problem={problem} />}
       {made && <Note tone="good" title="The token, shown this once" actions={<button type="button" class="secondary" onClick={() => setMade(undefined)}>Done</button>}><pre class="pem" tabIndex={0} aria-label="Token">{made}</pre><Copy text={made} label="the token" /></Note>}
       <Await of={list}>
@@ -129,7 +129,7 @@ function Sessions({ session }: { session: SessionInfo }) {
 
 export function AccessPage({ session }: { session: SessionInfo }) {
   return (
-    <Page title="Access" lead="Who may ask this console.">
+    <Page title="Access" lead="Who may use this console.">
       <SecondFactor session={session} />
       <Sessions session={session} />
       <Tokens />

@@ -67,9 +67,9 @@ function Activity({ records }: { records: Entry[] }) {
       const axis = { stroke: color("--soft-text"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
       const bars = UPlot.paths.bars!({ size: [0.7, 24] });
       plot = new UPlot({
-        width, height: 150, legend: { show: false }, cursor: { show: false },
+        width, height: 130, legend: { show: false }, cursor: { show: false },
         scales: { x: { time: true }, y: { range: (_self, _low, high) => [0, Math.max(4, high)] } },
-        axes: [{ ...axis, values: (_self, ticks) => ticks.map((tick) => new Date(tick * 1000).toLocaleDateString(undefined, { month: "short", day: "numeric" })) }, { ...axis, size: 34, incrs: [1, 2, 5, 10, 50, 100, 500] }],
+        axes: [{ ...axis, size: 28, values: (_self, ticks) => ticks.map((tick) => new Date(tick * 1000).toLocaleDateString(undefined, { month: "short", day: "numeric" })) }, { ...axis, size: 34, incrs: [1, 2, 5, 10, 50, 100, 500] }],
         series: [{}, { paths: bars, fill: color("--good"), stroke: color("--good"), points: { show: false } }, { paths: bars, fill: color("--bad"), stroke: color("--bad"), points: { show: false } }],
       }, [Array.from({ length: days }, (_, at) => (today - days + 1 + at) * 86_400), count(() => true), count((entry) => entry.outcome !== "done")], place.current);
     });

@@ -56,13 +56,13 @@ export function CertificatesPage({ session }: { session: SessionInfo }) {
           const custom = data.identities.filter((each) => isCustomPort(each.identity));
           const inner = data.identities.filter((each) => !isReplaceable(each.identity));
           return (
-            <>
+            <div class="aligned">
               <Section title="Web and collectors" lead={`Generation ${data.generation} is in force.`}><Identities caption="Certificates of console, portal and engine" identities={usual} ask={setRequest} /></Section>
               {custom.length > 0 && (
                 <Section title="Collectors' custom port" lead="A channel of its own: it keeps its certificate when the others are replaced, and has its own buttons."><Identities caption="Certificates of the custom port" identities={custom} ask={setRequest} /></Section>
               )}
               <Section title="Inside the federation" lead="Made and renewed by the federation's own authority. Nobody has to replace these."><Identities caption="Certificates between appliances" identities={inner} ask={setRequest} /></Section>
-            </>
+            </div>
           );
         }}
       </Await>

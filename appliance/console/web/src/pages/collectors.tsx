@@ -32,7 +32,7 @@ function CustomerKey() {
           <>
             <p>Key number {data.number + 1}, <code>{data.id.slice(0, 12)}</code>{data.since && <>, since <Time at={data.since} /></>}{data.collectors && data.collectors.length > 0 && <>. Held by {data.collectors.map((each) => `${plural(each.count, "collector")} (${each.id.slice(0, 12)})`).join(", ")}</>}.</p>
             {data.former.filter((each) => each.admits).map((each) => <Note key={each.id} tone="warn" title={`The former key ${each.id.slice(0, 12)} still admits`}><p>Until <Time at={each.admits_until} />.</p></Note>)}
-            <Field label="The present key admits on for"><select value={days} onChange={(event) => setDays(event.currentTarget.value)}><option value="1">1 day</option><option value="7">7 days</option><option value="30">30 days</option></select></Field>
+            <Field label="The present key still admits for"><select value={days} onChange={(event) => setDays(event.currentTarget.value)}><option value="1">1 day</option><option value="7">7 days</option><option value="30">30 days</option></select></Field>
             <div class="actions"><button type="button" class="secondary" onClick={() => setRequest(rotate)}>Make a new key…</button>{data.former.some((each) => each.admits) && <button type="button" class="secondary" onClick={() => setRequest(end)}>End the overlap…</button>}</div>
           </>
         )}
@@ -73,7 +73,7 @@ export function CollectorsPage({ session }: { session: SessionInfo }) {
         <Section title="Make an installer">
           <form onSubmit={(event) => { void submit(event); }}>
             <Field label="Whom its collectors trust">
-              <select name="trust"><option value="">What fits what is served now</option><option value="with-root">The federation's root, in the installer</option><option value="os-trust">The operating system's trust store</option></select>
+              <select name="trust"><option value="">Chosen by what is served now</option><option value="with-root">The federation's root, in the installer</option><option value="os-trust">The operating system's trust store</option></select>
             </Field>
             <Field label="Portal" hint={`Empty: ${session.appliance.name}. The portal assigns each collector to an engine`}><input name="portal" placeholder={`${session.appliance.name}:443`} autocapitalize="none" spellcheck={false} /></Field>
             <Field label="Or engines, tried in this order" hint="host:port, separated by commas; leave the portal empty then"><input name="engines" autocapitalize="none" spellcheck={false} /></Field>
@@ -90,7 +90,7 @@ export function CollectorsPage({ session }: { session: SessionInfo }) {
               <p>{planned.files ? plural(planned.files.length, "file") : "A zip"}, trusting {planned.trust === "with-root" ? "the federation's root" : "the operating system's store"}. Keep it as secret as a password: whoever has it may report as a collector.</p>
             </Note>
           )}
-          {!planned && !problem && <Note title="What an installer is"><p>Before it is made, what portal and engines serve is probed, so that nobody is given a root that the servers do not fit.</p></Note>}
+          {!planned && !problem && <Note title="What an installer is"><p>A zip for endpoints: program, settings, Customer Key. Before it is made, portal and engines are asked what they serve, so that no collector gets a root that does not fit.</p></Note>}
           <CustomerKey />
         </div>
       </div>

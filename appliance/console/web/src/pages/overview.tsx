@@ -4,7 +4,7 @@ import { call, type Certificate, type Identity, type Outcome, type SessionInfo }
 import { ChangeDialog, type ChangeRequest } from "../change";
 import { useData } from "../live";
 import { Await, DaysLeft, Empty, Mark, Note, Page, Section, sentence, Timed } from "../ui";
-import { commonName, daysUntil, plural, titleOf, toneOfDays, type Tone } from "../words";
+import { commonName, daysUntil, groupOf, isReplaceable, plural, titleOf, toneOfDays, type Tone } from "../words";
 
 interface Check { check: string; status: "ok" | "warning" | "critical" | "unknown"; message: string; hint?: string }
 interface Doctor { status: number; checks: Check[] }
@@ -17,12 +17,25 @@ interface Member { name: string; role: string; state: string; last_seen: string 
 
 export const checkTone: Record<string, Tone> = { ok: "good", warning: "warn", critical: "bad", unknown: "warn" };
 
-function Headline({ doctor }: { doctor: Doctor }) {
+// Of a server certificate that ends: whose it is. The page's own way out is better then than that of the command line.
+const endingOf = (check: Check) => {
+  const identity = check.status === "ok" || !check.hint?.startsWith("get a new one") ? "" : /^identity (.*)/.exec(check.check)?.[1] ?? "";
+  return isReplaceable(identity) ? identity : "";
+};
+
+function Headline({ doctor, role }: { doctor: Doctor; role: string }) {
   const bad = doctor.checks.filter((check) => check.status === "critical").length;
   const warn = doctor.checks.filter((check) => check.status === "warning" || check.status === "unknown").length;
   if (bad + warn === 0) return <Note tone="good" title="Everything is in order"><p>{plural(doctor.checks.length, "check")} passed: keys, permissions, expiry, what is served and what is installed.</p></Note>;
   const text = [bad > 0 && plural(bad, "critical finding"), warn > 0 && plural(warn, "warning")].filter(Boolean).join(" and ");
-  return <Note tone={bad > 0 ? "bad" : "warn"} title={text}><p>{doctor.checks.length - bad - warn} other checks passed.</p></Note>;
+  const check = doctor.checks.find(endingOf);
+  const ending = check && endingOf(check);
+  return (
+    <Note tone={bad > 0 ? "bad" : "warn"} title={text}
+      actions={ending && <a role="button" href={`#/certificates/replace${groupOf(role).includes(ending) ? "" : `?identity=${ending}`}`}>Replace {groupOf(role).includes(ending) ? "certificates" : "its certificate"}</a>}>
+      <p>{ending && <>The certificate of {titleOf(ending)} <Timed text={check.message} />. </>}{doctor.checks.length - bad - warn} other checks passed.</p>
+    </Note>
+  );
 }
 
 function DoctorFindings({ doctor }: { doctor: Doctor }) {
@@ -36,7 +49,9 @@ function DoctorFindings({ doctor }: { doctor: Doctor }) {
           {wrong.map((check) => (
             <li key={check.check + check.message} class={checkTone[check.status]}>
               <Mark tone={checkTone[check.status]!}><strong>{sentence(check.check)}: <Timed text={check.message} /></strong></Mark>
-              {check.hint && <div>{sentence(check.hint)}</div>}
+              {endingOf(check)
+                ? <div><a href={`#/certificates/replace?identity=${endingOf(check)}`}>Replace it</a>, or <a href={`#/certificates/${endingOf(check)}/request`}>make a signing request</a> for your CA</div>
+                : check.hint && <div>{sentence(check.hint)}</div>}
             </li>
           ))}
         </ul>
@@ -129,7 +144,7 @@ export function OverviewPage({ session }: { session: SessionInfo }) {
   ];
   return (
     <Page title="Overview" lead={`${session.appliance.name}, a ${session.appliance.role} appliance`}>
-      <Await of={doctor} what="Examining the appliance">{(data) => <Headline doctor={data} />}</Await>
+      <Await of={doctor} what="Examining the appliance">{(data) => <Headline doctor={data} role={session.appliance.role} />}</Await>
       {status.data?.in_doubt && <Note tone="bad" title="A change was cut short" actions={<button type="button" onClick={() => { void call("POST", "/resolution", {}).finally(status.reload); }}>Resolve it now</button>}><p>It is proven and committed, or taken back.</p></Note>}
       {(status.data?.drift ?? 0) > 0 && (
         <Note tone="warn" title={`${plural(status.data!.drift, "file")} in force ${status.data!.drift === 1 ? "was" : "were"} edited by hand`}

@@ -31,6 +31,9 @@ const options: Record<Kind, Option[]> = {
 };
 const one: Record<Kind, string> = { profiles: "profile", endpoints: "endpoint", consumers: "consumer" };
 
+// What a level means, beside the word that the settings have for it.
+const meaningOf = (kind: Kind, key: string, value: unknown) => key === "required-level" && options[kind].find((option) => option.key === key)?.values?.find(([level]) => level === value)?.[1];
+
 const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(",") : value === undefined || value === null ? "" : String(value));
 
 function Editor({ kind, name, close, ask }: { kind: Kind; name: string; close: () => void; ask: (request: ChangeRequest) => void }) {
@@ -92,7 +95,7 @@ function Policies({ kind, ask }: { kind: Kind; ask: (request: ChangeRequest) => 
               {all.map((each) => (
                 <tr key={each.name}>
                   <Cell label="Name" head>{each.name} {each.enabled === false && <Badge>off</Badge>}</Cell>
-                  {heads[kind].map(([key, head]) => <Cell key={key} label={head}>{key === "identity" ? titleOf(textOf(each[key])) : textOf(each[key]) || <span class="soft">none</span>}</Cell>)}
+                  {heads[kind].map(([key, head]) => <Cell key={key} label={head}>{key === "identity" ? titleOf(textOf(each[key])) : textOf(each[key]) || <span class="soft">none</span>}{meaningOf(kind, key, each[key]) && <div class="soft">{meaningOf(kind, key, each[key])}</div>}</Cell>)}
                   <Cell label=""><div class="row-actions">
                     <button type="button" class="link" aria-label={`Edit ${each.name}`} onClick={() => setEdited(each.name)}>Edit</button>
                     {canMake && <button type="button" class="link" aria-label={`Delete ${each.name}`} onClick={() => ask(remove(each.name))}>Delete</button>}

@@ -64,6 +64,7 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
     if (count + taken.length > mostFiles) { setRefusal(new Problem(413, "too-many-files", `Those are ${count + taken.length} files, and at most ${mostFiles} are looked at`, "Drop what belongs to one delivery, or put the certificates into one file.")); return; }
     if (taken.length > 0) { change.reset(); setFiles((before) => ({ ...before, certificate: [...before.certificate, ...taken] })); }
   };
+  const remove = (file: File) => setFiles((before) => Object.fromEntries(Object.entries(before).map(([field, list]) => [field, (list as File[]).filter((each) => each !== file)])) as unknown as Files);
   const clear = () => { setFiles(none); setPassphrase(""); setAccepted([]); setTrustRoot(false); setBreakage(0); change.reset(); undo.reset(); };
   const report = planned?.report ?? refusal?.report;
   const rehearsal = planned?.rehearsal ?? (refusal?.data.rehearsal as Rehearsal | undefined);
@@ -76,11 +77,11 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
   const start = () => { void change.run(() => call<Outcome>("POST", "/certificates/replace", form(false))); };
 
   return (
-    <Page title="Replace certificates" lead={<>For <strong>{names}</strong>{!scope && <>. The custom port of the collectors keeps its own</>}. <a href="#/certificates">Back to all</a></>}>
+    <Page title="Replace certificates" lead={<>For <strong>{names}</strong>{!scope && <>. The custom port of the collectors keeps its own</>}. <a href="#/certificates">All certificates</a></>}>
       {!change.outcome && (
         <div class="columns">
           <div>
-            <DropZone label="Files to replace the certificates with" hint="Certificate, key, intermediates, in any order and form: PEM, DER, PKCS#7, PKCS#12. What is what is told by their content." add={(dropped) => add(dropped.map(({ file }) => file))} />
+            <DropZone label="Files to replace the certificates with" hint="Certificate, key and intermediates, in any order and form: PEM, DER, PKCS#7, PKCS#12. Their content tells which is which." add={(dropped) => add(dropped.map(({ file }) => file))} />
             <details class="fields" open={files.key.length + files.intermediate.length > 0}>
               <summary>Or name each file</summary>
               <FileField label="Certificate" hint="The server's certificate" files={files.certificate} set={(list) => setFiles({ ...files, certificate: list })} />
@@ -89,7 +90,7 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
             </details>
             {count > 0 && (
               <Section title={plural(count, "file")} actions={<button type="button" class="link" onClick={clear}>Clear</button>}>
-                <ul class="files">{[...files.certificate, ...files.key, ...files.intermediate].map((file, at) => <li key={file.name + at}>{file.name} <span class="soft">{file.size} bytes</span></li>)}</ul>
+                <ul class="files">{[...files.certificate, ...files.key, ...files.intermediate].map((file, at) => <li key={file.name + at}>{file.name} <span class="soft">{file.size} bytes</span> <button type="button" class="link" aria-label={`Remove ${file.name}`} onClick={() => remove(file)}>remove</button></li>)}</ul>
               </Section>
             )}
             {(needsPassphrase || passphrase) && <Field label="Passphrase" hint="Of the key or the PKCS#12 file"><input type="password" autocomplete="off" value={passphrase} onInput={(event) => setPassphrase(event.currentTarget.value)} /></Field>}
@@ -109,19 +110,17 @@ export function ReplacePage({ session, scope }: { session: SessionInfo; scope: s
             {!isLooking && refusal && !refusal.report && <ProblemNote problem={refusal} />}
             {report && (
               <Section title="Preflight">
-                {report.verdict === "refuse" && <Note tone="bad" title="These would be refused" />}
-                {report.verdict === "accept" && <Note tone="good" title="These fit" />}
-                {report.verdict === "warn" && <Note tone="warn" title="These can be used, with warnings" />}
+                {report.verdict === "refuse"
+                  ? <Note tone="bad" title="These would be refused"><p>Nothing has changed. Remove what is wrong, or drop what is missing beside it.</p></Note>
+                  : <Note tone={report.verdict === "accept" ? "good" : "warn"} title={report.verdict === "accept" ? "These fit" : "These can be used, with warnings"}
+                      actions={planned?.outcome === "planned" && <button type="button" onClick={start} disabled={change.isRunning || isLooking} aria-busy={change.isRunning}>Replace certificates of {names}</button>} />}
                 <Findings findings={report.findings} />
-                {report.chain.length > 0 && <Chain chain={report.chain} />}
+                {report.chain.length > 0 && <Chain chain={report.chain} broken={errors.includes("missing-intermediate")} />}
               </Section>
             )}
             {rehearsal && <RehearsalView rehearsal={rehearsal} />}
             {planned?.plan && <Section title="What would happen"><PlanView plan={planned.plan} /></Section>}
             {planned?.outcome === "unchanged" && <Note title="These are in force already" />}
-            {planned?.outcome === "planned" && (
-              <div class="actions"><button type="button" onClick={start} disabled={change.isRunning || isLooking} aria-busy={change.isRunning}>Replace certificates of {names}</button></div>
-            )}
           </div>
         </div>
       )}

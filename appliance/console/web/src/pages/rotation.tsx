@@ -67,7 +67,7 @@ export function RotationPage() {
               )}
               {data.phase === "activated" && data.blocked_by === 0 && <Note tone="good" title="Everybody has proven the new root" />}
               <Section title="Next step">
-                <details><summary>The root's key is encrypted</summary><Field label="Passphrase of the root's key"><input type="password" autocomplete="off" value={passphrase} onInput={(event) => setPassphrase(event.currentTarget.value)} /></Field></details>
+                <details><summary>If the root's key is encrypted</summary><Field label="Passphrase of the root's key"><input type="password" autocomplete="off" value={passphrase} onInput={(event) => setPassphrase(event.currentTarget.value)} /></Field></details>
                 <div class="actions">
                   {data.phase === "steady" && <button type="button" onClick={() => setRequest(step("prepare", "Prepare a new root", "Prepare", "A new root is made beside the present one, and every member begins to trust it. Nothing is issued under it yet."))}>Prepare a new root…</button>}
                   {data.phase === "prepared" && <button type="button" onClick={() => setRequest(step("activate", "Activate the new root", "Activate", "All members get new certificates under the new root. A cross certificate keeps those connected that know only the former one."))}>Activate the new root…</button>}

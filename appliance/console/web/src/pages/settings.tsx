@@ -81,7 +81,7 @@ export function SettingsPage() {
   return (
     <Page title="Settings" lead="Matters of one process. Secrets stand in files of their own, which settings only name.">
       <Await of={list}>
-        {(data) => data.programs.map((program) => <ProgramSettings key={program.program} program={program} settings={data.settings.filter((setting) => setting.program === program.program)} ask={setRequest} />)}
+        {(data) => <div class="aligned halves">{data.programs.map((program) => <ProgramSettings key={program.program} program={program} settings={data.settings.filter((setting) => setting.program === program.program)} ask={setRequest} />)}</div>}
       </Await>
       {request && <ChangeDialog request={request} close={() => setRequest(undefined)} />}
     </Page>
