@@ -50,8 +50,11 @@ alerts::Sight Lookout::look() {
   }
   // One certificate is served here and installed there: where it was seen first stays.
   std::ranges::stable_sort(sight.certificates, {}, &alerts::CertificateEnd::sha256);
-  const auto again = std::ranges::unique(sight.certificates, {}, &alerts::CertificateEnd::sha256);
-  sight.certificates.erase(again.begin(), again.end());
+  const auto is_same = [](const alerts::CertificateEnd& one, const alerts::CertificateEnd& other) {
+    return one.sha256 == other.sha256;
+  };
+  sight.certificates.erase(std::unique(sight.certificates.begin(), sight.certificates.end(), is_same),
+                           sight.certificates.end());
   return sight;
 }
 

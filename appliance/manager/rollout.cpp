@@ -218,7 +218,8 @@ Draft draft_of(const Call& call, const RolloutRoster& roster) {
     }
   }
   // Whoever coordinates goes last.
-  std::ranges::stable_partition(draft.members, [&](const RolloutMember& m) { return m.name != roster.own_name; });
+  std::stable_partition(draft.members.begin(), draft.members.end(),
+                        [&](const RolloutMember& m) { return m.name != roster.own_name; });
   return draft;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "keystore/bytes/text_encoding.h"
 #include "keystore/fault.h"
@@ -194,8 +195,8 @@ RepairOrder RepairFile::open(const ShippedKey& shipped, const Standing& standing
   bool is_newest = standing.key.empty() || signer == standing.key;
   // Whoever was installed after a succession was shipped with a later key: what came before it is not looked at.
   const auto known = std::ranges::find(succession_, shipped.key, &Successor::key);
-  for (const Successor& each :
-       std::ranges::subrange(known == succession_.end() ? succession_.begin() : known + 1, succession_.end())) {
+  const auto first = known == succession_.end() ? succession_.begin() : known + 1;
+  for (const Successor& each : std::span(first, succession_.end())) {
     if (!verify_signature(signer, successor_statement(shipped.federation, each.key), each.signature)) {
       throw refused("repair-signer",
                     "a key in it is no successor of the repair key that this collector was shipped with",
