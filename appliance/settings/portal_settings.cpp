@@ -73,6 +73,7 @@ bool is_mail_address(const std::string& text) {
 
 void expect_mail_address(const SettingFile& file, const SettingFile::Keys& names, const std::string& text) {
   if (is_mail_address(text)) return;
+  if (text.empty()) throw file.wrong_value(names, names.back() + " is empty", "write it as name@example.com");
   throw file.wrong_value(names, "\"" + text + "\" is no mail address", "write it as name@example.com");
 }
 

@@ -233,7 +233,7 @@ await step("settings are changed together, refused with a reason, and taken back
   await person.button("Change the settings of portal").click();
   await person.page.getByLabel("mail.server", { exact: true }).fill("mail.test:587");
   await person.button("Change…").click();
-  await dialog.getByText("is no mail address").waitFor();
+  await dialog.getByText("mail.from is empty").waitFor();
   await person.picture("flow-settings-refused");
   expect(await dialog.getByRole("button", { name: "Write them" }).isDisabled(), "a button for what is refused");
   await dialog.getByRole("button", { name: "Cancel" }).click();

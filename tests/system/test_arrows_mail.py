@@ -220,7 +220,7 @@ class PortalToMail(SystemTest):
         self.assertIn("mail.server", self.refused("no-channel").out)
         self.single.stop("portal")
         self.refused("not-running")
-        for settings, word in ((['mail.server = "localhost:25"'], "mail address"),
+        for settings, word in ((['mail.server = "localhost:25"'], "mail.from is empty"),
                                (['mail.server = "localhost:25"', 'mail.from = "a@b"'], "1 to 16 addresses"),
                                (['mail.server = "localhost:25"', 'mail.from = "a@b"', 'mail.to = ["ops@example.com\\r\\nRCPT TO:<x@y>"]'], "no mail address"),
                                (['mail.server = "localhost:25"', 'mail.security = "none"'], "starttls, tls"),

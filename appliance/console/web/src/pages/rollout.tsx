@@ -186,6 +186,9 @@ function Begin({ members, begun }: { members: string[]; begun: (rollout: Step) =
           {problem && !isLooking && <ProblemNote problem={problem} />}
           {plan && (
             <>
+              {!isLooking && (refusing > 0
+                ? <Note tone="bad" title={`${plural(refusing, "member refuses", "members refuse")}: nothing can begin`}><p>Give what is missing on the left, or mend the files and drop them again.</p></Note>
+                : <Note tone="good" title="Every member accepts" actions={<button type="button" onClick={start}>Replace at {plural(plan.members.length, "member")} in {plural(plan.waves, "wave")}</button>} />)}
               <Table caption="Who gets what" heads={["For", "Files"]}>
                 {plan.entries.map((entry, at) => (
                   <tr key={at}>
@@ -201,9 +204,6 @@ function Begin({ members, begun }: { members: string[]; begun: (rollout: Step) =
                 ))}
               </Table>
               <Table caption="What every member says" heads={["Member", "Wave", "What it says"]}>{plan.members.map((judged) => <Judgement key={judged.name} judged={judged} />)}</Table>
-              {refusing > 0
-                ? <Note tone="bad" title={`${plural(refusing, "member refuses", "members refuse")}: nothing can begin`}><p>What is not put right on the left is put right in the files; drop them again.</p></Note>
-                : <div class="actions"><button type="button" disabled={isLooking} onClick={start}>Replace at {plural(plan.members.length, "member")} in {plural(plan.waves, "wave")}</button></div>}
             </>
           )}
         </div>
