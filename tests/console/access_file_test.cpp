@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "appliance/console/second_factor.h"
 #include "keystore/bytes/text_encoding.h"
 #include "tests/control/temporary.h"
@@ -62,6 +65,7 @@ TEST_F(Access, ATokenIsGoodUntilItEndsAndForWhatItSays) {
   EXPECT_FALSE(access.find_token(view_of(made.text))) << "it has ended";
   EXPECT_TRUE(access.find_token(view_of(other.text)));
   EXPECT_EQ(std::string::npos, bytes().find(made.text)) << "the file has its digest alone";
+  EXPECT_EQ(0600U, folder_.status(kept)->mode);
 }
 
 // All of a token counts: a beginning that is right by chance is worth nothing.
@@ -147,6 +151,20 @@ TEST_F(Access, ACodeIsGoodOnceAlsoAfterAnotherStart) {
   access.remove_factor();
   EXPECT_FALSE(access.has_factor());
   EXPECT_FALSE(open().has_factor());
+}
+
+// Also where it comes twice at the same time.
+TEST_F(Access, ACodeIsGoodForOneOfMany) {
+  AccessFile access = open();
+  const SecretBytes secret = new_factor_secret();
+  access.set_factor(secret, code(secret));
+  const std::string next = code(secret, 1);
+  std::atomic<int> passed = 0;
+  {
+    std::vector<std::jthread> askers;
+    for (int at = 0; at < 16; ++at) askers.emplace_back([&] { passed += access.passes(next) ? 1 : 0; });
+  }
+  EXPECT_EQ(1, passed);
 }
 
 // Nobody is let in by less than before because a file cannot be read.

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <latch>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
 
 #include "appliance/console/form.h"
 #include "appliance/console/idempotency.h"
@@ -256,6 +260,25 @@ TEST(Idempotencies, AnswerTheSameRequestOnce) {
   EXPECT_EQ(422, known.begin("ada", "key", request_of("replace"))->status);
   EXPECT_EQ(400, known.begin("ada", std::string(129, 'k'), request_of("reset"))->status);
   EXPECT_FALSE(known.begin("eve", "key", request_of("reset"))) << "nobody is answered what somebody else was";
+}
+
+TEST(Idempotencies, AnswerOneOfThoseThatComeTogether) {
+  Idempotency known;
+  for (int round = 0; round < 100; ++round) {
+    const std::string key = "key " + std::to_string(round);
+    std::atomic<int> begun = 0;
+    std::latch together(4);
+    {
+      std::vector<std::jthread> askers;
+      for (int at = 0; at < 4; ++at) {
+        askers.emplace_back([&] {
+          together.arrive_and_wait();
+          begun += known.begin("ada", key, request_of("reset")) ? 0 : 1;
+        });
+      }
+    }
+    EXPECT_EQ(1, begun);
+  }
 }
 
 TEST(Idempotencies, AreForgotten) {

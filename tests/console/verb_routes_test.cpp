@@ -49,6 +49,8 @@ TEST_F(Verbs, AreKnownAtTheirAddressesAlone) {
   EXPECT_EQ(400, get(ada, "/api/v1/trust?password=x").status);
   EXPECT_EQ(1U, asked().size());
   EXPECT_EQ(413, ask(ada, {"POST", "/api/v1/certificates/replace", std::string(8 * 1024 * 1024 + 1, 'x'), {}}).status);
+  EXPECT_EQ(401, ask({}, {"POST", "/api/v1/certificates/replace", std::string(8 * 1024 * 1024 + 1, 'x'), {}}).status)
+      << "of nobody a body is read";
 }
 
 // What leaves the appliance holds keys: signed in is not enough.

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/sign_in/basic.h"
 #include "tests/sign_in/told.h"
 
@@ -174,6 +177,31 @@ TEST_F(Door, MakesWaitWhoeverGuesses) {
   EXPECT_EQ(2, codes) << "no code is used up";
   EXPECT_EQ(0, with_form("administrator", "right", there));
   EXPECT_EQ(0, with_header(basic("administrator", "right"), there));
+}
+
+// Whoever sends them all at once gets no more than one after the other. The hash takes some milliseconds, as a real one
+// takes longer.
+TEST_F(Door, CountsGuessesThatComeTogether) {
+  std::array<char, crypto_pwhash_STRBYTES> slow{};
+  ASSERT_EQ(0, crypto_pwhash_str(slow.data(), "right", 5, 2, 4 * 1024 * 1024));
+  put(slow.data());
+  for (const bool is_form : {true, false}) {
+    const std::string address = is_form ? here : there;
+    std::atomic<int> wrong = 0;
+    std::atomic<int> waits = 0;
+    {
+      std::vector<std::jthread> guesses;
+      for (int at = 0; at < 20; ++at) {
+        guesses.emplace_back([&] {
+          const int status = is_form ? with_form("administrator", "wrong", address)
+                                     : with_header(basic("administrator", "wrong"), address);
+          ++(status == 401 ? wrong : waits);
+        });
+      }
+    }
+    EXPECT_EQ(10, wrong) << is_form;
+    EXPECT_EQ(10, waits) << is_form;
+  }
 }
 
 // What nobody guessed is not counted: a page that is not signed in yet, or a header of others.
