@@ -41,6 +41,15 @@ std::string url_of(const DirectorySettings& settings) {
          std::to_string(settings.server.port);
 }
 
+// libldap sets itself up in the first call of all, and lets other threads pass before it has read its ldap.conf.
+void set_library_up() {
+  static std::once_flag done;
+  std::call_once(done, [] {
+    int version = 0;
+    static_cast<void>(::ldap_get_option(nullptr, LDAP_OPT_PROTOCOL_VERSION, &version));
+  });
+}
+
 berval borrowed(const SecretBytes& secret) {
   // libldap does not write to it.
   return {.bv_len = secret.size(), .bv_val = reinterpret_cast<char*>(const_cast<std::uint8_t*>(secret.data()))};
@@ -105,6 +114,7 @@ DirectoryLink::DirectoryLink(const DirectorySettings& settings, const Bytes& tru
     : server_(url_of(settings)), watch_(std::make_unique<Watch>()) {
   // Is there anybody at all? Watch has nothing to shut down while the library waits for a connection.
   (void)tls::connect_tcp(settings.server.host, settings.server.port, tls::within(std::chrono::seconds(step.tv_sec)));
+  set_library_up();
   LDAP* handle = nullptr;
   if (const int result = ::ldap_initialize(&handle, server_.c_str()); result != LDAP_SUCCESS) give_up(result);
   handle_.reset(handle);
