@@ -22,6 +22,19 @@ for (const [path, heading, name] of pages) {
     await everywhere(person, name);
   });
 }
+await step("at no width does a page or a table of it scroll sideways", async () => {
+  const found = [];
+  for (const [path, heading, name] of pages) {
+    await person.open(path, heading);
+    await person.settled();
+    for (const width of [320, 800, 1000, 1001, 1150, 1151, 1280]) {
+      await person.page.setViewportSize({ width, height: 900 });
+      const wider = await person.page.evaluate(() => [document.documentElement, ...document.querySelectorAll(".scroll")].map((each) => each.scrollWidth - each.clientWidth));
+      if (Math.max(...wider) > 0) found.push(`${name}, ${width} px: ${wider}`);
+    }
+  }
+  expect(found.length === 0, found.join("\n"));
+});
 await step("the phone's menu opens by the keyboard alone", async () => {
   await person.page.setViewportSize({ width: 400, height: 800 });
   await person.open("/", "Overview");
