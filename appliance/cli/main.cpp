@@ -1,6 +1,7 @@
 // chancery: the command line of an appliance. See command.h for the table of commands and docs of each by `chancery
 // help`.
 #include <malloc.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -77,6 +78,16 @@ int run(const std::vector<std::string>& arguments) {
   return exit == 0 ? 3 : exit;
 }
 
+// A large keystore is looked at where the kernel has it, while others who want to write wait (keystore/files/read_lease.h):
+// for 45 seconds, so where a disk hangs that long it can be cut under us. Only what a signal handler may call.
+void end_where_a_file_was_cut(int) {
+  constexpr std::string_view said =
+      "chancery: a file that was being read is no longer there as far as it was: somebody else cut it, or the disk "
+      "fails\nhint: nothing was put in place; look at the file (`ls -l`) and at `dmesg`, then repeat the command\n";
+  static_cast<void>(!::write(STDERR_FILENO, said.data(), said.size()));
+  ::_exit(1);
+}
+
 }  // namespace
 }  // namespace chancery::cli
 
@@ -90,6 +101,7 @@ int main(int argc, char** argv) {
   }
   chancery::forbid_core_dumps();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGBUS, chancery::cli::end_where_a_file_was_cut);
   if (const std::optional<int> exit = chancery::cli::run_keytool(argc, argv)) return *exit;
   return chancery::cli::run({argv + 1, argv + argc});
 }

@@ -211,6 +211,33 @@ class Files(Keystores):
             self.assertEqual(b"theirs", file.read())
         self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith(".trust")])
 
+    def test_a_large_one_that_is_cut_after_all(self):
+        """Somebody who wants to write waits as long as the kernel makes him: 45 seconds, here one. A disk that hangs takes longer."""
+        patience = "/proc/sys/fs/lease-break-time"
+        if not os.access(patience, os.W_OK):
+            self.skipTest("needs root")
+        with open(patience) as file:
+            before = file.read()
+        self.addCleanup(lambda: subprocess.run(["tee", patience], input=before, text=True, stdout=subprocess.DEVNULL, check=True))
+        subprocess.run(["tee", patience], input="1", text=True, stdout=subprocess.DEVNULL, check=True)
+        self.certificates("sub")
+        self.large_bundle("root")
+        self.keystore("import", "trust.jks", "--type", "JKS", "--file", "root.pem", "--alias", "root")
+        command = [os.path.join(BIN, "chancery"), "keystore", "import", "--keystore", "trust.jks", "--storepass-file", "pass", "--file", "sub.pem", "--alias", "sub"]
+        importing = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=4000000", *command], cwd=self.folder,
+                                     env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        await_condition(lambda: os.path.exists(self.at(".trust.jks.chancery-new")), "the new file is being written")
+        with open(self.at("trust.jks"), "wb") as file:
+            file.write(b"theirs")
+        _, said = importing.communicate()
+        self.assertEqual(1, importing.returncode, said)
+        self.assertIn("somebody else cut it", said)
+        with open(self.at("trust.jks"), "rb") as file:
+            self.assertEqual(b"theirs", file.read())
+        self.shell("mv trust.jks theirs")
+        self.keystore("import", "trust.jks", "--type", "JKS", "--file", "root.pem", "--alias", "root")
+        self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith(".trust")], "what was left behind is gone")
+
     def test_killed_or_refused_at_any_file_call_it_is_old_or_new(self):
         self.certificates("root", "sub")
         self.fail_at_every_file_call(threads=1)
@@ -266,7 +293,7 @@ class Files(Keystores):
                    "sub.pem", "--alias", "sub"]
         # Kills where something changes, errors where they can occur. FAULTS=all adds the calls that only look.
         changing = {"openat", "write", "pwrite64", "fsync", "fchmod", "fchown", "renameat", "renameat2", "ftruncate", "unlinkat", "mkdirat"}
-        looking = {"flock", "fstat", "newfstatat", "read", "close", "getdents64"} if os.environ.get("FAULTS") == "all" else {"flock"}
+        looking = {"flock", "fstat", "newfstatat", "read", "pread64", "close", "getdents64"} if os.environ.get("FAULTS") == "all" else {"flock"}
         calls = changing | looking
         places = os.path.join(self.folder, "xdg")
         subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, check=True)  # makes the key of the sets
