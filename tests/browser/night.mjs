@@ -75,4 +75,16 @@ await step("on a phone the button is as near", async () => {
   expect((await person.violations()).length === 0, (await person.violations()).join("\n"));
   await person.picture("night-7-phone");
 });
+await step("without the certificate manager that is said once, and all is back when it is", async () => {
+  await person.page.setViewportSize({ width: 1440, height: 900 });
+  console.log("stop the manager");
+  await person.sees("The certificate manager is not running");
+  await person.open("/certificates", "Certificates");
+  await person.sees("Waiting for the certificate manager");
+  expect(await person.page.locator(".note").count() === 1, "it is said once");
+  await person.picture("night-8-no-manager");
+  console.log("start the manager");
+  await person.page.getByRole("heading", { name: "Web and collectors" }).waitFor();
+  person.complaints.length = 0;
+});
 await end();

@@ -39,16 +39,20 @@ def modules():
 
 
 class ConsolePages(SystemTest):
-    def walk(self, script, roots, **given):
+    def walk(self, script, roots, told=None, **given):
+        """`told`: what is done at a line that the script says."""
         person = test_browser.Browser(self, script)
         for number, root in enumerate(roots):
             person.import_root(root, f"root {number}")
         path = os.path.join(self.folder, script + ".json")
         with open(path, "w") as file:
             json.dump({"modules": modules(), "home": person.home, "pictures": PICTURES, **given}, file)
-        done = subprocess.run(["node", os.path.join(TESTS, script + ".mjs"), path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
-        print(done.stdout.decode(errors="replace"))
-        self.assertEqual(0, done.returncode)
+        with subprocess.Popen(["node", os.path.join(TESTS, script + ".mjs"), path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            self.processes.append(process)
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                (told or {}).get(line.strip(), lambda: None)()
+        self.assertEqual(0, process.returncode)
 
     def test_what_an_administrator_does(self):
         primary = self.appliance("primary", name="primary.test").start()
@@ -106,7 +110,8 @@ class ConsolePages(SystemTest):
         done = primary.cli("trust", "append", pki.root)
         self.assertEqual(0, done.code, done)
         leaf, expired = pki.leaf(names), pki.leaf(names, days=0)
-        self.walk("night", [primary.root(), before.root, pki.root], primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
+        self.walk("night", [primary.root(), before.root, pki.root],
+                  told={"stop the manager": lambda: primary.stop("manager"), "start the manager": lambda: primary.start_one("manager")}, primary=f"https://localhost:{primary.console}", primaryPassword=primary.password(),
                   leaf=pki.path(leaf + ".crt"), key=pki.path(leaf + ".key"), intermediates=pki.intermediates,
                   expired=pki.path(expired + ".crt"), expiredKey=pki.path(expired + ".key"), otherKey=other.path(other.leaf(names) + ".key"))
 

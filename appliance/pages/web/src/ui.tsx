@@ -95,6 +95,8 @@ export function Empty({ title, children, actions }: { title: string; children?: 
 
 export function Await<T>({ of, children, what }: { of: Loaded<T>; children: (data: T) => ComponentChildren; what?: string }) {
   if (of.data !== undefined) return <>{of.problem && <ProblemNote problem={of.problem} retry={of.reload} />}{children(of.data)}</>;
+  // Without a subject it is the manager: the frame says it, once, and it comes by itself when that runs again.
+  if (of.problem?.code === "not-running" && !of.problem.data.subject) return <Loading what="Waiting for the certificate manager" />;
   if (of.problem) return <ProblemNote problem={of.problem} retry={of.reload} />;
   return <Loading what={what} />;
 }
