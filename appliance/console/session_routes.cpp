@@ -93,8 +93,9 @@ http::Answer SessionRoutes::sign_in(const http::Call& call) {
   const std::string code = form.text("code");
   bool needs_code = false;
   const auto second = [&] {
-    needs_code = access_.has_factor() && code.empty();
-    return access_.passes(code);
+    if (access_.passes(code)) return true;
+    needs_code = code.empty();
+    return false;
   };
   if (auto refusal = administrator_.refusal(credential, address, second)) {
     if (needs_code) {

@@ -134,7 +134,8 @@ TEST_F(ArgumentsOf, NumbersAndWordsAreWhole) {
 TEST_F(ArgumentsOf, SecretsComeByFormsAlone) {
   const char* path = "/certificates/replace";
   EXPECT_EQ("bad-argument", refused("POST", path, "{}", {{"passphrase", "x"}})) << "addresses are written into logs";
-  EXPECT_EQ("bad-argument", refused("POST", path, "{}", {{"certificate", "x"}}));
+  EXPECT_EQ("bad-argument", refused("POST", path, "{}", {{"passphrase", "[1]"}}));
+  EXPECT_EQ("bad-argument", refused("POST", path, "{}", {{"certificate", R"([{"attachment":0}])"}}));
   EXPECT_EQ("bad-argument", refused("POST", path, R"({"passphrase":"x"})"));
   EXPECT_EQ("bad-argument", refused("POST", path, "{}", {{"surprise", "x"}}));
   // A field that was left empty is none.

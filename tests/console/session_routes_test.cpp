@@ -44,6 +44,19 @@ TEST_F(SignedIn, UnderNoCookieThatTheBrowserBrought) {
   EXPECT_EQ(200, status(planted)) << "but not where the password was wrong";
 }
 
+TEST_F(SignedIn, AsTheAdministratorAlone) {
+  for (const char* user : {"root", "Administrator", ""}) {
+    const http::Answer answer =
+        ask({}, form_request("POST", "/api/v1/session", {{"user", user}, {"password", password}}));
+    EXPECT_EQ(401, answer.status) << user;
+    EXPECT_EQ("sign-in-required", code_of(answer)) << "of a code only the administrator is told";
+    EXPECT_FALSE(answer.headers.contains("Set-Cookie"));
+  }
+  EXPECT_EQ(
+      401, ask({}, json_request("POST", "/api/v1/session", {{"user", "administrator"}, {"password", password}})).status)
+      << "a password comes by a form, whose bytes are wiped";
+}
+
 TEST_F(SignedIn, UntilTheySignOut) {
   const Client ada = signed_in();
   const Client eve = signed_in("192.0.2.9");

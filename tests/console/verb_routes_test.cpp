@@ -53,6 +53,14 @@ TEST_F(Verbs, AreKnownAtTheirAddressesAlone) {
       << "of nobody a body is read";
 }
 
+TEST_F(Verbs, ThatReadTakeNothingOfABody) {
+  EXPECT_EQ(200, ask(ada, json_request("GET", "/api/v1/trust?store=engine", {{"store", "portal"}})).status);
+  const auto one = asked();
+  ASSERT_EQ(1U, one.size());
+  EXPECT_EQ(nlohmann::json::parse(R"({"store":"engine"})"), one[0].request.at("arguments"));
+  EXPECT_EQ(200, ask(ada, json_request("GET", "/api/v1/status", {{"surprise", 1}})).status);
+}
+
 // What leaves the appliance holds keys: signed in is not enough.
 TEST_F(Verbs, ThatHandOutKeysNeedThePasswordOnceMore) {
   manager_says = [](const nlohmann::json&) {
