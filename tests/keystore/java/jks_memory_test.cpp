@@ -13,14 +13,14 @@ namespace {
 TEST(JksMemory, TenThousandEntriesTakeAFewTimesTheFile) {
   for (const char* name : {"jks-10000", "jceks-10000"}) {
     const Bytes bytes = java_store_bytes(name);
-    counted = {};
+    counted.begin();
     const Keystore store = open_bytes(bytes, "changeit");
-    EXPECT_LE(counted.count, 3 * store.entries.size() + 50) << "alias, list of certificates, certificate";
-    EXPECT_LE(counted.bytes, 3 * bytes.size());
-    counted = {};
+    EXPECT_LE(counted.count.load(), 3 * store.entries.size() + 50) << "alias, list of certificates, certificate";
+    EXPECT_LE(counted.bytes.load(), 3 * bytes.size());
+    counted.begin();
     const SecretBytes again = sealed(store, "changeit");
-    EXPECT_LE(counted.count, 50U);
-    EXPECT_LE(counted.bytes, large_capacity(bytes.size() * 5 / 4) + 4'096) << "once, in whole large pages";
+    EXPECT_LE(counted.count.load(), 50U);
+    EXPECT_LE(counted.bytes.load(), large_capacity(bytes.size() * 5 / 4) + 4'096) << "once, in whole large pages";
     EXPECT_TRUE(secret_equal(again, bytes));
   }
 }
@@ -32,9 +32,9 @@ TEST(JksMemory, HostileNumbersAllocateNothing) {
     out.u32(magic).u32(1);
     fill(out);
     const SecretBytes bytes = out.take();
-    counted = {};
+    counted.begin();
     EXPECT_NE(code_of([&] { (void)open_keystore(bytes, {.source = "file.store"}); }), "");
-    return counted.bytes;
+    return counted.bytes.load();
   };
   for (const std::uint32_t magic : {0xfeedfeedU, 0xcecececeU}) {
     for (const std::uint32_t number : {200'000U, 0x7fffffffU, 0xffffffffU}) {
