@@ -3,6 +3,8 @@
 #include <sodium.h>
 #include <sys/socket.h>
 
+#include <atomic>
+
 #include "appliance/console/second_factor.h"
 #include "appliance/http/route.h"
 #include "appliance/sign_in/administrator.h"
@@ -40,7 +42,13 @@ SecretBytes from_base32(const std::string& text) {
 struct Api::Link {
   explicit Link(const std::string& address) : Link(address, pair()) {}
   Link(const std::string& address, const std::array<int, 2>& ends)
-      : other(ends[1]), connection(tls::Connection::adopt_plain(ends[0], address + ":50000")) {}
+      : other(ends[1]),
+        connection(tls::Connection::adopt_plain(ends[0], address + ":" + std::to_string(next_port()))) {}
+  // Every connection comes by a port of its own.
+  static int next_port() {
+    static std::atomic<int> last = 20000;
+    return ++last;
+  }
   static std::array<int, 2> pair() {
     std::array<int, 2> ends{};
     EXPECT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()));

@@ -34,6 +34,10 @@ TEST(Forms, AreRefusedWhereTheyAreNotWhole) {
   EXPECT_EQ("bad-request", code_of(form_kind, part("name=\"\"", "x") + "--cut--\r\n"));
   EXPECT_EQ("bad-request", code_of("multipart/form-data", good));
   EXPECT_EQ("bad-request", code_of("multipart/form-data; boundary=", good));
+  EXPECT_EQ("bad-request", code_of("multipart/form-data; boundary=\"\"",
+                                   "--\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n----\r\n"));
+  std::string cut = good.substr(0, good.size() - 8);
+  EXPECT_EQ("it ends in the middle of a part", failure_of([&] { const Form form(form_kind, cut); }).cause());
   EXPECT_EQ("unsupported-media-type", code_of("text/plain", good));
   std::string body = good;
   EXPECT_EQ("x", Form(form_kind, body).text("a"));

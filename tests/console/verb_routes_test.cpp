@@ -121,6 +121,14 @@ TEST_F(Verbs, AreAskedOnceForOneKey) {
   EXPECT_EQ(1, count);
   EXPECT_EQ(2, json_of(reset(ada, "portal/reset", nothing, "other")).at("count"));
   EXPECT_EQ(3, json_of(ask(ada, json_request("POST", "/api/v1/certificates/portal/reset", nothing))).at("count"));
+  // No value of a query passes for two.
+  const auto remove = [&](const std::string& query) {
+    return ask(ada, {"POST", "/api/v1/trust/remove?" + query, "", {{"idempotency-key", "query"}}}).status;
+  };
+  EXPECT_EQ(200, remove("fingerprint=1&store=2"));
+  EXPECT_EQ(422, remove("fingerprint=1\nstore=2"));
+  EXPECT_EQ(422, remove("fingerprint=2&store=2"));
+  count = 3;
   // Another person's key is another key.
   const auto made =
       json_of(ask(ada, json_request("POST", "/api/v1/tokens", {{"name", "n"}, {"scopes", {"certificates"}}})));

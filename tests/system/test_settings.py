@@ -76,6 +76,11 @@ class Settings(SystemTest):
         self.assertEqual(0, done.code, done)
         self.assertEqual(20, asker.get("/session").json()["idle_minutes"])
         self.assertEqual(pids, {name: process.pid for name, process in appliance.processes.items() if process.poll() is None})
+        # And from a program's start.
+        self.set(appliance, "console", "requests-per-second=1")
+        appliance.stop("console").start("console")
+        self.assertEqual(20, asker.sign_in(appliance.password()).json()["idle_minutes"])
+        self.assertIn(429, self.statuses(appliance, 60))
 
     def test_what_waits_for_a_restart_and_what_cannot_be_read(self):
         appliance = self.appliance("single", name="single.test").start()
