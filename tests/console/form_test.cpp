@@ -101,6 +101,7 @@ TEST(Forms, DifferWhereOneWordDoes) {
   EXPECT_NE(digest("name=\"a\""), digest("name=\"a\"; filename=\"\"")) << "a file is not a text";
   EXPECT_NE(digest("name=\"a\"; filename=\"b\""), digest("name=\"a\"; filename=\"c\""));
   EXPECT_NE(digest("name=\"ab\"; filename=\"\""), digest("name=\"a\"; filename=\"b\""));
+  EXPECT_NE(digest("name=\"afile\""), digest("name=\"a\"; filename=\"\""));
 }
 
 class ArgumentsOf : public testing::Test {
