@@ -15,7 +15,10 @@ constexpr std::size_t credential_limit = 1024;
 std::optional<Credential> basic_credential(ByteView authorization) {
   constexpr std::string_view scheme = "Basic ";
   const std::string_view header = text_of(authorization);
-  if (header.size() > credential_limit || !header.starts_with(scheme)) return std::nullopt;
+  // One that says nothing would hand libsodium a null pointer.
+  if (header.size() <= scheme.size() || header.size() > credential_limit || !header.starts_with(scheme)) {
+    return std::nullopt;
+  }
   const std::string_view encoded = header.substr(scheme.size());
   SecretBytes decoded(encoded.size());
   std::size_t size = 0;
