@@ -23,15 +23,15 @@ const char* text_of_grade(Grade grade) {
 }  // namespace
 
 void Examination::ok(const std::string& check, const std::string& message) {
-  checks_.push_back({.check = check, .grade = Grade::ok, .message = message, .hint = {}});
+  add({.check = check, .grade = Grade::ok, .message = message, .hint = {}, .replace = {}});
 }
 
 void Examination::warning(const std::string& check, const std::string& message, const std::string& hint) {
-  checks_.push_back({.check = check, .grade = Grade::warning, .message = message, .hint = hint});
+  add({.check = check, .grade = Grade::warning, .message = message, .hint = hint, .replace = {}});
 }
 
 void Examination::critical(const std::string& check, const std::string& message, const std::string& hint) {
-  checks_.push_back({.check = check, .grade = Grade::critical, .message = message, .hint = hint});
+  add({.check = check, .grade = Grade::critical, .message = message, .hint = hint, .replace = {}});
 }
 
 void Examination::attempt(const std::string& check, const std::function<void()>& look) {
@@ -57,6 +57,7 @@ json Examination::to_json() const {
     status = std::max(status, static_cast<int>(one.grade));
     json entry{{"check", one.check}, {"status", text_of_grade(one.grade)}, {"message", one.message}};
     if (!one.hint.empty()) entry["hint"] = one.hint;
+    if (!one.replace.empty()) entry["replace"] = one.replace;
     checks.push_back(std::move(entry));
   }
   return {{"status", status}, {"checks", std::move(checks)}};

@@ -24,6 +24,7 @@ struct Check {
   Grade grade = Grade::ok;
   std::string message;
   std::string hint;
+  std::string replace;  // the identity whose certificate a person has to replace; "" where that is not the way out
 };
 
 class Examination {
@@ -31,6 +32,7 @@ class Examination {
   void ok(const std::string& check, const std::string& message);
   void warning(const std::string& check, const std::string& message, const std::string& hint);
   void critical(const std::string& check, const std::string& message, const std::string& hint);
+  void add(Check check) { checks_.push_back(std::move(check)); }
   // Runs `look`; whatever it throws is a critical check of that name.
   void attempt(const std::string& check, const std::function<void()>& look);
 

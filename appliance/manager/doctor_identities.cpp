@@ -23,7 +23,7 @@ std::string ends(const Certificate& certificate, Instant now) {
 
 // True when it was said that the time is short.
 bool examine_dates(Examination& examination, const std::string& check, const Certificate& certificate, Instant now,
-                   const std::string& hint) {
+                   const std::string& hint, const std::string& replace = "") {
   if (now < certificate.not_before()) {
     examination.critical(
         check,
@@ -33,16 +33,20 @@ bool examine_dates(Examination& examination, const std::string& check, const Cer
   }
   const auto left = certificate.not_after() - now;
   if (left >= soon) return false;
-  if (left < very_soon) {
-    examination.critical(check, ends(certificate, now), hint);
-  } else {
-    examination.warning(check, ends(certificate, now), hint);
-  }
+  examination.add({.check = check,
+                   .grade = left < very_soon ? Grade::critical : Grade::warning,
+                   .message = ends(certificate, now),
+                   .hint = hint,
+                   .replace = replace});
   return true;
 }
 
+bool renews_itself(const std::string& identity, bool is_default) {
+  return identity == "member" || identity == "authority-tls" || is_default;
+}
+
 std::string renewal_hint(const std::string& identity, bool is_default) {
-  if (identity == "member" || identity == "authority-tls" || is_default) {
+  if (renews_itself(identity, is_default)) {
     return "chancery-manager renews it by itself where it runs and reaches the primary; now: chancery federation renew";
   }
   return "get a new one: chancery cert csr " + identity + ", then chancery cert replace; or chancery cert reset " +
@@ -84,7 +88,8 @@ void examine_identity(Examination& examination, Bench& bench, const preflight::K
   const bool is_default = change::is_default(bench.current(), identity);
   const bool has_customer_names = identity != "member" && identity != "authority-tls";
   const bool is_self_signed_default = is_default && bench.appliance.federation.empty();
-  bool said = examine_dates(examination, check, installed->leaf, bench.now(), renewal_hint(identity, is_default));
+  bool said = examine_dates(examination, check, installed->leaf, bench.now(), renewal_hint(identity, is_default),
+                            renews_itself(identity, is_default) ? "" : identity);
   if (is_self_signed_default) {
     // Nobody can verify it yet; one line says so for all (federation).
     if (!said)

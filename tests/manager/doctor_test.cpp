@@ -90,6 +90,26 @@ TEST(Doctor, TimeIsGraded) {
   EXPECT_EQ(grade(early, "identity portal"), "critical");
 }
 
+// For a page, which has a better way out than a command line.
+TEST(Doctor, SaysWhoseCertificateAPersonHasToReplace) {
+  const Desk desk(Role::primary);
+  ASSERT_EQ(desk.replace("first")["outcome"], "done");
+  const auto to_replace = [&](std::chrono::hours shift) {
+    CertificateManager manager(desk.state(), [shift] { return system_now() + shift; });
+    std::vector<std::string> found;
+    const json reply = json::parse(manager.handle({.json = R"({"verb":"doctor"})", .attachments = {}}, "tester").json);
+    for (const json& one : reply["checks"]) {
+      if (one.contains("replace")) found.push_back(one["replace"]);
+    }
+    return found;
+  };
+  const std::vector<std::string> of_the_person{"console", "portal"};
+  EXPECT_EQ(to_replace(std::chrono::hours(0)), std::vector<std::string>{});
+  EXPECT_EQ(to_replace(std::chrono::hours(24 * 340)), of_the_person);
+  // The defaults end as well by then, and are renewed by themselves.
+  EXPECT_EQ(to_replace(std::chrono::hours(24 * 400)), of_the_person);
+}
+
 TEST(Doctor, DamagedStatesAreExplained) {
   struct Case {
     const char* check;

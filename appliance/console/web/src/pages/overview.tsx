@@ -6,7 +6,7 @@ import { useData } from "../live";
 import { Await, DaysLeft, Empty, Mark, Note, Page, Section, sentence, Timed } from "../ui";
 import { commonName, daysUntil, groupOf, isReplaceable, plural, titleOf, toneOfDays, type Tone } from "../words";
 
-interface Check { check: string; status: "ok" | "warning" | "critical" | "unknown"; message: string; hint?: string }
+interface Check { check: string; status: "ok" | "warning" | "critical" | "unknown"; message: string; hint?: string; replace?: string }
 interface Doctor { status: number; checks: Check[] }
 interface Program { program: string; running: boolean; answering: boolean; generation: number; conditions?: { name: string; message: string; hint: string }[] }
 interface Status {
@@ -18,10 +18,7 @@ interface Member { name: string; role: string; state: string; last_seen: string 
 export const checkTone: Record<string, Tone> = { ok: "good", warning: "warn", critical: "bad", unknown: "warn" };
 
 // Of a server certificate that ends: whose it is. The page's own way out is better then than that of the command line.
-const endingOf = (check: Check) => {
-  const identity = check.status === "ok" || !check.hint?.startsWith("get a new one") ? "" : /^identity (.*)/.exec(check.check)?.[1] ?? "";
-  return isReplaceable(identity) ? identity : "";
-};
+const endingOf = ({ replace }: Check) => replace && isReplaceable(replace) ? replace : "";
 
 function Headline({ doctor, role }: { doctor: Doctor; role: string }) {
   const bad = doctor.checks.filter((check) => check.status === "critical").length;
