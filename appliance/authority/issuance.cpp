@@ -4,7 +4,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "appliance/authority/register.h"
 #include "appliance/settings/policy.h"
@@ -49,6 +51,21 @@ void expect_in_force(const Issuance& present) {
                  .cause = "it was moved to " + present.moved_to + "; nothing is written here any more",
                  .hint = "repeat the command; if it fails again, `chancery storage migrate --to` the same place once "
                          "more finishes a move that was cut short"});
+}
+
+// Whoever serves as the issuer has this lock in a session of its own, and no transaction gets it beside that one. A
+// request whose session the server gives up lets go of the row first and of this lock right after: whoever has waited for
+// the row may come in between. Not for long: the issuer waits for the row as well.
+bool take_claim(const storage::Store& store) {
+  constexpr std::chrono::milliseconds letting_go{50}, look_again{2};
+  const auto until = std::chrono::steady_clock::now() + letting_go;
+  for (;;) {
+    const auto free = store.rows("SELECT pg_try_advisory_xact_lock(hashtextextended('chancery claim ' || ?, 0))::int",
+                                 {std::string(claim_name)});
+    if (free.front().integer(0) == 1) return true;
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(look_again);
+  }
 }
 
 }  // namespace
@@ -101,10 +118,7 @@ void guard_for_request(storage::Store& store, const RegisterPlace& place, const 
     const Issuance present = read(store, " FOR UPDATE");
     expect_in_force(present);
     if (present.holder == me.id) return;
-    // Whoever serves as the issuer has this lock in a session of its own, and no transaction gets it beside that one.
-    const auto free = store.rows("SELECT pg_try_advisory_xact_lock(hashtextextended('chancery claim ' || ?, 0))::int",
-                                 {std::string(claim_name)});
-    if (free.front().integer(0) != 1) throw not_the_issuer(present);
+    if (!take_claim(store)) throw not_the_issuer(present);
     store.run("UPDATE issuer SET epoch = epoch + 1, holder = ?, address = ?, since = ?",
               {me.id, me.address, seconds_of(clock())});
   });
